@@ -1,0 +1,364 @@
+//! How strong a sign-in was: `acr`, `amr` and `auth_time` from the dated proofs of a session.
+//!
+//! Two *distinct* factors are needed, always: something the person knows (the password) and
+//! something they have, or one passkey that verified the person itself (a PIN or a fingerprint on
+//! the device). The same factor twice is one factor.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A way to prove who one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The password: something known.
+    Password,
+    /// A code from an authenticator app: something possessed.
+    Totp,
+    /// A recovery code: something possessed, for signing in.
+    Recovery,
+    /// A security key beside a password: something possessed, resistant to phishing.
+    SecurityKey,
+    /// A passkey, resistant to phishing.
+    Passkey {
+        /// The device checked a PIN or a biometric (the `WebAuthn` UV flag): two factors in one.
+        /// Without it, the passkey is something possessed and nothing more.
+        user_verified: bool,
+    },
+}
+
+impl Method {
+    /// Whether what the browser sends is bound to our origin, so that a false page gains nothing.
+    #[must_use]
+    pub fn resists_phishing(self) -> bool {
+        matches!(self, Self::SecurityKey | Self::Passkey { .. })
+    }
+
+    /// Whether this proves possession, and so makes two factors with a password.
+    fn is_possession(self) -> bool {
+        !matches!(self, Self::Password)
+    }
+}
+
+/// A proof that the person gave, and when. Sessions store these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// How.
+    pub method: Method,
+    /// When it was verified.
+    pub at: Timestamp,
+}
+
+/// The authentication context class (`OpenID` Connect Core §2, `acr`), from weaker to stronger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Acr {
+    /// `urn:countersign:acr:2fa`: any two distinct factors (NIST SP 800-63B-4 AAL2).
+    #[serde(rename = "urn:countersign:acr:2fa")]
+    TwoFactor,
+    /// `urn:countersign:acr:phr`: two distinct factors, one of which resists phishing. Also
+    /// requested as `phr`, the name in `OpenID` EAP ACR Values 1.0 §4.
+    #[serde(rename = "urn:countersign:acr:phr")]
+    PhishingResistant,
+}
+
+impl Acr {
+    /// All of them, from weaker to stronger: `acr_values_supported`.
+    pub const ALL: [Self; 2] = [Self::TwoFactor, Self::PhishingResistant];
+
+    /// The name in tokens and metadata.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TwoFactor => "urn:countersign:acr:2fa",
+            Self::PhishingResistant => "urn:countersign:acr:phr",
+        }
+    }
+
+    /// The class that a client asks for by this name; `None` for a name that we do not know.
+    ///
+    /// `phrh` (hardware-protected) is not known: without attestation nobody can promise it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "phr" => Some(Self::PhishingResistant),
+            _ => Self::ALL.into_iter().find(|acr| acr.as_str() == name),
+        }
+    }
+
+    /// Whether this class is as strong as the `required` one, or stronger.
+    #[must_use]
+    pub fn satisfies(self, required: Self) -> bool {
+        self >= required
+    }
+}
+
+/// What a session proves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assurance {
+    /// The class reached.
+    pub acr: Acr,
+    /// The methods counted, by RFC 8176 §2: `pwd`, `otp`, `hwk`, `swk`, `user`, `mfa`.
+    pub amr: Vec<&'static str>,
+    /// When the oldest proof counted was given.
+    pub auth_time: Timestamp,
+}
+
+impl Assurance {
+    /// What the newest usable proofs show; `None` unless they are two distinct factors.
+    ///
+    /// Of all ways to make two factors, the one with the newest `auth_time` counts; of two equally
+    /// new ones, the stronger. Use [`Assurance::reaching`] where a class is required.
+    #[must_use]
+    pub fn of(proofs: &[Proof]) -> Option<Self> {
+        Self::reaching(Acr::TwoFactor, proofs)
+    }
+
+    /// What the newest proofs show that reach at least `required`; `None` when none do.
+    ///
+    /// A passkey at nine and a code at ten are both in the session: a client that requires
+    /// phishing resistance gets nine o'clock as `auth_time`, another gets ten.
+    #[must_use]
+    pub fn reaching(required: Acr, proofs: &[Proof]) -> Option<Self> {
+        let password = proofs
+            .iter()
+            .filter(|proof| proof.method == Method::Password)
+            .map(|proof| proof.at)
+            .max();
+        proofs
+            .iter()
+            .filter_map(|proof| Counted::from(*proof, password))
+            .filter(|counted| counted.acr().satisfies(required))
+            .max_by_key(|counted| (counted.auth_time, counted.acr()))
+            .map(Self::from)
+    }
+}
+
+/// Two factors: a passkey that verified the person, or a thing they have beside a password.
+#[derive(Clone, Copy)]
+struct Counted {
+    possession: Method,
+    with_password: bool,
+    auth_time: Timestamp,
+}
+
+impl Counted {
+    fn from(proof: Proof, password: Option<Timestamp>) -> Option<Self> {
+        let possession = proof.method;
+        if possession
+            == (Method::Passkey {
+                user_verified: true,
+            })
+        {
+            return Some(Self {
+                possession,
+                with_password: false,
+                auth_time: proof.at,
+            });
+        }
+        if !possession.is_possession() {
+            return None;
+        }
+        Some(Self {
+            possession,
+            with_password: true,
+            auth_time: proof.at.min(password?),
+        })
+    }
+
+    fn acr(&self) -> Acr {
+        if self.possession.resists_phishing() {
+            Acr::PhishingResistant
+        } else {
+            Acr::TwoFactor
+        }
+    }
+
+    /// RFC 8176 §2. It has no value for a look-up secret, and `otp` and `kba` would both say
+    /// something false, so a recovery code shows as `pwd`, `mfa`. A passkey shows as `swk`, since
+    /// it may be synchronised between devices. `user`: someone touched the device.
+    fn amr(&self) -> Vec<&'static str> {
+        let possession: &[&str] = match self.possession {
+            Method::Password | Method::Recovery => &[],
+            Method::Totp => &["otp"],
+            Method::SecurityKey => &["hwk", "user"],
+            Method::Passkey { .. } => &["swk", "user"],
+        };
+        let password: &[&str] = if self.with_password { &["pwd"] } else { &[] };
+        [password, possession, &["mfa"]].concat()
+    }
+}
+
+impl From<Counted> for Assurance {
+    fn from(counted: Counted) -> Self {
+        Self {
+            acr: counted.acr(),
+            amr: counted.amr(),
+            auth_time: counted.auth_time,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    const VERIFIED: Method = Method::Passkey {
+        user_verified: true,
+    };
+    const UNVERIFIED: Method = Method::Passkey {
+        user_verified: false,
+    };
+    const POSSESSIONS: [Method; 4] = [
+        Method::Totp,
+        Method::Recovery,
+        Method::SecurityKey,
+        UNVERIFIED,
+    ];
+
+    fn proof(method: Method, at: i64) -> Proof {
+        Proof {
+            method,
+            at: Timestamp::from_secs(at),
+        }
+    }
+
+    fn seen(proofs: &[Proof]) -> Option<(Acr, i64)> {
+        Assurance::of(proofs).map(|a| (a.acr, a.auth_time.secs()))
+    }
+
+    #[test]
+    fn one_factor_is_not_enough() {
+        assert_eq!(Assurance::of(&[]), None);
+        assert_eq!(Assurance::of(&[proof(Method::Password, 1)]), None);
+        for method in POSSESSIONS {
+            assert_eq!(Assurance::of(&[proof(method, 1)]), None, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_kind_of_factor_twice_is_not_two() {
+        let password = proof(Method::Password, 1);
+        assert_eq!(Assurance::of(&[password, proof(Method::Password, 2)]), None);
+        for one in POSSESSIONS {
+            for other in POSSESSIONS {
+                let proofs = [proof(one, 1), proof(other, 2)];
+                assert_eq!(Assurance::of(&proofs), None, "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_factors_show_their_class_and_methods() {
+        let table: [(&[Method], Acr, &[&str]); 6] = [
+            (
+                &[Method::Password, Method::Totp],
+                Acr::TwoFactor,
+                &["pwd", "otp", "mfa"],
+            ),
+            (
+                &[Method::Password, Method::Recovery],
+                Acr::TwoFactor,
+                &["pwd", "mfa"],
+            ),
+            (
+                &[Method::SecurityKey, Method::Password],
+                Acr::PhishingResistant,
+                &["pwd", "hwk", "user", "mfa"],
+            ),
+            (
+                &[Method::Password, UNVERIFIED],
+                Acr::PhishingResistant,
+                &["pwd", "swk", "user", "mfa"],
+            ),
+            (&[VERIFIED], Acr::PhishingResistant, &["swk", "user", "mfa"]),
+            (
+                &[Method::Password, VERIFIED],
+                Acr::PhishingResistant,
+                &["swk", "user", "mfa"],
+            ),
+        ];
+        for (methods, acr, amr) in table {
+            let proofs: Vec<_> = methods.iter().map(|m| proof(*m, 5)).collect();
+            let assurance = Assurance::of(&proofs).unwrap();
+            assert_eq!(assurance.acr, acr, "{methods:?}");
+            assert_eq!(assurance.amr, amr, "{methods:?}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_proof_of_the_newest_pair_dates_it() {
+        let p = |at| proof(Method::Password, at);
+        let t = |at| proof(Method::Totp, at);
+        assert_eq!(seen(&[p(10), t(20)]), Some((Acr::TwoFactor, 10)));
+        assert_eq!(seen(&[t(20), p(10)]), Some((Acr::TwoFactor, 10)));
+        assert_eq!(seen(&[p(10), t(10), t(90)]), Some((Acr::TwoFactor, 10)));
+        assert_eq!(
+            seen(&[p(10), t(10), p(80), t(90)]),
+            Some((Acr::TwoFactor, 80))
+        );
+        assert_eq!(
+            seen(&[p(10), t(20), proof(VERIFIED, 15)]),
+            Some((Acr::PhishingResistant, 15))
+        );
+    }
+
+    #[test]
+    fn of_two_equally_new_pairs_the_stronger_counts() {
+        let proofs = [
+            proof(Method::SecurityKey, 20),
+            proof(Method::Password, 10),
+            proof(Method::Totp, 20),
+        ];
+        assert_eq!(seen(&proofs), Some((Acr::PhishingResistant, 10)));
+    }
+
+    #[test]
+    fn a_required_class_is_dated_by_the_proofs_that_reach_it() {
+        let proofs = [
+            proof(VERIFIED, 9),
+            proof(Method::Password, 100),
+            proof(Method::Totp, 100),
+        ];
+        let phr = Assurance::reaching(Acr::PhishingResistant, &proofs).unwrap();
+        assert_eq!(phr.auth_time.secs(), 9);
+        assert_eq!(seen(&proofs), Some((Acr::TwoFactor, 100)));
+        assert_eq!(
+            Assurance::reaching(Acr::PhishingResistant, &proofs[1..]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_stronger_class_satisfies_a_weaker_one() {
+        use Acr::{PhishingResistant, TwoFactor};
+        assert!(TwoFactor.satisfies(TwoFactor) && PhishingResistant.satisfies(TwoFactor));
+        assert!(PhishingResistant.satisfies(PhishingResistant));
+        assert!(!TwoFactor.satisfies(PhishingResistant));
+    }
+
+    #[test]
+    fn classes_are_known_by_their_names() {
+        for acr in Acr::ALL {
+            assert_eq!(Acr::parse(acr.as_str()), Some(acr));
+            let json = serde_json::to_value(acr).unwrap();
+            assert_eq!(json, acr.as_str());
+            assert_eq!(serde_json::from_value::<Acr>(json).unwrap(), acr);
+        }
+        assert_eq!(Acr::parse("phr"), Some(Acr::PhishingResistant));
+        for unknown in ["", "phrh", "0", "URN:COUNTERSIGN:ACR:2FA"] {
+            assert_eq!(Acr::parse(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn proofs_keep_their_stored_form() {
+        let proofs = [proof(Method::Totp, 1), proof(VERIFIED, 2)];
+        let json = r#"[{"method":"totp","at":1000},{"method":{"passkey":{"user_verified":true}},"at":2000}]"#;
+        assert_eq!(serde_json::to_string(&proofs).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Vec<Proof>>(json).unwrap(), proofs);
+        assert!(serde_json::from_str::<Proof>(r#"{"method":"sms","at":1}"#).is_err());
+    }
+}

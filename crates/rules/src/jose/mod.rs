@@ -1,0 +1,47 @@
+//! JSON Web Keys and signatures (RFC 7515, 7517, 7518, 7638, 8037), as far as this server needs
+//! them: compact JWS with asymmetric keys. `none` and the HMAC algorithms do not exist here, so
+//! nothing can be confused into using them.
+//!
+//! Messages of the errors are shown to the developers of partner apps: they name the rule and what
+//! to change, and keep to the characters that RFC 6749 §5.2 allows in `error_description`.
+
+mod alg;
+mod half_hash;
+mod json;
+mod jwk;
+mod jwk_set;
+mod jws;
+mod key_error;
+mod pkcs1;
+mod signing;
+#[cfg(test)]
+mod tests;
+
+pub use alg::{Alg, UnknownAlg};
+pub use half_hash::half_hash;
+pub use jwk::Jwk;
+pub use jwk_set::{JwkSet, MAX_KEYS};
+pub use jws::{
+    Header, JwsError, MAX_TOKEN_BYTES, Part, Unverified, Verified, dangerous_peek, verify,
+};
+pub use key_error::KeyError;
+pub use signing::{RsaSize, SignError, SigningKey};
+
+/// What a message may repeat of something a stranger sent: at most 80 characters, each one
+/// outside of %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2) replaced by a question mark.
+pub(crate) fn printable(text: &str) -> String {
+    const LIMIT: usize = 80;
+    let mut shown: String = text
+        .chars()
+        .take(LIMIT)
+        .map(|c| match c {
+            '"' | '\\' => '?',
+            ' '..='~' => c,
+            _ => '?',
+        })
+        .collect();
+    if text.chars().nth(LIMIT).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}

@@ -1,0 +1,152 @@
+//! What an access token says, whatever it looks like.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::scope::Scopes;
+use crate::time::Timestamp;
+
+/// How the access tokens of a resource look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Sealed: only this server can read it.
+    #[default]
+    Opaque,
+    /// A signed JWT (RFC 9068).
+    Jwt,
+}
+
+/// The record that an access token carries. Nothing of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRecord {
+    /// The token's own identifier (`jti`).
+    pub id: Uuid,
+    /// The authorization it points to.
+    pub authorization: Uuid,
+    /// The grant behind that, when a person gave one.
+    pub grant: Option<Uuid>,
+    /// The person, when there is one.
+    pub user: Option<Uuid>,
+    /// `sub`: the person as this client knows her, or the client itself.
+    pub subject: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// `aud`: the resources it is good for.
+    pub resources: Vec<String>,
+    /// What it allows.
+    pub scopes: Scopes,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// From when on it is worth nothing.
+    pub expires_at: Timestamp,
+    /// How the person was authenticated (RFC 9470).
+    pub acr: Option<String>,
+    /// When.
+    pub auth_time: Option<Timestamp>,
+}
+
+impl AccessRecord {
+    /// The claims of its JWT form (RFC 9068 §2.2). `jti` and `sid`-like members tell everything that
+    /// is needed to judge the token without a row.
+    #[must_use]
+    pub fn jwt_claims(&self, issuer: &str) -> Map<String, Value> {
+        let mut claims = Map::new();
+        claims.insert("iss".into(), issuer.into());
+        claims.insert("sub".into(), self.subject.clone().into());
+        claims.insert("aud".into(), audience(&self.resources));
+        claims.insert("client_id".into(), self.client_id.clone().into());
+        claims.insert("jti".into(), self.id.to_string().into());
+        claims.insert("iat".into(), self.issued_at.secs().into());
+        claims.insert("exp".into(), self.expires_at.secs().into());
+        claims.insert("scope".into(), self.scopes.to_string().into());
+        claims.insert("azn".into(), self.authorization.to_string().into());
+        if let Some(grant) = self.grant {
+            claims.insert("grt".into(), grant.to_string().into());
+        }
+        if let Some(user) = self.user {
+            claims.insert("usr".into(), user.to_string().into());
+        }
+        if let Some(acr) = &self.acr {
+            claims.insert("acr".into(), acr.clone().into());
+        }
+        if let Some(at) = self.auth_time {
+            claims.insert("auth_time".into(), at.secs().into());
+        }
+        claims
+    }
+
+    /// Reads the claims of a JWT whose signature was verified.
+    #[must_use]
+    pub fn from_jwt_claims(claims: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| claims.get(name)?.as_str();
+        let uuid = |name: &str| Uuid::parse_str(text(name)?).ok();
+        let resources = match claims.get("aud")? {
+            Value::String(one) => vec![one.clone()],
+            Value::Array(many) => many
+                .iter()
+                .map(|uri| uri.as_str().map(str::to_owned))
+                .collect::<Option<_>>()?,
+            _ => return None,
+        };
+        let id = uuid("jti")?;
+        Some(Self {
+            id,
+            authorization: uuid("azn")?,
+            grant: uuid("grt"),
+            user: uuid("usr"),
+            subject: text("sub")?.to_owned(),
+            client_id: text("client_id")?.to_owned(),
+            resources,
+            scopes: Scopes::parse(text("scope")?).ok()?,
+            issued_at: issued_at(id)?,
+            expires_at: Timestamp::from_secs(claims.get("exp")?.as_i64()?),
+            acr: text("acr").map(str::to_owned),
+            auth_time: claims
+                .get("auth_time")
+                .and_then(Value::as_i64)
+                .map(Timestamp::from_secs),
+        })
+    }
+
+    /// The answer to the API that owns `scopes` of this token (RFC 7662 §2.2).
+    #[must_use]
+    pub fn introspection(&self, issuer: &str, resources: &[String], scopes: &Scopes) -> Value {
+        let mut answer = json!({
+            "active": true,
+            "iss": issuer,
+            "sub": self.subject,
+            "aud": audience(resources),
+            "client_id": self.client_id,
+            "scope": scopes.to_string(),
+            "token_type": "Bearer",
+            "jti": self.id.to_string(),
+            "iat": self.issued_at.secs(),
+            "exp": self.expires_at.secs(),
+        });
+        if let Some(acr) = &self.acr {
+            answer["acr"] = acr.clone().into();
+        }
+        if let Some(at) = self.auth_time {
+            answer["auth_time"] = at.secs().into();
+        }
+        answer
+    }
+}
+
+/// When a token was issued, to the millisecond: its identifier is a `UUIDv7`. A JWT's `iat` has
+/// whole seconds only, too coarse to compare with a revocation.
+fn issued_at(id: Uuid) -> Option<Timestamp> {
+    let (secs, nanos) = id.get_timestamp()?.to_unix();
+    let millis = i64::try_from(secs).ok()?.checked_mul(1000)?;
+    Some(Timestamp::from_millis(millis + i64::from(nanos / 1_000_000)))
+}
+
+/// `aud`: a string for one, an array for several.
+fn audience(resources: &[String]) -> Value {
+    match resources {
+        [one] => one.clone().into(),
+        many => many.into(),
+    }
+}

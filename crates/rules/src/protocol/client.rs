@@ -1,0 +1,159 @@
+//! Clients: partner apps and APIs, as registered (RFC 7591 §2 names).
+
+use serde::{Deserialize, Serialize};
+
+use super::redirect;
+use super::scope::Scopes;
+use crate::jose::{Alg, JwkSet};
+use crate::time::Timestamp;
+
+/// Which rules a client lives by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// OAuth 2.1: code with PKCE, exact redirect URIs.
+    #[default]
+    Oauth21,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// It cannot (RFC 6749 §2.1, a public client).
+    None,
+    /// A secret, by `client_secret_basic` or `client_secret_post`; kept as SHA-256 hashes, the
+    /// newest last. Two at most, so that one can be replaced without downtime.
+    Secret {
+        /// Base64url of each hash.
+        hashes: Vec<String>,
+    },
+    /// `private_key_jwt` (RFC 7523).
+    PrivateKeyJwt {
+        /// Its public keys.
+        jwks: JwkSet,
+    },
+}
+
+/// What a client may ask the token endpoint for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1.
+    AuthorizationCode,
+    /// RFC 6749 §6.
+    RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+    ];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// By its registered name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.as_str() == name)
+    }
+}
+
+/// A registered client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Client {
+    /// `client_id`.
+    pub id: String,
+    /// `client_name`, as people read it.
+    pub name: String,
+    /// Its rules.
+    #[serde(default)]
+    pub profile: Profile,
+    /// How it proves who it is.
+    pub auth: ClientAuth,
+    /// Where people may be sent back to.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Which grants it may use.
+    #[serde(default)]
+    pub grant_types: Vec<GrantType>,
+    /// Which scopes it may ask for.
+    #[serde(default)]
+    pub scopes: Scopes,
+    /// How its ID tokens are signed; OpenID Connect Registration §2 makes RS256 the default.
+    #[serde(default = "rs256")]
+    pub id_token_signed_response_alg: Alg,
+    /// The legal entity behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_entity: Option<String>,
+    /// Its home page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// When it was disabled; it can then do nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Timestamp>,
+}
+
+const fn rs256() -> Alg {
+    Alg::Rs256
+}
+
+impl Client {
+    /// Whether it can keep a secret (RFC 6749 §2.1).
+    #[must_use]
+    pub const fn is_confidential(&self) -> bool {
+        !matches!(self.auth, ClientAuth::None)
+    }
+
+    /// Whether it may use a grant.
+    #[must_use]
+    pub fn may(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+
+    /// Checks what was registered as a whole.
+    ///
+    /// # Errors
+    /// A sentence that says what to change.
+    pub fn check(&self) -> Result<(), String> {
+        let id_fits = (1..=100).contains(&self.id.len())
+            && self
+                .id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+        if !id_fits {
+            return Err("the client id must be 1 to 100 letters, digits, '-', '.', '_' or '~'".into());
+        }
+        if self.name.trim().is_empty() || self.name.len() > 200 {
+            return Err("the client's name must be 1 to 200 bytes long".into());
+        }
+        let code = self.may(GrantType::AuthorizationCode);
+        if code && self.redirect_uris.is_empty() {
+            return Err("authorization_code needs at least one redirect URI".into());
+        }
+        if self.may(GrantType::ClientCredentials) && !self.is_confidential() {
+            return Err(
+                "client_credentials needs a client that authenticates (RFC 6749 section 4.4)".into(),
+            );
+        }
+        if self.may(GrantType::RefreshToken) && !code {
+            return Err("refresh_token is of use only together with authorization_code".into());
+        }
+        self.redirect_uris
+            .iter()
+            .try_for_each(|uri| redirect::check_registrable(uri))
+    }
+}

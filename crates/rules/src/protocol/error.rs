@@ -1,0 +1,158 @@
+//! Errors as the standards name them.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// An error code (RFC 6749 §4.1.2.1, §5.2 and the registry that grew from it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the standards' own")]
+pub enum ErrorCode {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    UnsupportedResponseType,
+    UnsupportedTokenType,
+    InvalidScope,
+    InvalidTarget,
+    AccessDenied,
+    LoginRequired,
+    ConsentRequired,
+    InteractionRequired,
+    InvalidRequestUri,
+    RequestNotSupported,
+    RequestUriNotSupported,
+    RegistrationNotSupported,
+    InvalidToken,
+    InsufficientScope,
+    TemporarilyUnavailable,
+}
+
+impl ErrorCode {
+    /// The registered text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+
+    /// The HTTP status when the error is the body of an answer (RFC 6749 §5.2, RFC 6750 §3.1).
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InsufficientScope => 403,
+            Self::TemporarilyUnavailable => 503,
+            _ => 400,
+        }
+    }
+}
+
+/// A refusal. `description` is for the partner's developer and says what to change; `detail` is for
+/// this server's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthError {
+    /// What kind of refusal.
+    pub code: ErrorCode,
+    /// Shown: names the parameter, the rule and the remedy.
+    pub description: String,
+    /// Logged once, at the edge; never shown.
+    pub detail: Option<String>,
+}
+
+impl OAuthError {
+    /// A refusal with what the developer should know. Characters that the standards forbid in
+    /// `error_description` (RFC 6749 §5.2) are replaced.
+    #[must_use]
+    pub fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
+        let description = printable(description.as_ref());
+        let detail = None;
+        Self {
+            code,
+            description,
+            detail,
+        }
+    }
+
+    /// `invalid_request`.
+    #[must_use]
+    pub fn invalid_request(description: impl AsRef<str>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    /// `invalid_grant`.
+    #[must_use]
+    pub fn invalid_grant(description: impl AsRef<str>) -> Self {
+        Self::new(ErrorCode::InvalidGrant, description)
+    }
+
+    /// `invalid_client`.
+    #[must_use]
+    pub fn invalid_client(description: impl AsRef<str>) -> Self {
+        Self::new(ErrorCode::InvalidClient, description)
+    }
+
+    /// The same refusal with what only the log should say.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The JSON body (RFC 6749 §5.2).
+    #[must_use]
+    pub fn body(&self) -> Value {
+        json!({ "error": self.code.as_str(), "error_description": self.description })
+    }
+}
+
+impl fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.description)
+    }
+}
+
+impl std::error::Error for OAuthError {}
+
+/// Keeps %x20-21 / %x23-5B / %x5D-7E, replaces quotes by apostrophes and all else by `?`.
+fn printable(text: &str) -> String {
+    let keep = |c| match c {
+        '"' => '\'',
+        ' '..='!' | '#'..='[' | ']'..='~' => c,
+        _ => '?',
+    };
+    text.chars().take(600).map(keep).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_keeps_to_the_permitted_characters() {
+        let error = OAuthError::invalid_request("a \"b\" \\ \r\n é");
+        assert_eq!(error.description, "a 'b' ? ?? ?");
+    }
+}

@@ -1,0 +1,57 @@
+//! Server metadata (RFC 8414 §2, OpenID Connect Discovery §3, RFC 9126 §5, RFC 9207 §3).
+
+use serde_json::{Value, json};
+
+use super::claims;
+use super::client::GrantType;
+use super::resource::Resource;
+use super::target::OPENID_SCOPES;
+
+/// What a client may sign its assertions with (RFC 7523).
+const ASSERTION_ALGS: [&str; 3] = ["ES256", "PS256", "EdDSA"];
+
+/// The document that both well-known addresses serve.
+#[must_use]
+pub fn document<'r>(issuer: &str, resources: impl Iterator<Item = &'r Resource>) -> Value {
+    let at = |path: &str| format!("{issuer}{path}");
+    let mut scopes: Vec<&str> = OPENID_SCOPES.to_vec();
+    let owned: Vec<&Resource> = resources.collect();
+    for resource in &owned {
+        scopes.extend(resource.scopes.iter().map(|scope| scope.name.as_str()));
+    }
+    let mut told: Vec<&str> = vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid"];
+    told.extend(claims::STANDARD.iter().map(|(name, _)| *name));
+    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("/authorize"),
+        "pushed_authorization_request_endpoint": at("/par"),
+        "token_endpoint": at("/token"),
+        "introspection_endpoint": at("/introspect"),
+        "revocation_endpoint": at("/revoke"),
+        "userinfo_endpoint": at("/userinfo"),
+        "jwks_uri": at("/jwks"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "introspection_endpoint_auth_methods_supported": methods[..3],
+        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "require_pushed_authorization_requests": false,
+        "claims_supported": told,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "protected_resources": owned.iter().map(|r| r.uri.as_str()).collect::<Vec<_>>(),
+        "ui_locales_supported": ["en"],
+    })
+}

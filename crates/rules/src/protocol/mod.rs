@@ -1,0 +1,26 @@
+//! OAuth 2.0 and OpenID Connect: what requests mean, and what is decided about them.
+
+pub mod access;
+pub mod authorize;
+pub mod claims;
+pub mod client;
+pub mod client_assertion;
+pub mod error;
+pub mod metadata;
+pub mod params;
+pub mod pkce;
+pub mod redeem;
+pub mod redirect;
+pub mod refresh;
+pub mod resource;
+pub mod scope;
+pub mod target;
+pub mod token_request;
+
+pub use access::{AccessRecord, Format};
+pub use authorize::{AuthorizeRequest, ResponseMode};
+pub use client::{Client, ClientAuth, GrantType, Profile};
+pub use error::{ErrorCode, OAuthError};
+pub use params::Params;
+pub use resource::{Resource, ScopeInfo};
+pub use scope::Scopes;

@@ -1,0 +1,148 @@
+//! Redeeming an authorization code (RFC 6749 §4.1.3).
+
+use serde::{Deserialize, Serialize};
+
+use super::error::OAuthError;
+use super::pkce::Challenge;
+use crate::time::Timestamp;
+
+/// What a code was issued with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeBinding {
+    /// The redirect URI it was sent to.
+    pub redirect_uri: String,
+    /// PKCE.
+    pub challenge: Challenge,
+    /// For the ID token.
+    pub nonce: Option<String>,
+}
+
+/// A code, as it stands.
+#[derive(Clone, Debug)]
+pub struct CodeState<'a> {
+    /// To whom it was issued.
+    pub client_id: &'a str,
+    /// What with.
+    pub binding: &'a CodeBinding,
+    /// From when on it is worth nothing.
+    pub expires_at: Timestamp,
+    /// Whether it was redeemed.
+    pub used: bool,
+}
+
+/// What a client presents.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// The client that authenticated.
+    pub client_id: &'a str,
+    /// `redirect_uri`, when sent.
+    pub redirect_uri: Option<&'a str>,
+    /// `code_verifier`, when sent.
+    pub verifier: Option<&'a str>,
+}
+
+/// What is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redemption {
+    /// The code may be consumed.
+    Granted,
+    /// Refused; nothing changes.
+    Refused(OAuthError),
+    /// The right client presented everything right, for the second time: what the code gave is
+    /// revoked (RFC 6749 §4.1.2, RFC 9700 §4.5).
+    Replayed(OAuthError),
+}
+
+/// The one answer for a code that is nobody's, so that codes cannot be told apart.
+#[must_use]
+pub fn unknown_code() -> OAuthError {
+    OAuthError::invalid_grant(
+        "the code is unknown, expired, already used or was issued to another client; start again \
+         at the authorization endpoint",
+    )
+}
+
+/// Decides about a code. Whose it is comes before any consequence.
+#[must_use]
+pub fn redeem(code: &CodeState<'_>, presented: Presented<'_>, now: Timestamp) -> Redemption {
+    // RFC 6749 §4.1.3: the code was issued to this client.
+    if code.client_id != presented.client_id {
+        return Redemption::Refused(unknown_code().detail("issued to another client"));
+    }
+    // OAuth 2.1 §4.1.3: PKCE binds; a redirect_uri that is sent must be the one of the request.
+    if presented
+        .redirect_uri
+        .is_some_and(|uri| uri != code.binding.redirect_uri)
+    {
+        return Redemption::Refused(OAuthError::invalid_grant(
+            "redirect_uri is not the one of the authorization request",
+        ));
+    }
+    // RFC 7636 §4.6
+    let Some(verifier) = presented.verifier else {
+        return Redemption::Refused(OAuthError::invalid_grant("code_verifier is missing"));
+    };
+    if !code.binding.challenge.matches(verifier) {
+        return Redemption::Refused(OAuthError::invalid_grant(
+            "code_verifier does not belong to the code_challenge of the request",
+        ));
+    }
+    if code.used {
+        return Redemption::Replayed(unknown_code().detail("replayed by its own client"));
+    }
+    if now >= code.expires_at {
+        return Redemption::Refused(unknown_code().detail("expired"));
+    }
+    Redemption::Granted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::params::Params;
+    use super::*;
+
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    fn binding() -> CodeBinding {
+        let form = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+        CodeBinding {
+            redirect_uri: "https://app.example/cb".into(),
+            challenge: Challenge::parse(&Params::parse(form.as_bytes()).unwrap())
+                .unwrap()
+                .unwrap(),
+            nonce: None,
+        }
+    }
+
+    fn decide(client_id: &str, verifier: Option<&str>, used: bool, now: i64) -> Redemption {
+        let binding = binding();
+        let code = CodeState {
+            client_id: "app",
+            binding: &binding,
+            expires_at: Timestamp::from_secs(60),
+            used,
+        };
+        let presented = Presented {
+            client_id,
+            redirect_uri: Some("https://app.example/cb"),
+            verifier,
+        };
+        redeem(&code, presented, Timestamp::from_secs(now))
+    }
+
+    #[test]
+    fn everything_right_is_granted_until_the_last_moment() {
+        assert_eq!(decide("app", Some(VERIFIER), false, 59), Redemption::Granted);
+        assert!(matches!(decide("app", Some(VERIFIER), false, 60), Redemption::Refused(_)));
+    }
+
+    #[test]
+    fn only_the_right_client_with_the_right_verifier_can_replay() {
+        assert!(matches!(decide("app", Some(VERIFIER), true, 1), Redemption::Replayed(_)));
+        assert!(matches!(decide("app", Some(VERIFIER), true, 999), Redemption::Replayed(_)));
+        for (client, verifier) in [("other", Some(VERIFIER)), ("app", None), ("app", Some("x"))] {
+            assert!(matches!(decide(client, verifier, true, 1), Redemption::Refused(_)));
+            assert!(matches!(decide(client, verifier, false, 1), Redemption::Refused(_)));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Redirect URIs: what may be registered, and what a request may name.
+
+use url::Url;
+
+/// Whether a URI may be registered (RFC 6749 §3.1.2, RFC 9700 §2.1, RFC 8252 §7).
+///
+/// # Errors
+/// A sentence that names the rule.
+pub fn check_registrable(uri: &str) -> Result<(), String> {
+    let shown: String = uri.chars().take(200).collect();
+    let bad = |rule: &str| Err(format!("redirect URI {shown}: {rule}"));
+    let Ok(url) = Url::parse(uri) else {
+        return bad("it is not an absolute URI");
+    };
+    if uri.contains('#') {
+        return bad("it must not have a fragment");
+    }
+    if uri.len() > 2000 || !uri.is_ascii() || uri.contains(|c: char| c.is_ascii_control() || c == ' ')
+    {
+        return bad("it must be at most 2000 printable ASCII characters");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return bad("it must not carry a user name or password");
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => bad("http is for loopback addresses only; use https"),
+        // RFC 8252 §7.1: private-use schemes are a reversed domain name.
+        scheme if scheme.contains('.') => Ok(()),
+        _ => bad("the scheme must be https, or a reversed domain name such as com.example.app"),
+    }
+}
+
+/// Whether `requested` is `registered`: the same to the letter, save the port of a loopback
+/// address (RFC 8252 §7.3, RFC 9700 §2.1).
+#[must_use]
+pub fn matches(registered: &str, requested: &str) -> bool {
+    if registered == requested {
+        return true;
+    }
+    let (Ok(mut a), Ok(mut b)) = (Url::parse(registered), Url::parse(requested)) else {
+        return false;
+    };
+    let literal = |url: &Url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
+    if !literal(&a) || !literal(&b) || requested.contains(['\\', '@', '#']) {
+        return false;
+    }
+    let _ = (a.set_port(None), b.set_port(None));
+    // What follows the authority must still be the same to the letter, before any normalising.
+    a.host_str() == b.host_str() && after_authority(registered) == after_authority(requested)
+}
+
+/// The origin of a redirect URI as a CSP `form-action` source: `https://app.example`, or
+/// `com.example.app:`.
+#[must_use]
+pub fn csp_source(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok()?;
+    match url.scheme() {
+        "http" | "https" => Some(url.origin().ascii_serialization()),
+        scheme => Some(format!("{scheme}:")),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
+}
+
+fn after_authority(uri: &str) -> &str {
+    let rest = uri.strip_prefix("http://").unwrap_or(uri);
+    rest.find(['/', '?']).map_or("", |at| &rest[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_same_uri_matches() {
+        let registered = "https://app.example/cb?x=1";
+        assert!(matches(registered, registered));
+        for other in [
+            "https://app.example/cb",
+            "https://app.example/cb?x=1&y=2",
+            "https://app.example/cb/?x=1",
+            "https://app.example:443/cb?x=1",
+            "https://APP.example/cb?x=1",
+            "https://app.example.evil/cb?x=1",
+            "https://app.example/cb?x=1#",
+            "https://app.example@evil.example/cb?x=1",
+        ] {
+            assert!(!matches(registered, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_a_loopback_address_is_free_and_nothing_else() {
+        let registered = "http://127.0.0.1/cb";
+        assert!(matches(registered, "http://127.0.0.1:49152/cb"));
+        assert!(matches("http://[::1]:1/cb", "http://[::1]:2/cb"));
+        for other in [
+            "http://127.0.0.1:49152/cb/../x",
+            "http://127.0.0.1:49152/cb2",
+            "http://127.0.0.1:49152/./cb",
+            "http://localhost:49152/cb",
+            "https://127.0.0.1:49152/cb",
+            "http://127.0.0.1@evil.example/cb",
+            "http://127.0.0.1:49152\\@evil.example/cb",
+            "http://[::1]:49152/cb",
+        ] {
+            assert!(!matches(registered, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn dangerous_uris_are_not_registrable() {
+        for uri in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "http://app.example/cb",
+            "https://app.example/cb#f",
+            "https://u:p@app.example/cb",
+            "/cb",
+            "myapp:/cb",
+            "https://app.example/c b",
+        ] {
+            assert!(check_registrable(uri).is_err(), "{uri}");
+        }
+        for uri in ["https://app.example/cb", "http://127.0.0.1/cb", "com.example.app:/cb"] {
+            assert!(check_registrable(uri).is_ok(), "{uri}");
+        }
+    }
+}

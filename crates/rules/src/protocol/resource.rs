@@ -1,0 +1,59 @@
+//! Resources (RFC 8707): the institution's APIs, and the scopes each of them owns.
+
+use serde::{Deserialize, Serialize};
+
+use super::access::Format;
+use super::scope::Scopes;
+
+/// An API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Resource {
+    /// Its identifier: an absolute URI without a fragment.
+    pub uri: String,
+    /// Its name, for people.
+    pub name: String,
+    /// The client that may introspect tokens for it.
+    pub client_id: String,
+    /// What can be asked of it.
+    pub scopes: Vec<ScopeInfo>,
+    /// How its access tokens look.
+    #[serde(default)]
+    pub token_format: Format,
+    /// How long its access tokens live, in seconds.
+    pub access_token_lifetime: u32,
+}
+
+/// A scope, as people are told about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeInfo {
+    /// The scope token.
+    pub name: String,
+    /// What it lets an app do, as a short sentence: "See your accounts and balances".
+    pub title: String,
+    /// More, when more must be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Whether a person may leave it out and still go on.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+impl Resource {
+    /// Whether this resource owns `scope`.
+    #[must_use]
+    pub fn owns(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|info| info.name == scope)
+    }
+
+    /// Those of `scopes` that are this resource's.
+    #[must_use]
+    pub fn own(&self, scopes: &Scopes) -> Scopes {
+        scopes.filter(|scope| self.owns(scope))
+    }
+}
+
+/// Whether `uri` can name a resource (RFC 8707 §2): absolute, without a fragment.
+#[must_use]
+pub fn is_identifier(uri: &str) -> bool {
+    uri.len() <= 1000 && !uri.contains('#') && uri.is_ascii() && url::Url::parse(uri).is_ok()
+}

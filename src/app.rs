@@ -1,0 +1,115 @@
+//! The application: what every flow is handed.
+
+use std::sync::Arc;
+
+use rules::jose::Alg;
+
+use crate::clock::Clock;
+use crate::config::{Config, Database};
+use crate::defence::Refusals;
+use crate::fault::Fault;
+use crate::flows;
+use crate::flows::follow::Follower;
+use crate::hasher::Hasher;
+use crate::keyring::KeyRing;
+use crate::registry::Registry;
+use crate::store::{Location, Store};
+use crate::vault::{RootKey, Vault};
+use crate::workers::{Urgency, Workers};
+
+/// Everything a flow needs.
+pub struct App {
+    /// What is set.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The opened key hierarchy.
+    pub vault: Arc<Vault>,
+    /// Clients and resources, in memory.
+    pub registry: Registry,
+    /// Signing keys, in memory.
+    pub keys: KeyRing,
+    /// The time.
+    pub clock: Clock,
+    /// Password hashing.
+    pub hasher: Hasher,
+    /// RSA signing, which is slow.
+    pub signers: Workers,
+    /// Refusals, counted.
+    pub refusals: Refusals,
+    /// How this node follows what others changed.
+    pub follower: Follower,
+}
+
+/// Why the application cannot be opened, as a sentence for the operator.
+#[derive(Debug)]
+pub struct NotOpened(pub String);
+
+impl std::fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotOpened {}
+
+impl App {
+    /// Opens an installation: connects, migrates, unseals, and reads clients and keys. A new
+    /// database is set up when `root` fits nothing else: its vault and signing keys are made.
+    ///
+    /// # Errors
+    /// [`NotOpened`], naming setting and remedy.
+    pub async fn open(config: Config, root: &RootKey, clock: Clock) -> Result<Arc<Self>, NotOpened> {
+        let store = connect(&config.database).await?;
+        let explain = |what: &'static str| {
+            move |fault: Fault| NotOpened(format!("database.url: {what}: {fault}"))
+        };
+        store.migrate().await.map_err(explain("the schema cannot be brought up to date"))?;
+        let vault = flows::install::vault(&store, root, &clock)
+            .await
+            .map_err(explain("the vault cannot be opened"))?;
+        let vault = Arc::new(vault);
+        store.unseal(Arc::clone(&vault));
+        flows::install::check_issuer(&store, config.issuer.as_str())
+            .await
+            .map_err(explain("the installation cannot be read"))??;
+        let not_started = |fault: Fault| NotOpened(fault.to_string());
+        let hasher = Hasher::start(config.people.argon2).map_err(not_started)?;
+        let signers = Workers::start("RSA signing", 2, 256, Urgency::Normal).map_err(not_started)?;
+        let app = Self {
+            registry: Registry::default(),
+            keys: KeyRing::default(),
+            refusals: Refusals::default(),
+            follower: Follower::default(),
+            config,
+            store,
+            vault,
+            clock,
+            hasher,
+            signers,
+        };
+        flows::rotate_keys::ensure(&app, &[Alg::Es256, Alg::Rs256])
+            .await
+            .map_err(explain("the signing keys cannot be made"))?;
+        flows::follow::load(&app)
+            .await
+            .map_err(explain("clients and keys cannot be read"))?;
+        Ok(Arc::new(app))
+    }
+}
+
+async fn connect(database: &Database) -> Result<Store, NotOpened> {
+    let location = match database {
+        Database::Sqlite(path) => Location::Sqlite(path),
+        Database::Postgres(url) => Location::Postgres(url.expose()),
+    };
+    Store::connect(location).await.map_err(|fault| {
+        let hint = match (&fault, database) {
+            (Fault::Busy(_), _) => "",
+            (_, Database::Sqlite(_)) => "; check that its folder exists and can be written",
+            (_, Database::Postgres(_)) => "; check that the server runs and the URL is right",
+        };
+        NotOpened(format!("database.url: {fault}{hint}"))
+    })
+}
+

@@ -1,0 +1,370 @@
+//! The settings as written, and what is demanded of each.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{Environment, FileFormat};
+use serde::Deserialize;
+
+use super::{
+    Argon2Cost, Config, Database, Institution, Issuer, Lifetimes, Log, People, Refused, Server,
+};
+use crate::secret::Secret;
+
+/// Where the file is looked for.
+pub const DEFAULT_PATH: &str = "/etc/countersign/countersign.toml";
+
+/// The OWASP minimum for Argon2id, in KiB.
+pub(super) const ARGON2_MEMORY: u32 = 19 * 1024;
+
+/// `countersign.toml`, as written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct File {
+    pub issuer: String,
+    #[serde(default)]
+    pub server: ServerFile,
+    pub database: DatabaseFile,
+    pub vault: VaultFile,
+    #[serde(default)]
+    pub institution: InstitutionFile,
+    #[serde(default)]
+    pub people: PeopleFile,
+    #[serde(default)]
+    pub lifetimes: LifetimesFile,
+    #[serde(default)]
+    pub log: LogFile,
+}
+
+/// `[server]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct ServerFile {
+    pub listen: String,
+    pub plain_http: String,
+    pub admin_socket: Option<PathBuf>,
+    pub max_connections: usize,
+    pub request_timeout_seconds: u64,
+    pub stop_timeout_seconds: u64,
+}
+
+impl Default for ServerFile {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9400".to_owned(),
+            plain_http: "loopback".to_owned(),
+            admin_socket: None,
+            max_connections: 4096,
+            request_timeout_seconds: 30,
+            stop_timeout_seconds: 20,
+        }
+    }
+}
+
+/// `[database]`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct DatabaseFile {
+    pub url: String,
+}
+
+impl std::fmt::Debug for DatabaseFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password.
+        f.write_str("DatabaseFile(…)")
+    }
+}
+
+/// `[vault]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct VaultFile {
+    pub root_key_file: PathBuf,
+}
+
+/// `[institution]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct InstitutionFile {
+    pub name: String,
+    pub help_phone: Option<String>,
+}
+
+impl Default for InstitutionFile {
+    fn default() -> Self {
+        Self {
+            name: "Countersign".to_owned(),
+            help_phone: None,
+        }
+    }
+}
+
+/// `[people]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct PeopleFile {
+    pub session_idle_minutes: u64,
+    pub session_hours: u64,
+    pub invite_hours: u64,
+    pub argon2_memory_kib: u32,
+    pub argon2_passes: u32,
+    pub hashing_threads: usize,
+}
+
+impl Default for PeopleFile {
+    fn default() -> Self {
+        Self {
+            session_idle_minutes: 30,
+            session_hours: 12,
+            invite_hours: 24,
+            argon2_memory_kib: ARGON2_MEMORY,
+            argon2_passes: 2,
+            hashing_threads: 2,
+        }
+    }
+}
+
+/// `[lifetimes]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct LifetimesFile {
+    pub authorization_days: u64,
+    pub access_token_seconds: u64,
+    pub id_token_seconds: u64,
+}
+
+impl Default for LifetimesFile {
+    fn default() -> Self {
+        Self {
+            authorization_days: 180,
+            access_token_seconds: 300,
+            id_token_seconds: 300,
+        }
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+pub struct LogFile {
+    pub format: String,
+    pub filter: String,
+}
+
+impl Default for LogFile {
+    fn default() -> Self {
+        Self {
+            format: "json".to_owned(),
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+impl File {
+    /// Reads the file and, over it, the environment.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            format!(
+                "the configuration {shown} cannot be read ({error}); name another with --config, or \
+                 run `countersign init` to write one"
+            )
+        })?;
+        let environment = Environment::with_prefix("COUNTERSIGN")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true);
+        config::Config::builder()
+            .add_source(config::File::from_str(&text, FileFormat::Toml))
+            .add_source(environment)
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| format!("the configuration {shown}: {error}"))
+    }
+
+    /// Demands of each setting what it needs.
+    ///
+    /// # Errors
+    /// [`Refused`], naming the setting.
+    pub fn check(self) -> Result<Config, Refused> {
+        let issuer = Issuer::parse(&self.issuer)?;
+        let database = database(&self.database.url)?;
+        let root_key_file = self.vault.root_key_file;
+        let server = self.server.check(&root_key_file)?;
+        let people = self.people.check()?;
+        let hours = |n: u64| Duration::from_secs(n * 3600);
+        let life = self.lifetimes;
+        within("lifetimes.authorization_days", life.authorization_days, 1, 3650)?;
+        within("lifetimes.access_token_seconds", life.access_token_seconds, 30, 86_400)?;
+        within("lifetimes.id_token_seconds", life.id_token_seconds, 30, 86_400)?;
+        let json = match self.log.format.as_str() {
+            "json" => true,
+            "text" => false,
+            other => return refuse("log.format", format!("{other:?} must be json or text")),
+        };
+        if self.institution.name.trim().is_empty() {
+            return refuse("institution.name", "must not be empty".to_owned());
+        }
+        Ok(Config {
+            issuer,
+            server,
+            database,
+            root_key_file,
+            institution: Institution {
+                name: self.institution.name,
+                help_phone: self.institution.help_phone,
+            },
+            people,
+            lifetimes: Lifetimes {
+                authorization: hours(24 * life.authorization_days),
+                access_token: Duration::from_secs(life.access_token_seconds),
+                id_token: Duration::from_secs(life.id_token_seconds),
+            },
+            log: Log {
+                json,
+                filter: self.log.filter,
+            },
+        })
+    }
+}
+
+impl ServerFile {
+    fn check(self, root_key_file: &Path) -> Result<Server, Refused> {
+        let Ok(listen) = self.listen.parse::<SocketAddr>() else {
+            return refuse(
+                "server.listen",
+                format!("{:?} must be an address and port, such as 127.0.0.1:9400", self.listen),
+            );
+        };
+        match self.plain_http.as_str() {
+            "loopback" if !listen.ip().is_loopback() => {
+                return refuse(
+                    "server.listen",
+                    format!(
+                        "{listen} can be reached from other machines, but the listener speaks plain \
+                         http; listen on loopback behind a TLS proxy, or set server.plain_http = \
+                         \"anywhere\" when the network between the two is trusted"
+                    ),
+                );
+            }
+            "loopback" | "anywhere" => {}
+            other => {
+                return refuse(
+                    "server.plain_http",
+                    format!("{other:?} must be loopback or anywhere"),
+                );
+            }
+        }
+        within("server.max_connections", self.max_connections as u64, 1, 1_000_000)?;
+        within("server.request_timeout_seconds", self.request_timeout_seconds, 1, 600)?;
+        within("server.stop_timeout_seconds", self.stop_timeout_seconds, 0, 600)?;
+        Ok(Server {
+            listen,
+            admin_socket: self
+                .admin_socket
+                .unwrap_or_else(|| root_key_file.with_file_name("countersign.sock")),
+            max_connections: self.max_connections,
+            request_timeout: Duration::from_secs(self.request_timeout_seconds),
+            stop_timeout: Duration::from_secs(self.stop_timeout_seconds),
+        })
+    }
+}
+
+impl PeopleFile {
+    fn check(self) -> Result<People, Refused> {
+        within("people.session_idle_minutes", self.session_idle_minutes, 1, 24 * 60)?;
+        within("people.session_hours", self.session_hours, 1, 24)?;
+        within("people.invite_hours", self.invite_hours, 1, 24 * 14)?;
+        within("people.argon2_memory_kib", self.argon2_memory_kib.into(), 64, 4 << 20)?;
+        within("people.argon2_passes", self.argon2_passes.into(), 1, 100)?;
+        within("people.hashing_threads", self.hashing_threads as u64, 1, 256)?;
+        Ok(People {
+            session_idle: Duration::from_secs(self.session_idle_minutes * 60),
+            session_absolute: Duration::from_secs(self.session_hours * 3600),
+            invite: Duration::from_secs(self.invite_hours * 3600),
+            argon2: Argon2Cost {
+                memory: self.argon2_memory_kib,
+                passes: self.argon2_passes,
+                threads: self.hashing_threads,
+            },
+        })
+    }
+}
+
+fn database(url: &str) -> Result<Database, Refused> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return match path {
+            "" => refuse("database.url", "names no file after sqlite:".to_owned()),
+            path => Ok(Database::Sqlite(PathBuf::from(path))),
+        };
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::Postgres(Secret::new(url.to_owned())));
+    }
+    refuse(
+        "database.url",
+        "must begin with sqlite: (a file) or postgres:// (a server)".to_owned(),
+    )
+}
+
+fn within(setting: &'static str, value: u64, min: u64, max: u64) -> Result<(), Refused> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    refuse(setting, format!("{value} must be between {min} and {max}"))
+}
+
+fn refuse<T>(setting: &'static str, why: String) -> Result<T, Refused> {
+    Err(Refused { setting, why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(issuer: &str, listen: &str, url: &str) -> Result<Config, Refused> {
+        let text = format!(
+            "issuer = {issuer:?}\n[server]\nlisten = {listen:?}\n[database]\nurl = {url:?}\n\
+             [vault]\nroot_key_file = \"/etc/countersign/root.key\"\n"
+        );
+        let source = config::File::from_str(&text, FileFormat::Toml);
+        let built = config::Config::builder().add_source(source).build().unwrap();
+        built.try_deserialize::<File>().unwrap().check()
+    }
+
+    #[test]
+    fn a_short_file_is_enough() {
+        let config = file("https://login.bank.example", "127.0.0.1:9400", "sqlite:/x.db").unwrap();
+        assert_eq!(config.issuer.authority(), "login.bank.example");
+        assert!(config.loosened().is_empty());
+    }
+
+    #[test]
+    fn each_mistake_names_its_setting() {
+        let good = ("https://login.bank.example", "127.0.0.1:9400", "sqlite:/x.db");
+        for (issuer, listen, url, setting) in [
+            ("http://login.bank.example", good.1, good.2, "issuer"),
+            ("https://login.bank.example/", good.1, good.2, "issuer"),
+            ("https://login.bank.example/x", good.1, good.2, "issuer"),
+            ("login.bank.example", good.1, good.2, "issuer"),
+            (good.0, "0.0.0.0:9400", good.2, "server.listen"),
+            (good.0, "nowhere", good.2, "server.listen"),
+            (good.0, good.1, "mysql://x", "database.url"),
+            (good.0, good.1, "sqlite:", "database.url"),
+        ] {
+            assert_eq!(file(issuer, listen, url).unwrap_err().setting, setting);
+        }
+    }
+}

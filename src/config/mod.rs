@@ -1,0 +1,245 @@
+//! `countersign.toml` and the environment, read once into checked values. What exists is valid.
+
+mod file;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+pub use file::{DEFAULT_PATH, File};
+
+/// A setting that cannot be accepted: which, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The setting, dotted: `server.listen`.
+    pub setting: &'static str,
+    /// What is wrong and what would be right.
+    pub why: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.why)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The `iss` of everything this server issues: an origin, without a path or a final slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    text: String,
+    authority: String,
+    secure: bool,
+    loopback: bool,
+}
+
+impl Issuer {
+    /// Checks an issuer identifier (RFC 8414 §2). Plain http is for loopback only.
+    ///
+    /// # Errors
+    /// [`Refused`] for `issuer`.
+    pub fn parse(text: &str) -> Result<Self, Refused> {
+        let refuse = |why: &str| {
+            let why = format!("{text:?} {why}");
+            let setting = "issuer";
+            Err(Refused { setting, why })
+        };
+        let Ok(url) = Url::parse(text) else {
+            return refuse("is not a URL; write it as https://login.bank.example");
+        };
+        let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" if loopback => false,
+            "http" => return refuse("must begin with https:// (http is for loopback only)"),
+            _ => return refuse("must begin with https://"),
+        };
+        if url.origin().ascii_serialization() != text {
+            return refuse("must be an origin alone: no path, query, user name or final slash");
+        }
+        let authority = text.split_once("://").map_or("", |(_, rest)| rest).to_owned();
+        Ok(Self {
+            text: text.to_owned(),
+            authority,
+            secure,
+            loopback,
+        })
+    }
+
+    /// The identifier itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What the `Host` header must say.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Whether browsers reach it over TLS.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether only this machine reaches it.
+    #[must_use]
+    pub const fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    /// The address of a path of this server.
+    #[must_use]
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+}
+
+/// Where the data lies.
+#[derive(Clone)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A connection URL; it may hold a password.
+    Postgres(crate::secret::Secret),
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+/// Everything that is set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who this server is.
+    pub issuer: Issuer,
+    /// Where it listens.
+    pub server: Server,
+    /// Where its data lies.
+    pub database: Database,
+    /// The file with the root key.
+    pub root_key_file: PathBuf,
+    /// Whose pages these are.
+    pub institution: Institution,
+    /// How people sign in.
+    pub people: People,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// How it logs.
+    pub log: Log,
+}
+
+/// The listener and its limits.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The address of the HTTP listener.
+    pub listen: SocketAddr,
+    /// The command line's socket, mode 0600.
+    pub admin_socket: PathBuf,
+    /// How many connections at once.
+    pub max_connections: usize,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// How long running requests may go on after a stop was asked for.
+    pub stop_timeout: Duration,
+}
+
+/// Whose pages these are.
+#[derive(Clone, Debug)]
+pub struct Institution {
+    /// Its name.
+    pub name: String,
+    /// Where people get help, as they would dial it.
+    pub help_phone: Option<String>,
+}
+
+/// How people sign in.
+#[derive(Clone, Debug)]
+pub struct People {
+    /// How long a session may stand unused.
+    pub session_idle: Duration,
+    /// How long a session may last.
+    pub session_absolute: Duration,
+    /// How long an invitation is good.
+    pub invite: Duration,
+    /// The cost of a password hash.
+    pub argon2: Argon2Cost,
+}
+
+/// The cost of a password hash (RFC 9106).
+#[derive(Clone, Copy, Debug)]
+pub struct Argon2Cost {
+    /// Memory, in KiB.
+    pub memory: u32,
+    /// Passes.
+    pub passes: u32,
+    /// Threads that hash, and nothing else.
+    pub threads: usize,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// What a person granted, at the most.
+    pub authorization: Duration,
+    /// Access tokens that are for no resource but this server's userinfo.
+    pub access_token: Duration,
+    /// ID tokens.
+    pub id_token: Duration,
+}
+
+impl Lifetimes {
+    /// An authorization code (FAPI 2.0 SP §5.3.2.2: at most 60 s).
+    pub const CODE: Duration = Duration::from_secs(60);
+    /// A pushed request (RFC 9126 §2.2).
+    pub const PUSHED: Duration = Duration::from_secs(90);
+    /// An interaction.
+    pub const INTERACTION: Duration = Duration::from_secs(30 * 60);
+    /// An activation ceremony.
+    pub const ACTIVATION: Duration = Duration::from_secs(30 * 60);
+    /// The longest access token that a resource may ask for.
+    pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(24 * 3600);
+}
+
+/// How it logs.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// One JSON object a line, or text for people.
+    pub json: bool,
+    /// The filter, as `tracing` understands it.
+    pub filter: String,
+}
+
+impl Config {
+    /// Reads the file and the environment (`COUNTERSIGN__SERVER__LISTEN=…`).
+    ///
+    /// # Errors
+    /// A sentence that names the setting and the remedy.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        File::load(path)?.check().map_err(|refused| refused.to_string())
+    }
+
+    /// What was set more loosely than the default allows, for the log and the audit.
+    #[must_use]
+    pub fn loosened(&self) -> Vec<&'static str> {
+        let mut loosened = Vec::new();
+        if !self.server.listen.ip().is_loopback() {
+            loosened.push("server.plain_http");
+        }
+        if self.people.argon2.memory < file::ARGON2_MEMORY || self.people.argon2.passes < 2 {
+            loosened.push("people.argon2_memory_kib");
+        }
+        loosened
+    }
+}

@@ -1,0 +1,112 @@
+//! What the server does, one file an act. A flow loads, decides by a pure rule, and saves in one
+//! transaction; only flows open transactions.
+
+pub mod account;
+pub mod activate;
+pub mod authenticate_client;
+pub mod authorize;
+pub mod client_credentials;
+pub mod clients;
+pub mod consent;
+pub mod follow;
+pub mod install;
+pub mod introspect;
+pub mod issue;
+pub mod redeem_code;
+pub mod refresh;
+pub mod resources;
+pub mod revoke;
+pub mod rotate_keys;
+pub mod seal_audit;
+pub mod sign_in;
+pub mod token_format;
+pub mod upkeep;
+pub mod userinfo;
+pub mod users;
+
+use std::net::IpAddr;
+
+use rules::audit::{Actor, Event, Kind, Personal};
+use rules::protocol::OAuthError;
+
+use crate::app::App;
+use crate::fault::Fault;
+use crate::rng;
+use crate::store::audit::{PendingEvent, Sealer};
+use crate::vault::PersonKeys;
+
+/// Where a request comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The request's id; logs, errors and audit events carry the same.
+    pub request_id: String,
+    /// The network address.
+    pub address: Option<IpAddr>,
+    /// The `User-Agent` header, cut to a sensible length.
+    pub user_agent: Option<String>,
+}
+
+/// Why a flow does not give what was asked for.
+#[derive(Debug)]
+pub enum Failure {
+    /// The request is refused; the text says what to change.
+    Refused(OAuthError),
+    /// The server failed; no verdict was given.
+    Fault(Fault),
+}
+
+impl From<OAuthError> for Failure {
+    fn from(error: OAuthError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What an operator asked for and does not get.
+#[derive(Debug)]
+pub enum AdminFailure {
+    /// A sentence that says what is wrong and how to mend it.
+    Refused(String),
+    /// The server failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for AdminFailure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl App {
+    /// A new audit event of this request.
+    fn event(&self, kind: Kind, caller: &Caller) -> Result<Event, Fault> {
+        let now = self.clock.now();
+        let event = Event::new(rng::uuid(now)?, now, kind).by(Actor::Anonymous);
+        Ok(if caller.request_id.is_empty() {
+            event
+        } else {
+            event.request(caller.request_id.as_str())
+        })
+    }
+
+    /// Finishes an event, its personal fields sealed under the person's key when there is one.
+    fn pending(
+        &self,
+        event: Event,
+        caller: &Caller,
+        person: Option<&PersonKeys>,
+    ) -> Result<PendingEvent, Fault> {
+        let personal = Personal {
+            address: caller.address.map(|address| address.to_string()),
+            user_agent: caller.user_agent.clone(),
+            name: None,
+        };
+        let sealer = person.map_or(Sealer::Institution(&self.vault), Sealer::Person);
+        PendingEvent::new(event, personal, sealer)
+    }
+}

@@ -1,0 +1,357 @@
+//! What each page shows: one struct a template, filled by the handlers and escaped by askama.
+//!
+//! Every text arrives ready to read (dates already worded, amounts already formatted); the
+//! templates only place it. [`ActivateFactor`] and [`ActivateCodes`] carry secrets, so no struct
+//! here derives `Debug`.
+
+use askama::Template;
+
+mod chrome;
+mod qr;
+#[cfg(test)]
+mod tests;
+
+pub use chrome::Chrome;
+pub use qr::Qr;
+
+/// Why a form came back: the summary takes the focus, each field repeats its own message.
+pub struct Problem {
+    /// What happened and what to do, in one or two sentences.
+    pub summary: String,
+    /// Pairs of field id and message; empty when the verdict must not name a field.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+impl Problem {
+    /// A problem that names no field, such as the one verdict at sign-in.
+    #[must_use]
+    pub fn of(summary: impl Into<String>) -> Self {
+        Self {
+            summary: summary.into(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Adds a message to the field with that id.
+    #[must_use]
+    pub fn field(mut self, id: &'static str, message: impl Into<String>) -> Self {
+        self.fields.push((id, message.into()));
+        self
+    }
+
+    /// The message of a field, if it has one.
+    #[must_use]
+    pub fn message_for(&self, id: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(field, _)| *field == id)
+            .map(|(_, message)| message.as_str())
+    }
+}
+
+/// Sign-in: name, password and code on one page.
+/// Posts `username`, `password`, `code` to `action`; nothing to `cancel_action`.
+#[derive(Template)]
+#[template(path = "sign_in/sign_in.html")]
+pub struct SignIn<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The client's name when an app asked for this sign-in.
+    pub asked_by: Option<String>,
+    /// What was typed as the user name, given back after a refusal.
+    pub username: String,
+    /// Why the form came back.
+    pub problem: Option<Problem>,
+    /// Where "Don't continue" is posted; only with `asked_by`.
+    pub cancel_action: Option<String>,
+}
+
+/// What a GET of an invitation shows: link preloaders change nothing, only the button does.
+#[derive(Template)]
+#[template(path = "activate/start.html")]
+pub struct ActivateStart<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the button posts, without fields.
+    pub action: String,
+    /// How to greet the person: a display name or the user name.
+    pub name: String,
+    /// Until when the invitation works: `23 November 2026, 10:00 UTC`.
+    pub until: String,
+}
+
+/// Step 1 of activation: the password. Posts `password` and `repeat`.
+#[derive(Template)]
+#[template(path = "activate/password.html")]
+pub struct ActivatePassword<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The user name, shown so that password managers save it too; it is not posted.
+    pub username: String,
+    /// Why the form came back; field ids `password`, `repeat`.
+    pub problem: Option<Problem>,
+}
+
+/// Step 2 of activation: the authenticator app. Posts `code`.
+#[derive(Template)]
+#[template(path = "activate/factor.html")]
+pub struct ActivateFactor<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The key as a picture.
+    pub qr: Qr,
+    /// The key for typing, in groups of four characters.
+    pub key_groups: Vec<String>,
+    /// The account's name inside the app: `Meridian Bank: ada`.
+    pub account_label: String,
+    /// `otpauth://` link that opens an app on this same phone.
+    pub otpauth_url: String,
+    /// Why the form came back; field id `code`.
+    pub problem: Option<Problem>,
+}
+
+/// Step 3 of activation: recovery codes to keep. Posts `confirm`, one of them.
+#[derive(Template)]
+#[template(path = "activate/codes.html")]
+pub struct ActivateCodes<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The user name the codes belong to, printed above them.
+    pub username: String,
+    /// The codes, in the order of their numbers, from 1.
+    pub codes: Vec<String>,
+    /// Number of the code to type, from 1.
+    pub ask_index: usize,
+    /// Why the form came back; field id `confirm`.
+    pub problem: Option<Problem>,
+}
+
+/// The end of activation.
+#[derive(Template)]
+#[template(path = "activate/done.html")]
+pub struct ActivateDone<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The account page.
+    pub account_href: String,
+}
+
+/// Consent. Posts `decision` (`allow` or `deny`) and, for every ticked choice, `scope`.
+#[derive(Template)]
+#[template(path = "consent/consent.html")]
+pub struct Consent<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The question: `Share accounts with Pocket Budget?`.
+    pub heading: String,
+    /// The client's name.
+    pub client_name: String,
+    /// The company behind the client.
+    pub legal_entity: Option<String>,
+    /// Its licence: `Account information, DNB R123456`.
+    pub licence: Option<String>,
+    /// The country that keeps the data.
+    pub country: Option<String>,
+    /// Host of the client's website.
+    pub client_uri_host: Option<String>,
+    /// What is asked, in the order to show it.
+    pub items: Vec<ConsentItem>,
+    /// What it cannot do, each a sentence: `It cannot move money.`
+    pub cannot: Vec<String>,
+    /// How long it lasts: `until you stop it, at the latest 21 February 2027`.
+    pub until: String,
+    /// Host of the address the browser goes to afterwards.
+    pub redirect_host: String,
+    /// The signed-in person's name.
+    pub signed_in_as: String,
+    /// Where "Not you?" is posted, without fields.
+    pub switch_action: String,
+    /// Words of the allowing button: `Share accounts`.
+    pub primary_label: String,
+    /// Words of the refusing button: `Don't share`.
+    pub deny_label: String,
+}
+
+/// One thing a client asks for.
+pub struct ConsentItem {
+    /// The scope, posted as `scope` when `optional` and ticked.
+    pub id: String,
+    /// What it may see or do: `Your accounts and balances`.
+    pub title: String,
+    /// A second sentence.
+    pub detail: Option<String>,
+    /// Whether the person may leave it out.
+    pub optional: bool,
+    /// Whether its box is ticked at first.
+    pub checked: bool,
+    /// Whether an earlier consent already covers it.
+    pub already: bool,
+}
+
+/// The account page: connected apps, devices, ways to sign in.
+/// Every action is a POST without fields.
+#[derive(Template)]
+#[template(path = "account/account.html")]
+pub struct Account<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The person's name.
+    pub name: String,
+    /// What was just done: `Pocket Budget can no longer see your accounts.`
+    pub notice: Option<String>,
+    /// Apps with a standing consent.
+    pub apps: Vec<ConnectedApp>,
+    /// Signed-in browsers, this one first.
+    pub sessions: Vec<SessionRow>,
+    /// How the person signs in, read-only.
+    pub ways: Vec<WayIn>,
+    /// Where "Sign out" is posted.
+    pub sign_out_action: String,
+}
+
+/// A client with a standing consent.
+pub struct ConnectedApp {
+    /// The grant's id, used as the row's anchor.
+    pub grant_id: String,
+    /// The client's name.
+    pub name: String,
+    /// What it may see or do, as on the consent page.
+    pub can: Vec<String>,
+    /// The day consent was given: `3 May 2026`.
+    pub since: String,
+    /// When it last used it: `today, 09:14`.
+    pub last_used: Option<String>,
+    /// Where "Stop sharing" is posted.
+    pub action: String,
+}
+
+/// A signed-in browser.
+pub struct SessionRow {
+    /// What it looks like: `Chrome on Linux`.
+    pub label: String,
+    /// When it signed in.
+    pub started: String,
+    /// When it was last seen.
+    pub last_seen: String,
+    /// Whether it is the one showing this page.
+    pub current: bool,
+    /// Where "Sign out" is posted.
+    pub action: String,
+}
+
+/// One way to sign in.
+pub struct WayIn {
+    /// Its name: `Authenticator app`.
+    pub label: String,
+    /// Its state: `8 of 10 left`.
+    pub detail: Option<String>,
+}
+
+/// Asks before an app's consent ends. Posts to `action`, without fields.
+#[derive(Template)]
+#[template(path = "account/confirm.html")]
+pub struct ConfirmStop<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the button posts.
+    pub action: String,
+    /// The client's name.
+    pub app_name: String,
+    /// What it will no longer see or do.
+    pub can: Vec<String>,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// The mood of a [`Message`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Something to know.
+    Info,
+    /// Something failed; the title starts with "Error: ".
+    Error,
+    /// Something was done.
+    Success,
+}
+
+/// A page that says one thing: what happened, what to do, the reference number.
+#[derive(Template)]
+#[template(path = "message/message.html")]
+pub struct Message<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Its mood.
+    pub tone: Tone,
+    /// The heading.
+    pub heading: String,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub todo: Option<String>,
+    /// The request id to quote when calling.
+    pub reference: Option<String>,
+    /// The way on: address and words.
+    pub link: Option<(String, String)>,
+    /// For the partner's developer; folded away.
+    pub detail: Option<String>,
+}
+
+impl Message<'_> {
+    /// Whether the title and the mark speak of an error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.tone == Tone::Error
+    }
+}
+
+/// Asks before signing out (RP-Initiated Logout 1.0 §2). Posts `fields`.
+#[derive(Template)]
+#[template(path = "message/sign_out.html")]
+pub struct SignOut<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the button posts.
+    pub action: String,
+    /// Hidden fields carried along.
+    pub fields: Vec<(String, String)>,
+    /// The signed-in person's name.
+    pub signed_in_as: String,
+    /// The client's name when an app asked for it.
+    pub asked_by: Option<String>,
+    /// Where "Stay signed in" leads.
+    pub stay_href: String,
+}
+
+/// Carries an authorization response to the client (OAuth 2.0 Form Post Response Mode §2).
+#[derive(Template)]
+#[template(path = "form_post.html")]
+pub struct FormPost<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The verified `redirect_uri`.
+    pub action: String,
+    /// The response parameters.
+    pub fields: Vec<(String, String)>,
+    /// The client's name.
+    pub client_name: String,
+    /// The nonce of this response's `script-src`.
+    pub nonce: String,
+}
+
+/// "Is this really us?": the address and the certificate, explained.
+#[derive(Template)]
+#[template(path = "about.html")]
+pub struct About<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+}

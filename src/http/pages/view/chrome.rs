@@ -1,0 +1,73 @@
+//! The frame around every page.
+
+/// What surrounds every page: header, footer, style sheet and language.
+pub struct Chrome {
+    /// The institution's name, shown as its logo.
+    pub institution: String,
+    /// The number to call for help, as people write it: `+31 20 555 0100`.
+    pub help_phone: Option<String>,
+    /// Address of the style sheet, with its content hash: `/static/countersign.css?v=…`.
+    pub css_href: String,
+    /// BCP 47 language tag of the page's text, for the `lang` attribute.
+    pub lang: &'static str,
+    /// The issuer URL: the address people should find in their browser.
+    pub issuer: String,
+}
+
+impl Chrome {
+    /// Writing direction of the language, for the `dir` attribute.
+    #[must_use]
+    pub fn dir(&self) -> &'static str {
+        let primary = self.lang.split('-').next().unwrap_or_default();
+        if matches!(primary, "ar" | "fa" | "he" | "ur") {
+            "rtl"
+        } else {
+            "ltr"
+        }
+    }
+
+    /// The language's own name for the footer, or its tag when we do not know it.
+    #[must_use]
+    pub fn language(&self) -> &'static str {
+        match self.lang.split('-').next().unwrap_or_default() {
+            "en" => "English",
+            _ => self.lang,
+        }
+    }
+
+    /// First letter of the institution's name: the mark beside it.
+    #[must_use]
+    pub fn initial(&self) -> String {
+        let first = self.institution.chars().find(|c| c.is_alphanumeric());
+        first.map_or_else(String::new, |c| c.to_uppercase().collect())
+    }
+
+    /// Target of the help link, a `tel:` address (RFC 3966) of digits and a leading plus.
+    #[must_use]
+    pub fn help_href(&self) -> Option<String> {
+        let phone = self.help_phone.as_deref()?;
+        let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+        let plus = if phone.trim_start().starts_with('+') {
+            "+"
+        } else {
+            ""
+        };
+        Some(format!("tel:{plus}{digits}"))
+    }
+
+    /// Host and port of the issuer, as the address bar shows them.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let rest = self
+            .issuer
+            .split_once("://")
+            .map_or(self.issuer.as_str(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or(rest)
+    }
+
+    /// Whether a certificate vouches for the address; false only on a loopback demonstration.
+    #[must_use]
+    pub fn encrypted(&self) -> bool {
+        self.issuer.starts_with("https://")
+    }
+}

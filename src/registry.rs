@@ -1,0 +1,82 @@
+//! Clients and resources, in memory: institutions have thousands, not millions. A change rides the
+//! feed and replaces the whole picture, so a request sees one consistent state.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rules::protocol::{Client, Resource, metadata};
+
+/// What is registered.
+#[derive(Default)]
+pub struct Registry(RwLock<Arc<Registered>>);
+
+/// One consistent picture of it.
+#[derive(Default)]
+pub struct Registered {
+    clients: HashMap<String, Arc<Client>>,
+    resources: Vec<Resource>,
+    metadata: bytes::Bytes,
+}
+
+impl Registry {
+    /// The picture now.
+    #[must_use]
+    pub fn now(&self) -> Arc<Registered> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A client that may act.
+    #[must_use]
+    pub fn client(&self, id: &str) -> Option<Arc<Client>> {
+        let registered = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        registered.client(id)
+    }
+
+    /// Replaces the picture.
+    pub fn replace(&self, issuer: &str, clients: Vec<Client>, resources: Vec<Resource>) {
+        let metadata = metadata::document(issuer, resources.iter()).to_string().into();
+        let clients = clients
+            .into_iter()
+            .map(|client| (client.id.clone(), Arc::new(client)))
+            .collect();
+        let registered = Registered {
+            clients,
+            resources,
+            metadata,
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(registered);
+    }
+}
+
+impl Registered {
+    /// A client that may act: registered, not disabled.
+    #[must_use]
+    pub fn client(&self, id: &str) -> Option<Arc<Client>> {
+        let client = self.clients.get(id)?;
+        client.disabled_at.is_none().then(|| Arc::clone(client))
+    }
+
+    /// Any client, disabled ones too.
+    #[must_use]
+    pub fn any_client(&self, id: &str) -> Option<&Client> {
+        self.clients.get(id).map(Arc::as_ref)
+    }
+
+    /// Every resource.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// A resource by its URI.
+    #[must_use]
+    pub fn resource(&self, uri: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.uri == uri)
+    }
+
+    /// The discovery document, ready to be sent.
+    #[must_use]
+    pub fn metadata(&self) -> bytes::Bytes {
+        self.metadata.clone()
+    }
+}

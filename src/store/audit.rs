@@ -1,0 +1,182 @@
+//! Audit events. They commit with the change they record, or are appended before the answer leaves.
+
+use rules::audit::{Event, Personal};
+use rules::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::Tx;
+use super::sql::{Conn, Sql};
+use crate::fault::Fault;
+use crate::rng;
+use crate::vault::{Cell, KeyUse, PersonKeys, Vault};
+
+const INSERT: Sql = Sql(
+    "INSERT INTO audit_events (id, at, kind, subject, leaf, personal) VALUES ($1, $2, $3, $4, $5, $6)",
+);
+
+/// An event ready to be written.
+#[derive(Debug)]
+pub struct PendingEvent {
+    event: Event,
+    personal: Option<Vec<u8>>,
+}
+
+/// Under whose key personal fields lie.
+#[derive(Clone, Copy)]
+pub enum Sealer<'a> {
+    /// The person's own.
+    Person(&'a PersonKeys),
+    /// The institution's, for events that name no person.
+    Institution(&'a Vault),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Opened {
+    salt: [u8; 16],
+    personal: Personal,
+}
+
+impl PendingEvent {
+    /// An event, with its personal fields committed to and sealed.
+    ///
+    /// # Errors
+    /// [`Fault::Randomness`].
+    pub fn new(mut event: Event, personal: Personal, sealer: Sealer<'_>) -> Result<Self, Fault> {
+        if personal.is_empty() {
+            let personal = None;
+            return Ok(Self { event, personal });
+        }
+        let salt = rng::bytes()?;
+        event.commitment = Some(personal.commit(salt));
+        let plain = serde_json::to_vec(&Opened { salt, personal })
+            .map_err(|error| Fault::Internal(error.to_string()))?;
+        let cell = personal_cell(&event.id);
+        let sealed = match sealer {
+            Sealer::Person(keys) => keys.seal_activity(cell, &plain)?,
+            Sealer::Institution(vault) => vault.seal(KeyUse::Activity, cell, &plain)?,
+        };
+        let personal = Some(sealed);
+        Ok(Self { event, personal })
+    }
+}
+
+fn personal_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("audit_events", "personal", id.as_bytes())
+}
+
+impl Tx {
+    /// Records an event with this transaction.
+    pub fn record(&mut self, event: PendingEvent) {
+        self.events.push(event);
+    }
+}
+
+pub(super) async fn insert(conn: &mut Conn, pending: PendingEvent) -> Result<(), Fault> {
+    let PendingEvent { event, personal } = pending;
+    let values = vec![
+        event.id.into(),
+        event.at.into(),
+        event.kind.as_str().into(),
+        event.subject.into(),
+        event.leaf_bytes().into(),
+        personal.into(),
+    ];
+    conn.execute(INSERT, values).await.map(drop)
+}
+
+/// Appends many with one statement.
+pub(super) async fn insert_many(pool: &PgPool, pending: Vec<PendingEvent>) -> Result<(), sqlx::Error> {
+    const INSERT_MANY: &str = "INSERT INTO audit_events (id, at, kind, subject, leaf, personal) \
+        SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])";
+    let mut ids = Vec::with_capacity(pending.len());
+    let mut times = Vec::with_capacity(pending.len());
+    let mut kinds = Vec::with_capacity(pending.len());
+    let mut subjects = Vec::with_capacity(pending.len());
+    let mut leaves = Vec::with_capacity(pending.len());
+    let mut personals = Vec::with_capacity(pending.len());
+    for PendingEvent { event, personal } in pending {
+        ids.push(event.id.as_bytes().to_vec());
+        times.push(event.at.millis());
+        kinds.push(event.kind.as_str());
+        subjects.push(event.subject.map(|id| id.as_bytes().to_vec()));
+        leaves.push(event.leaf_bytes());
+        personals.push(personal);
+    }
+    sqlx::query(INSERT_MANY)
+        .bind(ids)
+        .bind(times)
+        .bind(kinds)
+        .bind(subjects)
+        .bind(leaves)
+        .bind(personals)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// The newest events, newest first, as their exact bytes.
+pub async fn newest(tx: &mut Tx, limit: u32) -> Result<Vec<Vec<u8>>, Fault> {
+    const NEWEST: Sql = Sql("SELECT leaf FROM audit_events ORDER BY id DESC LIMIT $1");
+    let rows = tx.all(NEWEST, vec![limit.into()]).await?;
+    rows.iter().map(|row| row.bytes(0)).collect()
+}
+
+/// Events not yet in the tree, oldest first: `(id, exact bytes)`.
+pub async fn unsealed(tx: &mut Tx, limit: u32) -> Result<Vec<(Uuid, Vec<u8>)>, Fault> {
+    const UNSEALED: Sql = Sql(
+        "SELECT u.id, e.leaf FROM audit_unsealed u JOIN audit_events e ON e.id = u.id \
+         ORDER BY u.id LIMIT $1",
+    );
+    let rows = tx.all(UNSEALED, vec![limit.into()]).await?;
+    rows.iter().map(|row| Ok((row.uuid(0)?, row.bytes(1)?))).collect()
+}
+
+/// Makes an event leaf number `n`. False when it was sealed already.
+pub async fn seal(tx: &mut Tx, n: i64, id: Uuid, hash: [u8; 32]) -> Result<bool, Fault> {
+    const TAKE: Sql = Sql("DELETE FROM audit_unsealed WHERE id = $1");
+    const LEAF: Sql = Sql("INSERT INTO audit_leaves (n, id, hash) VALUES ($1, $2, $3)");
+    if tx.execute(TAKE, vec![id.into()]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute(LEAF, vec![n.into(), id.into(), hash.into()]).await?;
+    Ok(true)
+}
+
+/// The newest checkpoint: `(size, frontier, signed note)`.
+pub async fn checkpoint(tx: &mut Tx) -> Result<Option<(i64, Vec<u8>, String)>, Fault> {
+    const NEWEST: Sql =
+        Sql("SELECT size, frontier, note FROM audit_checkpoints ORDER BY size DESC LIMIT 1");
+    let row = tx.optional(NEWEST, vec![]).await?;
+    row.map(|row| Ok((row.int(0)?, row.bytes(1)?, row.text(2)?)))
+        .transpose()
+}
+
+/// Stores a checkpoint.
+pub async fn insert_checkpoint(
+    tx: &mut Tx,
+    size: i64,
+    frontier: Vec<u8>,
+    note: String,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const INSERT: Sql = Sql(
+        "INSERT INTO audit_checkpoints (size, frontier, note, created_at) VALUES ($1, $2, $3, $4)",
+    );
+    let values = vec![size.into(), frontier.into(), note.into(), now.into()];
+    tx.execute(INSERT, values).await.map(drop)
+}
+
+/// Every leaf in order, with its event's bytes where the event is still kept:
+/// `(n, hash, leaf bytes)`.
+pub async fn leaves(tx: &mut Tx, from: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>, Option<Vec<u8>>)>, Fault> {
+    const LEAVES: Sql = Sql(
+        "SELECT l.n, l.hash, e.leaf FROM audit_leaves l LEFT JOIN audit_events e ON e.id = l.id \
+         WHERE l.n >= $1 ORDER BY l.n LIMIT $2",
+    );
+    let rows = tx.all(LEAVES, vec![from.into(), limit.into()]).await?;
+    rows.iter()
+        .map(|row| Ok((row.int(0)?, row.bytes(1)?, row.opt_bytes(2)?)))
+        .collect()
+}

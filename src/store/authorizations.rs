@@ -1,0 +1,157 @@
+//! Authorizations: one issuance under a grant (or a client's own), which tokens point to.
+
+use rules::protocol::Scopes;
+use rules::protocol::target::Target;
+use rules::time::Timestamp;
+use uuid::Uuid;
+
+use super::Tx;
+use super::feed::What;
+use super::sql::{Row, Sql};
+use crate::fault::Fault;
+
+/// What tokens point to.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// Its identifier.
+    pub id: Uuid,
+    /// For which client.
+    pub client_id: String,
+    /// On whose behalf; none for a client's own.
+    pub person: Option<OnBehalf>,
+    /// What of.
+    pub target: Target,
+    /// The absolute end.
+    pub expires_at: Timestamp,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// The person behind an authorization.
+#[derive(Clone, Debug)]
+pub struct OnBehalf {
+    /// Who.
+    pub user_id: Uuid,
+    /// Under which grant.
+    pub grant_id: Uuid,
+    /// The session in which it was given (`sid`).
+    pub session_id: Uuid,
+    /// Whether it outlives that session (`offline_access`).
+    pub offline: bool,
+    /// How she was authenticated then.
+    pub acr: String,
+    /// By what (RFC 8176), space-delimited.
+    pub amr: String,
+    /// When.
+    pub auth_time: Timestamp,
+}
+
+/// Stores one given by a person.
+pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<(), Fault> {
+    const INSERT: Sql = Sql(
+        "INSERT INTO authorizations (id, client_id, grant_id, user_id, session_id, offline, scopes, \
+         resources, acr, amr, auth_time, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    );
+    let person = new.person.as_ref();
+    let values = vec![
+        new.id.into(),
+        (&new.client_id).into(),
+        person.map(|p| p.grant_id).into(),
+        person.map(|p| p.user_id).into(),
+        person.map(|p| p.session_id).into(),
+        person.is_some_and(|p| p.offline).into(),
+        new.target.scopes.to_string().into(),
+        new.target.resources.join(" ").into(),
+        person.map(|p| p.acr.clone()).into(),
+        person.map(|p| p.amr.clone()).into(),
+        person.map(|p| p.auth_time).into(),
+        now.into(),
+        new.expires_at.into(),
+    ];
+    tx.execute(INSERT, values).await.map(drop)
+}
+
+/// Looks one up.
+pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Authorization>, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT id, client_id, grant_id, user_id, session_id, offline, scopes, resources, acr, amr, \
+         auth_time, expires_at, revoked_at FROM authorizations WHERE id = $1",
+    );
+    let row = tx.optional(FIND, vec![id.into()]).await?;
+    row.map(|row| read(&row, 0)).transpose()
+}
+
+/// The one authorization of a client for itself with this `lookup` (a hash of what it is for); the
+/// first to come makes it.
+pub async fn of_client(
+    tx: &mut Tx,
+    id: Uuid,
+    client_id: &str,
+    target: &Target,
+    lookup: [u8; 32],
+    now: Timestamp,
+) -> Result<Uuid, Fault> {
+    const INSERT: Sql = Sql(
+        "INSERT INTO authorizations (id, client_id, offline, scopes, resources, lookup, created_at, \
+         expires_at) VALUES ($1, $2, 0, $3, $4, $5, $6, $7) ON CONFLICT (lookup) DO NOTHING",
+    );
+    const FIND: Sql = Sql("SELECT id FROM authorizations WHERE lookup = $1 AND revoked_at IS NULL");
+    let values = vec![
+        id.into(),
+        client_id.into(),
+        target.scopes.to_string().into(),
+        target.resources.join(" ").into(),
+        lookup.into(),
+        now.into(),
+        i64::MAX.into(),
+    ];
+    tx.execute(INSERT, values).await?;
+    let row = tx.optional(FIND, vec![lookup.into()]).await?;
+    row.ok_or_else(|| Fault::Internal("a client's authorization vanished".to_owned()))?
+        .uuid(0)
+}
+
+/// Revokes one, and with it every token that points to it; false when it was revoked before.
+pub async fn revoke(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    const REVOKE: Sql =
+        Sql("UPDATE authorizations SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
+    let revoked = tx.execute(REVOKE, vec![id.into(), now.into()]).await? == 1;
+    if revoked {
+        tx.announce(What::Authorization(id), now);
+    }
+    Ok(revoked)
+}
+
+/// Reads the columns of [`find`], the first of which is column `at`.
+pub(super) fn read(row: &Row, at: usize) -> Result<Authorization, Fault> {
+    let unreadable = |column: &str| Fault::Unreadable(format!("authorizations.{column}"));
+    let person = match row.opt_uuid(at + 3)? {
+        None => None,
+        Some(user_id) => Some(OnBehalf {
+            user_id,
+            grant_id: row.uuid(at + 2)?,
+            session_id: row.uuid(at + 4)?,
+            offline: row.int(at + 5)? != 0,
+            acr: row.text(at + 8)?,
+            amr: row.text(at + 9)?,
+            auth_time: row.time(at + 10)?,
+        }),
+    };
+    let resources = row.text(at + 7)?;
+    Ok(Authorization {
+        id: row.uuid(at)?,
+        client_id: row.text(at + 1)?,
+        person,
+        target: Target {
+            scopes: Scopes::parse(&row.text(at + 6)?).map_err(|_| unreadable("scopes"))?,
+            resources: resources
+                .split(' ')
+                .filter(|uri| !uri.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        },
+        expires_at: row.time(at + 11)?,
+        revoked: row.opt_time(at + 12)?.is_some(),
+    })
+}

@@ -1,0 +1,110 @@
+//! Second factors: authenticator apps (TOTP, RFC 6238) and recovery codes.
+
+use rules::time::Timestamp;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::Tx;
+use super::sql::Sql;
+use crate::fault::Fault;
+use crate::vault::{Cell, KeyUse};
+
+/// A person's authenticator app.
+pub struct Totp {
+    /// The shared secret, opened.
+    pub secret: Zeroizing<Vec<u8>>,
+    /// The last time step that was accepted.
+    pub last_step: i64,
+}
+
+/// The person's authenticator app.
+pub async fn totp(tx: &mut Tx, user: Uuid) -> Result<Option<Totp>, Fault> {
+    const FIND: Sql = Sql("SELECT secret, last_step FROM totp_factors WHERE user_id = $1");
+    let vault = tx.vault()?;
+    let row = tx.optional(FIND, vec![user.into()]).await?;
+    row.map(|row| {
+        Ok(Totp {
+            secret: vault.open_cell(secret_cell(&user), &row.bytes(0)?)?,
+            last_step: row.int(1)?,
+        })
+    })
+    .transpose()
+}
+
+/// Binds an authenticator app; `step` is the one its test code matched, and is spent.
+pub async fn bind_totp(
+    tx: &mut Tx,
+    user: Uuid,
+    secret: &[u8],
+    step: i64,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const INSERT: Sql = Sql(
+        "INSERT INTO totp_factors (user_id, secret, last_step, created_at) VALUES ($1, $2, $3, $4)",
+    );
+    let sealed = tx
+        .vault()?
+        .seal(KeyUse::Columns, secret_cell(&user), secret)?;
+    let values = vec![user.into(), sealed.into(), step.into(), now.into()];
+    tx.execute(INSERT, values).await.map(drop)
+}
+
+/// Spends a time step; false when it, or a later one, was spent before (RFC 6238 §5.2).
+pub async fn consume_step(tx: &mut Tx, user: Uuid, step: i64, now: Timestamp) -> Result<bool, Fault> {
+    const CONSUME: Sql = Sql(
+        "UPDATE totp_factors SET last_step = $2, used_at = $3 WHERE user_id = $1 AND last_step < $2",
+    );
+    Ok(tx.execute(CONSUME, vec![user.into(), step.into(), now.into()]).await? == 1)
+}
+
+/// Replaces the person's recovery codes by a new set.
+pub async fn replace_recovery(
+    tx: &mut Tx,
+    user: Uuid,
+    salt: &[u8],
+    hashes: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const SALT: Sql = Sql(
+        "INSERT INTO recovery_sets (user_id, salt, created_at) VALUES ($1, $2, $3) \
+         ON CONFLICT (user_id) DO UPDATE SET salt = excluded.salt, created_at = excluded.created_at",
+    );
+    const CLEAR: Sql = Sql("DELETE FROM recovery_codes WHERE user_id = $1");
+    const INSERT: Sql = Sql("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)");
+    tx.execute(SALT, vec![user.into(), salt.into(), now.into()]).await?;
+    tx.execute(CLEAR, vec![user.into()]).await?;
+    for hash in hashes {
+        tx.execute(INSERT, vec![user.into(), hash.clone().into()]).await?;
+    }
+    Ok(())
+}
+
+/// The salt of the person's set of recovery codes.
+pub async fn recovery_salt(tx: &mut Tx, user: Uuid) -> Result<Option<Vec<u8>>, Fault> {
+    const SALT: Sql = Sql("SELECT salt FROM recovery_sets WHERE user_id = $1");
+    let row = tx.optional(SALT, vec![user.into()]).await?;
+    row.map(|row| row.bytes(0)).transpose()
+}
+
+/// Spends a recovery code; false when it is none of the person's, or spent.
+pub async fn consume_recovery(tx: &mut Tx, user: Uuid, hash: &[u8], now: Timestamp) -> Result<bool, Fault> {
+    const CONSUME: Sql = Sql(
+        "UPDATE recovery_codes SET used_at = $3 \
+         WHERE user_id = $1 AND code_hash = $2 AND used_at IS NULL",
+    );
+    Ok(tx.execute(CONSUME, vec![user.into(), hash.into(), now.into()]).await? == 1)
+}
+
+/// How many recovery codes are left.
+pub async fn recovery_left(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {
+    const LEFT: Sql =
+        Sql("SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at IS NULL");
+    match tx.optional(LEFT, vec![user.into()]).await? {
+        Some(row) => row.int(0),
+        None => Ok(0),
+    }
+}
+
+fn secret_cell(user: &Uuid) -> Cell<'_> {
+    Cell::new("totp_factors", "secret", user.as_bytes())
+}

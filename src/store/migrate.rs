@@ -1,0 +1,96 @@
+//! The schema: `migrations/sqlite` and `migrations/postgres` hold the same names and numbers.
+
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+
+use super::sql::{Conn, Sql};
+use crate::fault::Fault;
+
+/// `(version, name, SQLite, PostgreSQL)`, oldest first.
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
+    1,
+    "foundation",
+    include_str!("../../migrations/sqlite/0001_foundation.sql"),
+    include_str!("../../migrations/postgres/0001_foundation.sql"),
+)];
+
+/// A migration that was just applied.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Its number.
+    pub version: i64,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// The newest schema version this binary knows.
+#[must_use]
+pub fn schema_version() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+pub(super) async fn run(conn: &mut Conn) -> Result<Vec<Applied>, Fault> {
+    let before = match conn {
+        Conn::Sqlite(c) => apply(&mut **c, |&(.., sqlite, _)| sqlite).await?,
+        Conn::Postgres(c) => apply(&mut **c, |&(.., postgres)| postgres).await?,
+    };
+    let new = MIGRATIONS.iter().filter(|(version, ..)| !before.contains(version));
+    Ok(new
+        .map(|&(version, name, ..)| Applied { version, name })
+        .collect())
+}
+
+/// Applies what is missing; returns what had been applied before.
+async fn apply<C: Migrate>(
+    conn: &mut C,
+    sql: fn(&(i64, &str, &'static str, &'static str)) -> &'static str,
+) -> Result<Vec<i64>, Fault> {
+    let fault = |error: sqlx::migrate::MigrateError| match error {
+        sqlx::migrate::MigrateError::VersionMissing(version) => Fault::Internal(format!(
+            "the database has schema version {version}, newer than this binary's {}; run the newer binary",
+            schema_version()
+        )),
+        error => Fault::Storage(sqlx::Error::Migrate(Box::new(error))),
+    };
+    let migrations: Vec<Migration> = MIGRATIONS
+        .iter()
+        .map(|entry| {
+            let (version, name, ..) = *entry;
+            let sql = sqlx::SqlSafeStr::into_sql_str(sql(entry));
+            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+        })
+        .collect();
+    let migrator = Migrator::with_migrations(migrations);
+    conn.ensure_migrations_table(&migrator.table_name)
+        .await
+        .map_err(fault)?;
+    let before = conn
+        .list_applied_migrations(&migrator.table_name)
+        .await
+        .map_err(fault)?;
+    migrator.run_direct(None, conn, false).await.map_err(fault)?;
+    Ok(before.into_iter().map(|applied| applied.version).collect())
+}
+
+pub(super) async fn describe(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    const SQLITE: Sql = Sql(
+        "SELECT m.name, c.name, CASE c.type WHEN 'INTEGER' THEN 'bigint' WHEN 'BLOB' THEN 'bytea' \
+         ELSE lower(c.type) END || CASE c.\"notnull\" WHEN 1 THEN ' not null' ELSE '' END \
+         FROM sqlite_schema m JOIN pragma_table_info(m.name) c \
+         WHERE m.type = 'table' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'",
+    );
+    const POSTGRES: Sql = Sql(
+        "SELECT table_name::text, column_name::text, data_type::text || \
+         CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END FROM information_schema.columns \
+         WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_sqlx%'",
+    );
+    let rows = match conn {
+        Conn::Sqlite(_) => conn.all(SQLITE, vec![]).await?,
+        Conn::Postgres(_) => conn.all(POSTGRES, vec![]).await?,
+    };
+    let mut columns = rows
+        .iter()
+        .map(|row| Ok(format!("{}.{} {}", row.text(0)?, row.text(1)?, row.text(2)?)))
+        .collect::<Result<Vec<_>, Fault>>()?;
+    columns.sort();
+    Ok(columns)
+}

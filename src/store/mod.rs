@@ -1,0 +1,284 @@
+//! The only SQL. One file a table family; its functions are verbs that take a [`Tx`]. The store
+//! seals columns and appends audit events itself, so that no caller can forget.
+
+mod assertions;
+pub mod audit;
+pub mod authorizations;
+pub mod clients;
+pub mod codes;
+pub mod factors;
+pub mod feed;
+pub mod grants;
+pub mod interactions;
+pub mod invites;
+pub mod keys;
+pub mod lockouts;
+pub mod meta;
+mod migrate;
+mod postgres;
+pub mod pushed;
+pub mod refresh;
+pub mod resources;
+pub mod sessions;
+pub mod sql;
+mod sqlite;
+pub mod upkeep;
+pub mod users;
+
+pub use assertions::consume as consume_assertion;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::fault::Fault;
+use crate::vault::Vault;
+use audit::PendingEvent;
+use feed::{Change, Revocations};
+use sql::{Conn, Row, Sql, Value};
+
+pub use migrate::{Applied, schema_version};
+
+/// Where the data lies.
+#[derive(Clone, Debug)]
+pub enum Location<'a> {
+    /// A file; made when it does not exist.
+    Sqlite(&'a Path),
+    /// A connection URL (`postgres://user:password@host/database`).
+    Postgres(&'a str),
+}
+
+/// The database, opened.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    shared: Arc<Shared>,
+}
+
+/// Which engine.
+#[derive(Clone)]
+enum Db {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+/// What every transaction of a store shares.
+struct Shared {
+    vault: std::sync::OnceLock<Arc<Vault>>,
+    revocations: Revocations,
+}
+
+/// What a flow does inside one transaction; it awaits nothing but its [`Tx`].
+pub type Work<'t, T> = BoxFuture<'t, Result<T, Fault>>;
+
+/// One database transaction (or, for reads, one connection).
+pub struct Tx {
+    conn: Conn,
+    shared: Arc<Shared>,
+    events: Vec<PendingEvent>,
+    changes: Vec<Change>,
+}
+
+impl Store {
+    /// Connects; nothing is migrated and nothing can be unsealed yet.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when the database cannot be reached, [`Fault::Busy`] when another server
+    /// holds the file.
+    pub async fn connect(location: Location<'_>) -> Result<Self, Fault> {
+        let shared = Arc::new(Shared {
+            vault: std::sync::OnceLock::new(),
+            revocations: Revocations::default(),
+        });
+        let db = match location {
+            Location::Sqlite(path) => Db::Sqlite(sqlite::Sqlite::open(path, &shared).await?),
+            Location::Postgres(url) => Db::Postgres(postgres::Postgres::open(url, &shared).await?),
+        };
+        Ok(Self { db, shared })
+    }
+
+    /// Hands over the opened vault, once.
+    pub fn unseal(&self, vault: Arc<Vault>) {
+        let _ = self.shared.vault.set(vault);
+    }
+
+    /// What was revoked within the longest token lifetime, in memory.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.shared.revocations
+    }
+
+    /// Whether other nodes may write to this database.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.db, Db::Postgres(_))
+    }
+
+    /// The engine's name, for people.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        match self.db {
+            Db::Sqlite(_) => "SQLite",
+            Db::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Applies what is missing of the schema.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`]; [`Fault::Internal`] when the database is newer than this binary.
+    pub async fn migrate(&self) -> Result<Vec<Applied>, Fault> {
+        let mut tx = self.connection(true).await?;
+        migrate::run(&mut tx.conn).await
+    }
+
+    /// Runs `work` in one transaction and commits it, its audit events and its feed rows together.
+    /// An `Err` rolls everything back; a refusal is an `Ok` whose effects commit.
+    ///
+    /// # Errors
+    /// [`Fault`]: nothing of the work has happened (or, when the connection broke at the commit,
+    /// nobody was told that it did).
+    pub async fn write<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        match &self.db {
+            Db::Sqlite(db) => db.write(work).await,
+            Db::Postgres(db) => db.write(work, &self.shared).await,
+        }
+    }
+
+    /// Runs `work` on one connection outside a transaction; it must not write.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
+    {
+        let mut tx = self.connection(false).await?;
+        let result = work(&mut tx).await;
+        debug_assert!(tx.events.is_empty() && tx.changes.is_empty());
+        result
+    }
+
+    /// Appends one audit event durably, batched with others of this node.
+    ///
+    /// # Errors
+    /// [`Fault`]: the event may not be stored, so whatever it records must not be released.
+    pub async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
+        match &self.db {
+            Db::Sqlite(db) => db.append(event).await,
+            Db::Postgres(db) => db.append(event).await,
+        }
+    }
+
+    /// Asks the database whether it answers.
+    ///
+    /// # Errors
+    /// [`Fault`] when it does not.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        const PING: Sql = Sql("SELECT value FROM counters WHERE name = 'feed'");
+        self.read(|tx| Box::pin(async move { tx.optional(PING, vec![]).await.map(drop) }))
+            .await
+    }
+
+    /// Moves what the write-ahead log holds into the database file (`SQLite`; nothing elsewhere).
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn checkpoint(&self) -> Result<(), Fault> {
+        match &self.db {
+            Db::Sqlite(db) => db.checkpoint().await,
+            Db::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Finishes what is queued and closes every connection.
+    pub async fn close(&self) {
+        match &self.db {
+            Db::Sqlite(db) => db.close().await,
+            Db::Postgres(db) => db.close().await,
+        }
+    }
+
+    /// Prepares a statement without running it: what the test of all statements calls.
+    ///
+    /// # Errors
+    /// [`Fault::Storage`] when the engine does not accept it.
+    pub async fn prepare(&self, sql: &'static str) -> Result<(), Fault> {
+        use sqlx::{Executor as _, SqlSafeStr as _};
+        let mut tx = self.connection(true).await?;
+        match &mut tx.conn {
+            Conn::Sqlite(c) => drop((&mut **c).prepare(sql.into_sql_str()).await?),
+            Conn::Postgres(c) => drop((&mut **c).prepare(sql.into_sql_str()).await?),
+        }
+        Ok(())
+    }
+
+    /// The schema as the engine describes it: `table.column type`, sorted, in the words of
+    /// `PostgreSQL`. A test compares the two.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn schema(&self) -> Result<Vec<String>, Fault> {
+        let mut tx = self.connection(false).await?;
+        migrate::describe(&mut tx.conn).await
+    }
+
+    async fn connection(&self, write: bool) -> Result<Tx, Fault> {
+        let conn = match &self.db {
+            Db::Sqlite(db) => Conn::Sqlite(db.acquire(write).await?),
+            Db::Postgres(db) => Conn::Postgres(db.acquire().await?),
+        };
+        Ok(Tx::new(conn, Arc::clone(&self.shared)))
+    }
+}
+
+impl Tx {
+    fn new(conn: Conn, shared: Arc<Shared>) -> Self {
+        Self {
+            conn,
+            shared,
+            events: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
+        self.conn.execute(sql, values).await
+    }
+
+    async fn optional(&mut self, sql: Sql, values: Vec<Value>) -> Result<Option<Row>, Fault> {
+        self.conn.optional(sql, values).await
+    }
+
+    async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, Fault> {
+        self.conn.all(sql, values).await
+    }
+
+    fn vault(&self) -> Result<Arc<Vault>, Fault> {
+        let vault = self.shared.vault.get().map(Arc::clone);
+        vault.ok_or_else(|| Fault::Internal("the vault is not open".to_owned()))
+    }
+
+    /// Writes the audit events and feed rows of the work that just ended well. The feed's counter
+    /// is taken last, so that commit order is sequence order and its row is locked briefly.
+    async fn flush(&mut self) -> Result<Vec<Change>, Fault> {
+        for event in std::mem::take(&mut self.events) {
+            audit::insert(&mut self.conn, event).await?;
+        }
+        let changes = std::mem::take(&mut self.changes);
+        for change in &changes {
+            feed::insert(&mut self.conn, change).await?;
+        }
+        Ok(changes)
+    }
+
+    fn discard(&mut self) {
+        self.events.clear();
+        self.changes.clear();
+    }
+}

@@ -1,0 +1,172 @@
+//! Signed-in browsers, and browsers that have signed somebody in before.
+
+use rules::identity::Proof;
+use rules::time::Timestamp;
+use uuid::Uuid;
+
+use super::Tx;
+use super::feed::What;
+use super::sql::{Row, Sql};
+use crate::fault::Fault;
+use crate::secret::TokenHash;
+use crate::vault::{Cell, PersonKeys};
+
+/// A signed-in browser.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its identifier (`sid`).
+    pub id: Uuid,
+    /// Who is signed in.
+    pub user_id: Uuid,
+    /// What she proved, and when.
+    pub proofs: Vec<Proof>,
+    /// The sealed `User-Agent`.
+    agent: Vec<u8>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub seen_at: Timestamp,
+}
+
+impl Session {
+    /// The browser's own description of itself.
+    pub fn agent(&self, keys: &PersonKeys) -> Result<String, Fault> {
+        let plain = keys.open_activity(agent_cell(&self.id), &self.agent)?;
+        Ok(String::from_utf8_lossy(&plain).into_owned())
+    }
+}
+
+/// What a new session is made of.
+pub struct NewSession<'a> {
+    /// Its identifier.
+    pub id: Uuid,
+    /// The hash of the browser's cookie.
+    pub token: TokenHash,
+    /// Who signed in.
+    pub user_id: Uuid,
+    /// What she proved.
+    pub proofs: &'a [Proof],
+    /// The `User-Agent`, sealed under her key.
+    pub agent: &'a str,
+}
+
+/// Begins a session.
+pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, keys: &PersonKeys, now: Timestamp) -> Result<(), Fault> {
+    const INSERT: Sql = Sql(
+        "INSERT INTO sessions (id, token_hash, user_id, proofs, agent, created_at, seen_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+    );
+    let proofs =
+        serde_json::to_string(new.proofs).map_err(|error| Fault::Internal(error.to_string()))?;
+    let agent = keys.seal_activity(agent_cell(&new.id), new.agent.as_bytes())?;
+    let values = vec![
+        new.id.into(),
+        new.token.into(),
+        new.user_id.into(),
+        proofs.into(),
+        agent.into(),
+        now.into(),
+    ];
+    tx.execute(INSERT, values).await.map(drop)
+}
+
+/// The session that a browser holds, unless it was ended. Whether its time is over is for the
+/// caller to judge.
+pub async fn find(tx: &mut Tx, token: TokenHash) -> Result<Option<Session>, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT id, user_id, proofs, agent, created_at, seen_at FROM sessions \
+         WHERE token_hash = $1 AND ended_at IS NULL",
+    );
+    let row = tx.optional(FIND, vec![token.into()]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// A session by its identifier, unless it was ended.
+pub async fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Session>, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT id, user_id, proofs, agent, created_at, seen_at FROM sessions \
+         WHERE id = $1 AND ended_at IS NULL",
+    );
+    let row = tx.optional(FIND, vec![id.into()]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// A person's sessions that were not ended, newest first.
+pub async fn of_user(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Session>, Fault> {
+    const LIST: Sql = Sql(
+        "SELECT id, user_id, proofs, agent, created_at, seen_at FROM sessions \
+         WHERE user_id = $1 AND ended_at IS NULL AND created_at > $2 ORDER BY id DESC LIMIT 100",
+    );
+    let rows = tx.all(LIST, vec![user.into(), since.into()]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Notes that a session was used.
+pub async fn touch(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const TOUCH: Sql = Sql("UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2");
+    tx.execute(TOUCH, vec![id.into(), now.into()]).await.map(drop)
+}
+
+/// Ends a session of a person, and what was issued for as long as it lasts; false when it is not
+/// hers or was ended before.
+pub async fn end(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    const END: Sql = Sql(
+        "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
+    );
+    const REVOKE: Sql = Sql(
+        "UPDATE authorizations SET revoked_at = $2 \
+         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $2 RETURNING id",
+    );
+    if tx.execute(END, vec![id.into(), user.into(), now.into()]).await? == 0 {
+        return Ok(false);
+    }
+    for row in tx.all(REVOKE, vec![id.into(), now.into()]).await? {
+        let authorization = row.uuid(0)?;
+        tx.announce(What::Authorization(authorization), now);
+    }
+    Ok(true)
+}
+
+/// Ends every session of a person.
+pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<u64, Fault> {
+    const END: Sql =
+        Sql("UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL");
+    tx.execute(END, vec![user.into(), now.into()]).await
+}
+
+/// Whether a browser has signed this person in before; notes that it was seen.
+pub async fn knows_device(tx: &mut Tx, token: TokenHash, user: Uuid, since: Timestamp) -> Result<bool, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT 1 FROM devices WHERE token_hash = $1 AND user_id = $2 AND seen_at > $3",
+    );
+    let values = vec![token.into(), user.into(), since.into()];
+    Ok(tx.optional(FIND, values).await?.is_some())
+}
+
+/// Remembers a browser.
+pub async fn remember_device(tx: &mut Tx, token: TokenHash, user: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const PUT: Sql = Sql(
+        "INSERT INTO devices (token_hash, user_id, created_at, seen_at) VALUES ($1, $2, $3, $3) \
+         ON CONFLICT (token_hash) DO UPDATE SET seen_at = excluded.seen_at \
+         WHERE devices.user_id = excluded.user_id",
+    );
+    tx.execute(PUT, vec![token.into(), user.into(), now.into()])
+        .await
+        .map(drop)
+}
+
+fn read(row: &Row) -> Result<Session, Fault> {
+    Ok(Session {
+        id: row.uuid(0)?,
+        user_id: row.uuid(1)?,
+        proofs: serde_json::from_str(&row.text(2)?)
+            .map_err(|_| Fault::Unreadable("sessions.proofs".to_owned()))?,
+        agent: row.bytes(3)?,
+        created_at: row.time(4)?,
+        seen_at: row.time(5)?,
+    })
+}
+
+fn agent_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("sessions", "agent", id.as_bytes())
+}

@@ -1,0 +1,198 @@
+//! One SQL for two engines: `$1` placeholders; TEXT, BIGINT and bytes only.
+
+use rules::time::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Postgres, Row as _, Sqlite};
+use uuid::Uuid;
+
+use crate::fault::Fault;
+use crate::secret::TokenHash;
+
+/// A statement, written once for both engines. A test prepares every one of them on each.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql(pub &'static str);
+
+/// A value bound to a placeholder.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// TEXT.
+    Text(Option<String>),
+    /// BIGINT.
+    Int(Option<i64>),
+    /// BYTEA or BLOB.
+    Bytes(Option<Vec<u8>>),
+}
+
+macro_rules! values {
+    ($($from:ty => |$value:ident| $to:expr;)*) => {$(
+        impl From<$from> for Value {
+            fn from($value: $from) -> Self {
+                $to
+            }
+        }
+    )*};
+}
+
+values! {
+    &str => |value| Self::Text(Some(value.to_owned()));
+    String => |value| Self::Text(Some(value));
+    &String => |value| Self::Text(Some(value.clone()));
+    Option<String> => |value| Self::Text(value);
+    i64 => |value| Self::Int(Some(value));
+    u32 => |value| Self::Int(Some(value.into()));
+    bool => |value| Self::Int(Some(value.into()));
+    Timestamp => |value| Self::Int(Some(value.millis()));
+    Option<Timestamp> => |value| Self::Int(value.map(Timestamp::millis));
+    Vec<u8> => |value| Self::Bytes(Some(value));
+    &[u8] => |value| Self::Bytes(Some(value.to_vec()));
+    [u8; 32] => |value| Self::Bytes(Some(value.to_vec()));
+    Option<Vec<u8>> => |value| Self::Bytes(value);
+    TokenHash => |value| Self::Bytes(Some(value.as_bytes().to_vec()));
+    Option<TokenHash> => |value| Self::Bytes(value.map(|hash| hash.as_bytes().to_vec()));
+    Uuid => |value| Self::Bytes(Some(value.as_bytes().to_vec()));
+    Option<Uuid> => |value| Self::Bytes(value.map(|id| id.as_bytes().to_vec()));
+}
+
+/// A row that came back; columns are read by position.
+pub enum Row {
+    /// From `SQLite`.
+    Sqlite(SqliteRow),
+    /// From `PostgreSQL`.
+    Postgres(PgRow),
+}
+
+macro_rules! getters {
+    ($($name:ident -> $type:ty, $doc:literal;)*) => {$(
+        #[doc = $doc]
+        pub fn $name(&self, column: usize) -> Result<$type, Fault> {
+            match self {
+                Self::Sqlite(row) => row.try_get(column),
+                Self::Postgres(row) => row.try_get(column),
+            }
+            .map_err(|error| Fault::Unreadable(error.to_string()))
+        }
+    )*};
+}
+
+impl Row {
+    getters! {
+        text -> String, "TEXT.";
+        opt_text -> Option<String>, "TEXT, maybe NULL.";
+        int -> i64, "BIGINT.";
+        opt_int -> Option<i64>, "BIGINT, maybe NULL.";
+        bytes -> Vec<u8>, "Bytes.";
+        opt_bytes -> Option<Vec<u8>>, "Bytes, maybe NULL.";
+    }
+
+    /// A point in time, stored as milliseconds.
+    pub fn time(&self, column: usize) -> Result<Timestamp, Fault> {
+        self.int(column).map(Timestamp::from_millis)
+    }
+
+    /// A point in time, maybe NULL.
+    pub fn opt_time(&self, column: usize) -> Result<Option<Timestamp>, Fault> {
+        Ok(self.opt_int(column)?.map(Timestamp::from_millis))
+    }
+
+    /// An identifier, stored as 16 bytes.
+    pub fn uuid(&self, column: usize) -> Result<Uuid, Fault> {
+        self.exact(column).map(Uuid::from_bytes)
+    }
+
+    /// An identifier, maybe NULL.
+    pub fn opt_uuid(&self, column: usize) -> Result<Option<Uuid>, Fault> {
+        self.opt_bytes(column)?
+            .map(|bytes| Uuid::from_slice(&bytes).map_err(|_| unreadable(column)))
+            .transpose()
+    }
+
+    /// A stored hash.
+    pub fn hash(&self, column: usize) -> Result<TokenHash, Fault> {
+        self.exact::<32>(column).map(TokenHash::from)
+    }
+
+    fn exact<const N: usize>(&self, column: usize) -> Result<[u8; N], Fault> {
+        <[u8; N]>::try_from(self.bytes(column)?).map_err(|_| unreadable(column))
+    }
+}
+
+fn unreadable(column: usize) -> Fault {
+    Fault::Unreadable(format!("column {column} has the wrong length"))
+}
+
+/// A connection to one of the two.
+pub(super) enum Conn {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl Conn {
+    pub(super) async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
+        Ok(match self {
+            Self::Sqlite(c) => sqlite(sql, values).execute(&mut **c).await?.rows_affected(),
+            Self::Postgres(c) => postgres(sql, values).execute(&mut **c).await?.rows_affected(),
+        })
+    }
+
+    pub(super) async fn optional(
+        &mut self,
+        sql: Sql,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, Fault> {
+        Ok(match self {
+            Self::Sqlite(c) => sqlite(sql, values)
+                .fetch_optional(&mut **c)
+                .await?
+                .map(Row::Sqlite),
+            Self::Postgres(c) => postgres(sql, values)
+                .fetch_optional(&mut **c)
+                .await?
+                .map(Row::Postgres),
+        })
+    }
+
+    pub(super) async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, Fault> {
+        Ok(match self {
+            Self::Sqlite(c) => {
+                let rows = sqlite(sql, values).fetch_all(&mut **c).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(c) => {
+                let rows = postgres(sql, values).fetch_all(&mut **c).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// A statement without values, sent as it is (`BEGIN`, `COMMIT`, `SAVEPOINT`).
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(c) => drop(sqlx::raw_sql(sql).execute(&mut **c).await?),
+            Self::Postgres(c) => drop(sqlx::raw_sql(sql).execute(&mut **c).await?),
+        }
+        Ok(())
+    }
+}
+
+fn sqlite(sql: Sql, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
+    values
+        .into_iter()
+        .fold(sqlx::query(sql.0), |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Int(int) => query.bind(int),
+            Value::Bytes(bytes) => query.bind(bytes),
+        })
+}
+
+fn postgres(sql: Sql, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
+    values
+        .into_iter()
+        .fold(sqlx::query(sql.0), |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Int(int) => query.bind(int),
+            Value::Bytes(bytes) => query.bind(bytes),
+        })
+}

@@ -1,0 +1,227 @@
+//! People. Who they are lies under their own key; they are found by a keyed hash of their name.
+
+use rules::identity::Username;
+use rules::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Tx;
+use super::feed::What;
+use super::sql::{Row, Sql};
+use crate::fault::Fault;
+use crate::secret::Secret;
+use crate::vault::{Cell, KeyUse, PersonKeys};
+
+/// Where an account is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserState {
+    /// Invited; nobody can sign in.
+    Invited,
+    /// Usable.
+    Active,
+    /// Stopped by the institution.
+    Disabled,
+}
+
+impl UserState {
+    /// The name that is stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    fn read(name: &str) -> Result<Self, Fault> {
+        [Self::Invited, Self::Active, Self::Disabled]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+            .ok_or_else(|| Fault::Unreadable("users.state".to_owned()))
+    }
+}
+
+/// Who a person is.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Profile {
+    /// What she signs in with, canonical.
+    pub username: String,
+    /// Standard claims (OpenID Connect Core §5.1).
+    pub claims: Map<String, Value>,
+}
+
+impl Profile {
+    /// What to call her.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        let name = self.claims.get("name").and_then(Value::as_str);
+        name.unwrap_or(&self.username)
+    }
+}
+
+/// A person's account.
+pub struct User {
+    /// Never given to anybody else.
+    pub id: Uuid,
+    /// Its state.
+    pub state: UserState,
+    /// Who she is.
+    pub profile: Profile,
+    /// The Argon2id hash (PHC string); none before activation, and after the password was ended.
+    pub password: Option<Secret>,
+    /// Her own keys.
+    pub keys: PersonKeys,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+const NAME_DOMAIN: &str = "users.name";
+
+/// Makes an invited account; false when the name is taken.
+pub async fn insert(tx: &mut Tx, id: Uuid, profile: &Profile, now: Timestamp) -> Result<bool, Fault> {
+    const INSERT: Sql = Sql(
+        "INSERT INTO users (id, name_key, state, profile, created_at, changed_at) \
+         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name_key) DO NOTHING",
+    );
+    const KEYS: Sql = Sql("INSERT INTO person_keys (user_id, profile, activity) VALUES ($1, $2, $3)");
+    let vault = tx.vault()?;
+    let wrapped = vault.new_person_keys(id)?;
+    let plain = serde_json::to_vec(profile).map_err(|error| Fault::Internal(error.to_string()))?;
+    let sealed = vault
+        .person_keys(id, &wrapped)?
+        .seal_profile(profile_cell(&id), &plain)?;
+    let values = vec![
+        id.into(),
+        vault.lookup(NAME_DOMAIN, &profile.username).into(),
+        UserState::Invited.as_str().into(),
+        sealed.into(),
+        now.into(),
+    ];
+    if tx.execute(INSERT, values).await? == 0 {
+        return Ok(false);
+    }
+    let values = vec![id.into(), wrapped.profile.into(), wrapped.activity.into()];
+    tx.execute(KEYS, values).await?;
+    Ok(true)
+}
+
+/// The person with this name.
+pub async fn find_by_name(tx: &mut Tx, name: &Username) -> Result<Option<User>, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity \
+         FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.name_key = $1",
+    );
+    let key = tx.vault()?.lookup(NAME_DOMAIN, name.as_str());
+    let row = tx.optional(FIND, vec![key.into()]).await?;
+    row.map(|row| read(tx, &row)).transpose()
+}
+
+/// The person with this id.
+pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<User>, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity \
+         FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.id = $1",
+    );
+    let row = tx.optional(FIND, vec![id.into()]).await?;
+    row.map(|row| read(tx, &row)).transpose()
+}
+
+/// A page of people, by the time their accounts were made, after `after`.
+pub async fn page(tx: &mut Tx, after: Option<Uuid>, limit: u32) -> Result<Vec<User>, Fault> {
+    const PAGE: Sql = Sql(
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity \
+         FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.id > $1 ORDER BY u.id LIMIT $2",
+    );
+    let after = after.unwrap_or(Uuid::nil());
+    let rows = tx.all(PAGE, vec![after.into(), limit.into()]).await?;
+    rows.iter().map(|row| read(tx, row)).collect()
+}
+
+/// Whether an account may be used; the one question that issuing asks of it.
+pub async fn is_active(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
+    const STATE: Sql = Sql("SELECT state FROM users WHERE id = $1");
+    match tx.optional(STATE, vec![id.into()]).await? {
+        Some(row) => Ok(UserState::read(&row.text(0)?)? == UserState::Active),
+        None => Ok(false),
+    }
+}
+
+/// Makes an invited account usable, with its first password; false when it was not invited.
+pub async fn activate(tx: &mut Tx, id: Uuid, password: &Secret, now: Timestamp) -> Result<bool, Fault> {
+    const ACTIVATE: Sql = Sql(
+        "UPDATE users SET state = 'active', password = $2, changed_at = $3 \
+         WHERE id = $1 AND state = 'invited'",
+    );
+    let sealed = tx.vault()?.seal(
+        KeyUse::Columns,
+        password_cell(&id),
+        password.expose().as_bytes(),
+    )?;
+    Ok(tx.execute(ACTIVATE, vec![id.into(), sealed.into(), now.into()]).await? == 1)
+}
+
+/// Moves an account between active and disabled; false when it was not in `from`. Disabling ends
+/// everything that was issued for the person.
+pub async fn change_state(
+    tx: &mut Tx,
+    id: Uuid,
+    from: UserState,
+    to: UserState,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    const CHANGE: Sql =
+        Sql("UPDATE users SET state = $3, changed_at = $4 WHERE id = $1 AND state = $2");
+    let values = vec![id.into(), from.as_str().into(), to.as_str().into(), now.into()];
+    let changed = tx.execute(CHANGE, values).await? == 1;
+    if changed && to == UserState::Disabled {
+        tx.announce(What::UserEpoch(id), now);
+    }
+    Ok(changed)
+}
+
+/// Ends the password for good: too many failures in a row (NIST SP 800-63B-4 §3.2.2).
+pub async fn end_password(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    const END: Sql =
+        Sql("UPDATE users SET password = NULL, changed_at = $2 WHERE id = $1 AND password IS NOT NULL");
+    Ok(tx.execute(END, vec![id.into(), now.into()]).await? == 1)
+}
+
+fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
+    let vault = tx.vault()?;
+    let id = row.uuid(0)?;
+    let wrapped = crate::vault::WrappedPersonKeys {
+        profile: row.bytes(5)?,
+        activity: row.bytes(6)?,
+    };
+    let keys = vault.person_keys(id, &wrapped)?;
+    let profile = keys.open_profile(profile_cell(&id), &row.bytes(2)?)?;
+    let password = row
+        .opt_bytes(3)?
+        .map(|sealed| {
+            let plain = vault.open_cell(password_cell(&id), &sealed)?;
+            let text = String::from_utf8(plain.to_vec());
+            text.map(Secret::new)
+                .map_err(|_| Fault::Unreadable("users.password".to_owned()))
+        })
+        .transpose()?;
+    Ok(User {
+        id,
+        state: UserState::read(&row.text(1)?)?,
+        profile: serde_json::from_slice(&profile)
+            .map_err(|_| Fault::Unreadable("users.profile".to_owned()))?,
+        password,
+        keys,
+        created_at: row.time(4)?,
+    })
+}
+
+fn profile_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("users", "profile", id.as_bytes())
+}
+
+fn password_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("users", "password", id.as_bytes())
+}

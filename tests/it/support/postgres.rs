@@ -1,0 +1,220 @@
+//! A PostgreSQL server for the tests: Debian's own programs on a temporary directory.
+//!
+//! One server is started, at first use, for the whole test process. It listens on a UNIX socket
+//! only, so it needs no port, and it forgets everything: `fsync` is off and the directory is
+//! removed when the test process ends, however it ends. Tests take a database each, usually a
+//! clone of a migrated template.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+/// The superuser of the cluster. No password: only this machine's user and root reach the socket.
+const SUPERUSER: &str = "postgres";
+/// How often, and how many times, the server is asked whether it is ready: a minute in all.
+const POLL: Duration = Duration::from_millis(50);
+const POLLS: u32 = 1200;
+
+/// Runs beside the tests with the directory as `$1` and the programs' directory as `$2`. Its
+/// standard input is a pipe from the test process, which the kernel closes even after a
+/// `kill -9`; then it stops the server at once and removes the directory.
+const SUPERVISOR: &str = r#"
+"$2/initdb" --pgdata="$1/data" --username=postgres --auth=trust --encoding=UTF8 --locale=C \
+    --no-sync --no-instructions > "$1/log" 2>&1 || exit 1
+"$2/postgres" -D "$1/data" -k "$1" -F -c listen_addresses= -c port=5432 -c full_page_writes=off \
+    -c synchronous_commit=off -c max_connections=400 -c shared_buffers=64MB -c autovacuum=off \
+    -c timezone=UTC -c log_min_messages=fatal >> "$1/log" 2>&1 &
+server=$!
+read -r _
+kill -QUIT "$server"
+wait "$server"
+rm -rf "$1"
+"#;
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(Cluster::start);
+
+/// A running PostgreSQL server.
+pub struct Cluster {
+    programs: PathBuf,
+    directory: PathBuf,
+    /// Held open for as long as the process lives: its end is the signal to stop.
+    _alive: ChildStdin,
+}
+
+impl Cluster {
+    /// The cluster of this test process, started at the first call.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or does not start; the message says what to do.
+    pub fn shared() -> &'static Self {
+        &CLUSTER
+    }
+
+    /// Creates a database and returns its URL. With a template it is a copy of that database, to
+    /// which nobody may be connected at that moment.
+    ///
+    /// # Panics
+    /// When the name is taken or the template is in use.
+    pub fn create_database(&self, name: &str, template: Option<&str>) -> String {
+        let template = template.unwrap_or("template0");
+        self.execute(
+            "postgres",
+            &format!(
+                "CREATE DATABASE {} TEMPLATE {}",
+                quoted(name),
+                quoted(template)
+            ),
+        );
+        self.url(name)
+    }
+
+    /// Runs SQL as the superuser, outside the server under test, and returns what it prints: a
+    /// line for each row, columns separated by `|`.
+    ///
+    /// # Panics
+    /// When the SQL fails.
+    pub fn execute(&self, database: &str, sql: &str) -> String {
+        let output = Command::new(self.programs.join("psql"))
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set=ON_ERROR_STOP=1", "--command", sql])
+            .arg(self.url(database))
+            .output()
+            .unwrap_or_else(|error| panic!("psql does not run: {error}"));
+        assert!(
+            output.status.success(),
+            "SQL failed: {sql}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
+    }
+
+    /// A program of PostgreSQL, such as `pg_dump`, to be given a URL of this cluster.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.programs.join(name))
+    }
+
+    /// The URL of a database, as libpq and the server's `database.url` understand it.
+    pub fn url(&self, database: &str) -> String {
+        let directory = self.directory.display();
+        format!(
+            "postgres:///{database}?host={directory}&port=5432&user={SUPERUSER}&sslmode=disable"
+        )
+    }
+
+    fn start() -> Self {
+        let programs = find_programs();
+        let owner = unprivileged_user();
+        // Not the configured temporary directory: a socket's path has at most 107 bytes, and the
+        // unprivileged user must be able to reach it.
+        let directory = PathBuf::from(format!("/tmp/countersign-pg-{}", std::process::id()));
+        // A process of the same number that left something behind can only be dead.
+        let _ = fs::remove_dir_all(&directory);
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
+
+        let mut supervisor = Command::new("/bin/sh");
+        supervisor
+            .args(["-c", SUPERVISOR, "countersign-postgres"])
+            .args([&directory, &programs])
+            .current_dir(&directory)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Its own group: an interrupt at the terminal must not kill it before it cleans up.
+            .process_group(0);
+        if let Some((user, group)) = owner {
+            chown(&directory, Some(user), Some(group))
+                .unwrap_or_else(|error| panic!("cannot give the directory away: {error}"));
+            supervisor.uid(user).gid(group);
+        }
+        let mut child = supervisor
+            .spawn()
+            .unwrap_or_else(|error| panic!("/bin/sh does not run: {error}"));
+        let Some(alive) = child.stdin.take() else {
+            panic!("the supervisor has no standard input");
+        };
+        wait_until_ready(&mut child, &programs, &directory);
+        Self {
+            programs,
+            directory,
+            _alive: alive,
+        }
+    }
+}
+
+fn wait_until_ready(supervisor: &mut Child, programs: &Path, directory: &Path) {
+    for _ in 0..POLLS {
+        let ended = matches!(supervisor.try_wait(), Ok(Some(_)));
+        let ready = Command::new(programs.join("pg_isready"))
+            .args(["--quiet", "--port=5432", "--host"])
+            .arg(directory)
+            .status();
+        if ready.is_ok_and(|status| status.success()) {
+            return;
+        }
+        if ended {
+            break;
+        }
+        thread::sleep(POLL);
+    }
+    let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+    panic!(
+        "PostgreSQL did not start in {}:\n{log}",
+        directory.display()
+    );
+}
+
+/// Where `initdb` and `postgres` lie: Debian keeps them off the path, one directory a version.
+fn find_programs() -> PathBuf {
+    let version =
+        |bin: &PathBuf| -> Option<u32> { bin.parent()?.file_name()?.to_str()?.parse().ok() };
+    let debian = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .filter(|bin| bin.join("initdb").exists())
+        .max_by_key(version);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    debian
+        .or_else(|| std::env::split_paths(&path).find(|bin| bin.join("initdb").exists()))
+        .unwrap_or_else(|| {
+            panic!(
+                "PostgreSQL is not installed: apt-get install --no-install-recommends postgresql"
+            )
+        })
+}
+
+/// PostgreSQL refuses to run as root. When the tests do, it runs as Debian's `postgres`, or as
+/// `nobody`; otherwise as whoever runs the tests (`None`).
+fn unprivileged_user() -> Option<(u32, u32)> {
+    let me = fs::metadata("/proc/self").map_or(0, |process| process.uid());
+    if me != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let find = |wanted: &str| {
+        let line = users
+            .lines()
+            .find(|line| line.split(':').next() == Some(wanted))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    find("postgres")
+        .or_else(|| find("nobody"))
+        .or(Some((65534, 65534)))
+}
+
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
