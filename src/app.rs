@@ -9,6 +9,7 @@ use crate::config::{Config, Database};
 use crate::defence::Refusals;
 use crate::fault::Fault;
 use crate::flows;
+use crate::flows::client_credentials::Remembered;
 use crate::flows::follow::Follower;
 use crate::hasher::Hasher;
 use crate::keyring::KeyRing;
@@ -39,6 +40,8 @@ pub struct App {
     pub refusals: Refusals,
     /// How this node follows what others changed.
     pub follower: Follower,
+    /// What clients were issued for themselves.
+    pub own_authorizations: Remembered,
 }
 
 /// Why the application cannot be opened, as a sentence for the operator.
@@ -59,12 +62,19 @@ impl App {
     ///
     /// # Errors
     /// [`NotOpened`], naming setting and remedy.
-    pub async fn open(config: Config, root: &RootKey, clock: Clock) -> Result<Arc<Self>, NotOpened> {
+    pub async fn open(
+        config: Config,
+        root: &RootKey,
+        clock: Clock,
+    ) -> Result<Arc<Self>, NotOpened> {
         let store = connect(&config.database).await?;
         let explain = |what: &'static str| {
             move |fault: Fault| NotOpened(format!("database.url: {what}: {fault}"))
         };
-        store.migrate().await.map_err(explain("the schema cannot be brought up to date"))?;
+        store
+            .migrate()
+            .await
+            .map_err(explain("the schema cannot be brought up to date"))?;
         let vault = flows::install::vault(&store, root, &clock)
             .await
             .map_err(explain("the vault cannot be opened"))?;
@@ -75,12 +85,14 @@ impl App {
             .map_err(explain("the installation cannot be read"))??;
         let not_started = |fault: Fault| NotOpened(fault.to_string());
         let hasher = Hasher::start(config.people.argon2).map_err(not_started)?;
-        let signers = Workers::start("RSA signing", 2, 256, Urgency::Normal).map_err(not_started)?;
+        let signers =
+            Workers::start("RSA signing", 2, 256, Urgency::Normal).map_err(not_started)?;
         let app = Self {
             registry: Registry::default(),
             keys: KeyRing::default(),
             refusals: Refusals::default(),
             follower: Follower::default(),
+            own_authorizations: Remembered::default(),
             config,
             store,
             vault,
@@ -112,4 +124,3 @@ async fn connect(database: &Database) -> Result<Store, NotOpened> {
         NotOpened(format!("database.url: {fault}{hint}"))
     })
 }
-

@@ -123,7 +123,9 @@ impl Hasher {
 }
 
 fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<Secret, Fault> {
-    let hash = argon2.hash_password_with_salt(password, salt).map_err(internal)?;
+    let hash = argon2
+        .hash_password_with_salt(password, salt)
+        .map_err(internal)?;
     Ok(Secret::new(hash.to_string()))
 }
 

@@ -54,7 +54,8 @@ impl KeyRing {
         }
         let keys = Keys {
             active,
-            published: JwkSet::new(published),
+            published: JwkSet::new(published)
+                .map_err(|error| Fault::Unreadable(format!("signing_keys: {error}")))?,
             document: json!({ "keys": documents }).to_string().into(),
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);

@@ -1,8 +1,22 @@
 //! Countersign, an OAuth 2.0 and OpenID Connect authorization server: the map of its modules.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod defence;
 pub mod fault;
+pub mod flows;
+pub mod hasher;
+pub mod http;
+pub mod jobs;
+pub mod keyring;
+pub mod registry;
 pub mod rng;
 pub mod secret;
+pub mod server;
 pub mod store;
+pub mod telemetry;
+pub mod totp;
 pub mod vault;
+pub mod workers;

@@ -34,7 +34,9 @@ impl Registry {
 
     /// Replaces the picture.
     pub fn replace(&self, issuer: &str, clients: Vec<Client>, resources: Vec<Resource>) {
-        let metadata = metadata::document(issuer, resources.iter()).to_string().into();
+        let metadata = metadata::document(issuer, resources.iter())
+            .to_string()
+            .into();
         let clients = clients
             .into_iter()
             .map(|client| (client.id.clone(), Arc::new(client)))

@@ -67,7 +67,9 @@ impl Workers {
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => Fault::Busy(self.name),
         })?;
-        answer.await.map_err(|_| Fault::Internal(format!("{} panicked", self.name)))
+        answer
+            .await
+            .map_err(|_| Fault::Internal(format!("{} panicked", self.name)))
     }
 }
 
@@ -113,7 +115,10 @@ mod tests {
         };
         running.await.unwrap();
         let (reply, _answer) = oneshot::channel::<()>();
-        workers.queue.try_send(Box::new(move || drop(reply))).unwrap();
+        workers
+            .queue
+            .try_send(Box::new(move || drop(reply)))
+            .unwrap();
         assert!(matches!(workers.run(|| ()).await, Err(Fault::Busy("test"))));
         release.send(()).unwrap();
         assert!(slow.await.unwrap().is_ok());

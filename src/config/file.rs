@@ -21,7 +21,10 @@ pub(super) const ARGON2_MEMORY: u32 = 19 * 1024;
 /// `countersign.toml`, as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct File {
     pub issuer: String,
     #[serde(default)]
@@ -41,7 +44,10 @@ pub struct File {
 /// `[server]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct ServerFile {
     pub listen: String,
     pub plain_http: String,
@@ -67,7 +73,10 @@ impl Default for ServerFile {
 /// `[database]`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct DatabaseFile {
     pub url: String,
 }
@@ -82,7 +91,10 @@ impl std::fmt::Debug for DatabaseFile {
 /// `[vault]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct VaultFile {
     pub root_key_file: PathBuf,
 }
@@ -90,7 +102,10 @@ pub struct VaultFile {
 /// `[institution]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct InstitutionFile {
     pub name: String,
     pub help_phone: Option<String>,
@@ -108,7 +123,10 @@ impl Default for InstitutionFile {
 /// `[people]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct PeopleFile {
     pub session_idle_minutes: u64,
     pub session_hours: u64,
@@ -134,7 +152,10 @@ impl Default for PeopleFile {
 /// `[lifetimes]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct LifetimesFile {
     pub authorization_days: u64,
     pub access_token_seconds: u64,
@@ -154,7 +175,10 @@ impl Default for LifetimesFile {
 /// `[log]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each setting is explained in countersign.example.toml")]
+#[expect(
+    missing_docs,
+    reason = "each setting is explained in countersign.example.toml"
+)]
 pub struct LogFile {
     pub format: String,
     pub filter: String,
@@ -206,9 +230,24 @@ impl File {
         let people = self.people.check()?;
         let hours = |n: u64| Duration::from_secs(n * 3600);
         let life = self.lifetimes;
-        within("lifetimes.authorization_days", life.authorization_days, 1, 3650)?;
-        within("lifetimes.access_token_seconds", life.access_token_seconds, 30, 86_400)?;
-        within("lifetimes.id_token_seconds", life.id_token_seconds, 30, 86_400)?;
+        within(
+            "lifetimes.authorization_days",
+            life.authorization_days,
+            1,
+            3650,
+        )?;
+        within(
+            "lifetimes.access_token_seconds",
+            life.access_token_seconds,
+            30,
+            86_400,
+        )?;
+        within(
+            "lifetimes.id_token_seconds",
+            life.id_token_seconds,
+            30,
+            86_400,
+        )?;
         let json = match self.log.format.as_str() {
             "json" => true,
             "text" => false,
@@ -245,7 +284,10 @@ impl ServerFile {
         let Ok(listen) = self.listen.parse::<SocketAddr>() else {
             return refuse(
                 "server.listen",
-                format!("{:?} must be an address and port, such as 127.0.0.1:9400", self.listen),
+                format!(
+                    "{:?} must be an address and port, such as 127.0.0.1:9400",
+                    self.listen
+                ),
             );
         };
         match self.plain_http.as_str() {
@@ -267,9 +309,24 @@ impl ServerFile {
                 );
             }
         }
-        within("server.max_connections", self.max_connections as u64, 1, 1_000_000)?;
-        within("server.request_timeout_seconds", self.request_timeout_seconds, 1, 600)?;
-        within("server.stop_timeout_seconds", self.stop_timeout_seconds, 0, 600)?;
+        within(
+            "server.max_connections",
+            self.max_connections as u64,
+            1,
+            1_000_000,
+        )?;
+        within(
+            "server.request_timeout_seconds",
+            self.request_timeout_seconds,
+            1,
+            600,
+        )?;
+        within(
+            "server.stop_timeout_seconds",
+            self.stop_timeout_seconds,
+            0,
+            600,
+        )?;
         Ok(Server {
             listen,
             admin_socket: self
@@ -284,12 +341,27 @@ impl ServerFile {
 
 impl PeopleFile {
     fn check(self) -> Result<People, Refused> {
-        within("people.session_idle_minutes", self.session_idle_minutes, 1, 24 * 60)?;
+        within(
+            "people.session_idle_minutes",
+            self.session_idle_minutes,
+            1,
+            24 * 60,
+        )?;
         within("people.session_hours", self.session_hours, 1, 24)?;
         within("people.invite_hours", self.invite_hours, 1, 24 * 14)?;
-        within("people.argon2_memory_kib", self.argon2_memory_kib.into(), 64, 4 << 20)?;
+        within(
+            "people.argon2_memory_kib",
+            self.argon2_memory_kib.into(),
+            64,
+            4 << 20,
+        )?;
         within("people.argon2_passes", self.argon2_passes.into(), 1, 100)?;
-        within("people.hashing_threads", self.hashing_threads as u64, 1, 256)?;
+        within(
+            "people.hashing_threads",
+            self.hashing_threads as u64,
+            1,
+            256,
+        )?;
         Ok(People {
             session_idle: Duration::from_secs(self.session_idle_minutes * 60),
             session_absolute: Duration::from_secs(self.session_hours * 3600),
@@ -340,20 +412,32 @@ mod tests {
              [vault]\nroot_key_file = \"/etc/countersign/root.key\"\n"
         );
         let source = config::File::from_str(&text, FileFormat::Toml);
-        let built = config::Config::builder().add_source(source).build().unwrap();
+        let built = config::Config::builder()
+            .add_source(source)
+            .build()
+            .unwrap();
         built.try_deserialize::<File>().unwrap().check()
     }
 
     #[test]
     fn a_short_file_is_enough() {
-        let config = file("https://login.bank.example", "127.0.0.1:9400", "sqlite:/x.db").unwrap();
+        let config = file(
+            "https://login.bank.example",
+            "127.0.0.1:9400",
+            "sqlite:/x.db",
+        )
+        .unwrap();
         assert_eq!(config.issuer.authority(), "login.bank.example");
         assert!(config.loosened().is_empty());
     }
 
     #[test]
     fn each_mistake_names_its_setting() {
-        let good = ("https://login.bank.example", "127.0.0.1:9400", "sqlite:/x.db");
+        let good = (
+            "https://login.bank.example",
+            "127.0.0.1:9400",
+            "sqlite:/x.db",
+        );
         for (issuer, listen, url, setting) in [
             ("http://login.bank.example", good.1, good.2, "issuer"),
             ("https://login.bank.example/", good.1, good.2, "issuer"),

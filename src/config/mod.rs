@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use file::{DEFAULT_PATH, File};
+pub use file::{
+    DEFAULT_PATH, DatabaseFile, File, InstitutionFile, LifetimesFile, LogFile, PeopleFile,
+    ServerFile, VaultFile,
+};
 
 /// A setting that cannot be accepted: which, why, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +64,10 @@ impl Issuer {
         if url.origin().ascii_serialization() != text {
             return refuse("must be an origin alone: no path, query, user name or final slash");
         }
-        let authority = text.split_once("://").map_or("", |(_, rest)| rest).to_owned();
+        let authority = text
+            .split_once("://")
+            .map_or("", |(_, rest)| rest)
+            .to_owned();
         Ok(Self {
             text: text.to_owned(),
             authority,
@@ -227,7 +233,9 @@ impl Config {
     /// # Errors
     /// A sentence that names the setting and the remedy.
     pub fn load(path: &Path) -> Result<Self, String> {
-        File::load(path)?.check().map_err(|refused| refused.to_string())
+        File::load(path)?
+            .check()
+            .map_err(|refused| refused.to_string())
     }
 
     /// What was set more loosely than the default allows, for the log and the audit.

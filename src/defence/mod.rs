@@ -27,18 +27,23 @@ pub struct Refusals(Mutex<HashMap<Refused, u64>>);
 impl Refusals {
     /// Counts one.
     pub fn count(&self, kind: Kind, client: Option<&str>, reason: &'static str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let client = client.map(str::to_owned);
-        let mut refused = Refused {
+        let refused = Refused {
             kind,
             client,
             reason,
         };
+        self.put_back(refused, 1);
+    }
+
+    /// Counts again what was taken and could not be written.
+    pub fn put_back(&self, mut refused: Refused, times: u64) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= BOUND && !counts.contains_key(&refused) {
             refused.client = None;
         }
         let count = counts.entry(refused).or_default();
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(times);
     }
 
     /// Takes what was counted.

@@ -55,7 +55,9 @@ pub async fn fresh(app: &App) -> Result<(), Fault> {
 pub async fn reload_registry(app: &App) -> Result<(), Fault> {
     let (clients, resources) = app
         .store
-        .read(|tx| Box::pin(async move { Ok((clients::all(tx).await?, resources::all(tx).await?)) }))
+        .read(|tx| {
+            Box::pin(async move { Ok((clients::all(tx).await?, resources::all(tx).await?)) })
+        })
         .await?;
     app.registry
         .replace(app.config.issuer.as_str(), clients, resources);

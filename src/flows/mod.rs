@@ -18,6 +18,7 @@ pub mod resources;
 pub mod revoke;
 pub mod rotate_keys;
 pub mod seal_audit;
+pub mod sessions;
 pub mod sign_in;
 pub mod token_format;
 pub mod upkeep;
@@ -27,12 +28,13 @@ pub mod users;
 use std::net::IpAddr;
 
 use rules::audit::{Actor, Event, Kind, Personal};
-use rules::protocol::OAuthError;
+use rules::protocol::{Client, OAuthError};
 
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
 use crate::store::audit::{PendingEvent, Sealer};
+use crate::store::authorizations::Authorization;
 use crate::vault::PersonKeys;
 
 /// Where a request comes from.
@@ -108,5 +110,29 @@ impl App {
         };
         let sealer = person.map_or(Sealer::Institution(&self.vault), Sealer::Person);
         PendingEvent::new(event, personal, sealer)
+    }
+
+    /// The start of an event about what a client did.
+    fn event_by_client(
+        &self,
+        kind: Kind,
+        client: &Client,
+        caller: &Caller,
+    ) -> Result<Event, Fault> {
+        let event = self.event(kind, caller)?;
+        let event = event.by(Actor::Client(client.id.clone()));
+        Ok(event.client(client.id.as_str()))
+    }
+}
+
+/// Names the authorization an event is about, and whose it is.
+fn about(event: Event, authorization: &Authorization) -> Event {
+    let event = event.authorization(authorization.id);
+    match &authorization.person {
+        None => event,
+        Some(person) => event
+            .subject(person.user_id)
+            .session(person.session_id)
+            .grant(person.grant_id),
     }
 }

@@ -31,7 +31,10 @@ pub async fn ensure(app: &App, algs: &[Alg]) -> Result<(), Fault> {
     let mut new = Vec::new();
     for &alg in algs {
         for state in [KeyState::Active, KeyState::Next] {
-            if !stored.iter().any(|key| key.alg == alg && key.state == state) {
+            if !stored
+                .iter()
+                .any(|key| key.alg == alg && key.state == state)
+            {
                 new.push(make(app, alg, state).await?);
             }
         }
@@ -53,7 +56,9 @@ pub async fn list(app: &App) -> Result<Vec<KeyInfo>, Fault> {
 pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>, AdminFailure> {
     let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
     let find = |state| {
-        let mut fitting = stored.iter().filter(|key| key.alg == alg && key.state == state);
+        let mut fitting = stored
+            .iter()
+            .filter(|key| key.alg == alg && key.state == state);
         fitting.next().map(|key| key.kid.clone())
     };
     let (Some(active), Some(next)) = (find(KeyState::Active), find(KeyState::Next)) else {
@@ -75,7 +80,8 @@ pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>
         .write(move |tx| {
             Box::pin(async move {
                 let retired =
-                    keys::move_signing(tx, &active, KeyState::Active, KeyState::Retiring, now).await?;
+                    keys::move_signing(tx, &active, KeyState::Active, KeyState::Retiring, now)
+                        .await?;
                 if !retired {
                     return Ok(false);
                 }
@@ -134,7 +140,8 @@ async fn make(app: &App, alg: Alg, state: KeyState) -> Result<StoredKey, Fault> 
     let made = app
         .signers
         .run(move || {
-            let key = SigningKey::generate(alg).map_err(|error| Fault::Signing(error.to_string()))?;
+            let key =
+                SigningKey::generate(alg).map_err(|error| Fault::Signing(error.to_string()))?;
             let private_key = key
                 .to_pkcs8()
                 .map_err(|error| Fault::Signing(error.to_string()))?;

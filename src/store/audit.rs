@@ -87,7 +87,10 @@ pub(super) async fn insert(conn: &mut Conn, pending: PendingEvent) -> Result<(),
 }
 
 /// Appends many with one statement.
-pub(super) async fn insert_many(pool: &PgPool, pending: Vec<PendingEvent>) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_many(
+    pool: &PgPool,
+    pending: Vec<PendingEvent>,
+) -> Result<(), sqlx::Error> {
     const INSERT_MANY: &str = "INSERT INTO audit_events (id, at, kind, subject, leaf, personal) \
         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])";
     let mut ids = Vec::with_capacity(pending.len());
@@ -130,7 +133,9 @@ pub async fn unsealed(tx: &mut Tx, limit: u32) -> Result<Vec<(Uuid, Vec<u8>)>, F
          ORDER BY u.id LIMIT $1",
     );
     let rows = tx.all(UNSEALED, vec![limit.into()]).await?;
-    rows.iter().map(|row| Ok((row.uuid(0)?, row.bytes(1)?))).collect()
+    rows.iter()
+        .map(|row| Ok((row.uuid(0)?, row.bytes(1)?)))
+        .collect()
 }
 
 /// Makes an event leaf number `n`. False when it was sealed already.
@@ -140,7 +145,8 @@ pub async fn seal(tx: &mut Tx, n: i64, id: Uuid, hash: [u8; 32]) -> Result<bool,
     if tx.execute(TAKE, vec![id.into()]).await? == 0 {
         return Ok(false);
     }
-    tx.execute(LEAF, vec![n.into(), id.into(), hash.into()]).await?;
+    tx.execute(LEAF, vec![n.into(), id.into(), hash.into()])
+        .await?;
     Ok(true)
 }
 
@@ -170,7 +176,11 @@ pub async fn insert_checkpoint(
 
 /// Every leaf in order, with its event's bytes where the event is still kept:
 /// `(n, hash, leaf bytes)`.
-pub async fn leaves(tx: &mut Tx, from: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>, Option<Vec<u8>>)>, Fault> {
+pub async fn leaves(
+    tx: &mut Tx,
+    from: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Vec<u8>, Option<Vec<u8>>)>, Fault> {
     const LEAVES: Sql = Sql(
         "SELECT l.n, l.hash, e.leaf FROM audit_leaves l LEFT JOIN audit_events e ON e.id = l.id \
          WHERE l.n >= $1 ORDER BY l.n LIMIT $2",

@@ -26,7 +26,12 @@ pub struct Code {
 }
 
 /// Stores a code.
-pub async fn insert(tx: &mut Tx, hash: TokenHash, code: &Code, now: Timestamp) -> Result<(), Fault> {
+pub async fn insert(
+    tx: &mut Tx,
+    hash: TokenHash,
+    code: &Code,
+    now: Timestamp,
+) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO codes (code_hash, authorization_id, client_id, binding, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",

@@ -50,11 +50,19 @@ pub async fn bind_totp(
 }
 
 /// Spends a time step; false when it, or a later one, was spent before (RFC 6238 §5.2).
-pub async fn consume_step(tx: &mut Tx, user: Uuid, step: i64, now: Timestamp) -> Result<bool, Fault> {
+pub async fn consume_step(
+    tx: &mut Tx,
+    user: Uuid,
+    step: i64,
+    now: Timestamp,
+) -> Result<bool, Fault> {
     const CONSUME: Sql = Sql(
         "UPDATE totp_factors SET last_step = $2, used_at = $3 WHERE user_id = $1 AND last_step < $2",
     );
-    Ok(tx.execute(CONSUME, vec![user.into(), step.into(), now.into()]).await? == 1)
+    Ok(tx
+        .execute(CONSUME, vec![user.into(), step.into(), now.into()])
+        .await?
+        == 1)
 }
 
 /// Replaces the person's recovery codes by a new set.
@@ -71,10 +79,12 @@ pub async fn replace_recovery(
     );
     const CLEAR: Sql = Sql("DELETE FROM recovery_codes WHERE user_id = $1");
     const INSERT: Sql = Sql("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)");
-    tx.execute(SALT, vec![user.into(), salt.into(), now.into()]).await?;
+    tx.execute(SALT, vec![user.into(), salt.into(), now.into()])
+        .await?;
     tx.execute(CLEAR, vec![user.into()]).await?;
     for hash in hashes {
-        tx.execute(INSERT, vec![user.into(), hash.clone().into()]).await?;
+        tx.execute(INSERT, vec![user.into(), hash.clone().into()])
+            .await?;
     }
     Ok(())
 }
@@ -87,12 +97,18 @@ pub async fn recovery_salt(tx: &mut Tx, user: Uuid) -> Result<Option<Vec<u8>>, F
 }
 
 /// Spends a recovery code; false when it is none of the person's, or spent.
-pub async fn consume_recovery(tx: &mut Tx, user: Uuid, hash: &[u8], now: Timestamp) -> Result<bool, Fault> {
-    const CONSUME: Sql = Sql(
-        "UPDATE recovery_codes SET used_at = $3 \
-         WHERE user_id = $1 AND code_hash = $2 AND used_at IS NULL",
-    );
-    Ok(tx.execute(CONSUME, vec![user.into(), hash.into(), now.into()]).await? == 1)
+pub async fn consume_recovery(
+    tx: &mut Tx,
+    user: Uuid,
+    hash: &[u8],
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    const CONSUME: Sql = Sql("UPDATE recovery_codes SET used_at = $3 \
+         WHERE user_id = $1 AND code_hash = $2 AND used_at IS NULL");
+    Ok(tx
+        .execute(CONSUME, vec![user.into(), hash.into(), now.into()])
+        .await?
+        == 1)
 }
 
 /// How many recovery codes are left.

@@ -81,7 +81,8 @@ impl Tx {
 }
 
 pub(super) async fn insert(conn: &mut Conn, change: &Change) -> Result<(), Fault> {
-    const NEXT: Sql = Sql("UPDATE counters SET value = value + 1 WHERE name = 'feed' RETURNING value");
+    const NEXT: Sql =
+        Sql("UPDATE counters SET value = value + 1 WHERE name = 'feed' RETURNING value");
     const INSERT: Sql = Sql("INSERT INTO feed (seq, kind, subject, at) VALUES ($1, $2, $3, $4)");
     let row = conn.optional(NEXT, vec![]).await?;
     let seq = row

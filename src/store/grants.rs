@@ -30,7 +30,9 @@ pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option
         "SELECT id, client_id, scopes, created_at, changed_at FROM grants \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL",
     );
-    let row = tx.optional(FIND, vec![user.into(), client_id.into()]).await?;
+    let row = tx
+        .optional(FIND, vec![user.into(), client_id.into()])
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -52,11 +54,9 @@ pub async fn give(
     target: &rules::protocol::target::Target,
     now: Timestamp,
 ) -> Result<Grant, Fault> {
-    const LOCK: Sql = Sql(
-        "UPDATE grants SET changed_at = $3 \
+    const LOCK: Sql = Sql("UPDATE grants SET changed_at = $3 \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL \
-         RETURNING id, client_id, scopes, created_at, changed_at, resources",
-    );
+         RETURNING id, client_id, scopes, created_at, changed_at, resources");
     const WIDEN: Sql = Sql("UPDATE grants SET scopes = $2, resources = $3 WHERE id = $1");
     const INSERT: Sql = Sql(
         "INSERT INTO grants (id, client_id, user_id, scopes, resources, created_at, changed_at) \
@@ -96,12 +96,19 @@ pub async fn give(
 }
 
 /// Stops a grant of a person; false when it is not hers or was stopped before.
-pub async fn revoke(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<Option<String>, Fault> {
+pub async fn revoke(
+    tx: &mut Tx,
+    id: Uuid,
+    user: Uuid,
+    now: Timestamp,
+) -> Result<Option<String>, Fault> {
     const REVOKE: Sql = Sql(
         "UPDATE grants SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL \
          RETURNING client_id",
     );
-    let row = tx.optional(REVOKE, vec![id.into(), user.into(), now.into()]).await?;
+    let row = tx
+        .optional(REVOKE, vec![id.into(), user.into(), now.into()])
+        .await?;
     if row.is_some() {
         tx.announce(What::Grant(id), now);
     }

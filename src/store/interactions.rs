@@ -49,7 +49,12 @@ pub async fn insert(tx: &mut Tx, new: &Interaction, token: TokenHash) -> Result<
 }
 
 /// The one with this id, if the browser holds its cookie, it has not ended and its time is not over.
-pub async fn find(tx: &mut Tx, id: &str, token: TokenHash, now: Timestamp) -> Result<Option<Interaction>, Fault> {
+pub async fn find(
+    tx: &mut Tx,
+    id: &str,
+    token: TokenHash,
+    now: Timestamp,
+) -> Result<Option<Interaction>, Fault> {
     const FIND: Sql = Sql(
         "SELECT token_hash, request, pushed_hash, session_id, created_at, expires_at \
          FROM interactions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
@@ -76,16 +81,17 @@ pub async fn find(tx: &mut Tx, id: &str, token: TokenHash, now: Timestamp) -> Re
 
 /// Notes whose consent page is being shown.
 pub async fn bind(tx: &mut Tx, id: &str, session: Uuid) -> Result<(), Fault> {
-    const BIND: Sql = Sql("UPDATE interactions SET session_id = $2 WHERE id = $1 AND ended_at IS NULL");
-    tx.execute(BIND, vec![id.into(), session.into()]).await.map(drop)
+    const BIND: Sql =
+        Sql("UPDATE interactions SET session_id = $2 WHERE id = $1 AND ended_at IS NULL");
+    tx.execute(BIND, vec![id.into(), session.into()])
+        .await
+        .map(drop)
 }
 
 /// Ends one; false when it had ended or its time is over. The first answer wins.
 pub async fn end(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, Fault> {
-    const END: Sql = Sql(
-        "UPDATE interactions SET ended_at = $2 \
-         WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
-    );
+    const END: Sql = Sql("UPDATE interactions SET ended_at = $2 \
+         WHERE id = $1 AND ended_at IS NULL AND expires_at > $2");
     Ok(tx.execute(END, vec![id.into(), now.into()]).await? == 1)
 }
 

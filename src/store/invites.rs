@@ -55,10 +55,8 @@ pub async fn find(tx: &mut Tx, hash: TokenHash) -> Result<Option<Invite>, Fault>
 
 /// Spends an invitation; false when it is spent or expired.
 pub async fn consume(tx: &mut Tx, hash: TokenHash, now: Timestamp) -> Result<bool, Fault> {
-    const CONSUME: Sql = Sql(
-        "UPDATE invites SET used_at = $2 \
-         WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",
-    );
+    const CONSUME: Sql = Sql("UPDATE invites SET used_at = $2 \
+         WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2");
     Ok(tx.execute(CONSUME, vec![hash.into(), now.into()]).await? == 1)
 }
 
@@ -130,12 +128,13 @@ pub async fn advance<S: Serialize + Sync>(
     version: i64,
     state: &S,
 ) -> Result<bool, Fault> {
-    const ADVANCE: Sql = Sql(
-        "UPDATE activations SET state = $3, version = version + 1 \
-         WHERE token_hash = $1 AND version = $2",
-    );
+    const ADVANCE: Sql = Sql("UPDATE activations SET state = $3, version = version + 1 \
+         WHERE token_hash = $1 AND version = $2");
     let sealed = seal(tx, hash, state)?;
-    Ok(tx.execute(ADVANCE, vec![hash.into(), version.into(), sealed.into()]).await? == 1)
+    Ok(tx
+        .execute(ADVANCE, vec![hash.into(), version.into(), sealed.into()])
+        .await?
+        == 1)
 }
 
 /// Ends every ceremony of a person.

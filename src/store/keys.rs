@@ -149,10 +149,14 @@ pub async fn move_signing(
     to: KeyState,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    const MOVE: Sql = Sql(
-        "UPDATE signing_keys SET state = $3, changed_at = $4 WHERE kid = $1 AND state = $2",
-    );
-    let values = vec![kid.into(), from.as_str().into(), to.as_str().into(), now.into()];
+    const MOVE: Sql =
+        Sql("UPDATE signing_keys SET state = $3, changed_at = $4 WHERE kid = $1 AND state = $2");
+    let values = vec![
+        kid.into(),
+        from.as_str().into(),
+        to.as_str().into(),
+        now.into(),
+    ];
     let moved = tx.execute(MOVE, values).await? == 1;
     if moved {
         tx.announce(What::Keys, now);

@@ -54,7 +54,8 @@ pub async fn reserve(tx: &mut Tx, pool: Pool, now: Timestamp) -> Result<Reservat
     };
     let count = |column| Ok::<_, Fault>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
     if let Some(block) = lockout::block_after(count(0)?) {
-        tx.execute(BLOCK, vec![key(), now.plus(block).into()]).await?;
+        tx.execute(BLOCK, vec![key(), now.plus(block).into()])
+            .await?;
     }
     let consecutive = count(1)?;
     Ok(Reservation::Counted { consecutive })

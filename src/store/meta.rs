@@ -15,5 +15,8 @@ pub async fn get(tx: &mut Tx, name: &'static str) -> Result<Option<String>, Faul
 pub async fn establish(tx: &mut Tx, name: &'static str, value: &str) -> Result<bool, Fault> {
     const ESTABLISH: Sql =
         Sql("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING");
-    Ok(tx.execute(ESTABLISH, vec![name.into(), value.into()]).await? == 1)
+    Ok(tx
+        .execute(ESTABLISH, vec![name.into(), value.into()])
+        .await?
+        == 1)
 }

@@ -33,7 +33,9 @@ pub(super) async fn run(conn: &mut Conn) -> Result<Vec<Applied>, Fault> {
         Conn::Sqlite(c) => apply(&mut **c, |&(.., sqlite, _)| sqlite).await?,
         Conn::Postgres(c) => apply(&mut **c, |&(.., postgres)| postgres).await?,
     };
-    let new = MIGRATIONS.iter().filter(|(version, ..)| !before.contains(version));
+    let new = MIGRATIONS
+        .iter()
+        .filter(|(version, ..)| !before.contains(version));
     Ok(new
         .map(|&(version, name, ..)| Applied { version, name })
         .collect())
@@ -67,7 +69,10 @@ async fn apply<C: Migrate>(
         .list_applied_migrations(&migrator.table_name)
         .await
         .map_err(fault)?;
-    migrator.run_direct(None, conn, false).await.map_err(fault)?;
+    migrator
+        .run_direct(None, conn, false)
+        .await
+        .map_err(fault)?;
     Ok(before.into_iter().map(|applied| applied.version).collect())
 }
 
@@ -89,7 +94,14 @@ pub(super) async fn describe(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     };
     let mut columns = rows
         .iter()
-        .map(|row| Ok(format!("{}.{} {}", row.text(0)?, row.text(1)?, row.text(2)?)))
+        .map(|row| {
+            Ok(format!(
+                "{}.{} {}",
+                row.text(0)?,
+                row.text(1)?,
+                row.text(2)?
+            ))
+        })
         .collect::<Result<Vec<_>, Fault>>()?;
     columns.sort();
     Ok(columns)

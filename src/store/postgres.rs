@@ -64,7 +64,9 @@ impl Postgres {
             .send_timeout((event, reply), DEADLINE)
             .await
             .map_err(|_| Fault::Busy("the audit queue is full"))?;
-        answer.await.map_err(|_| Fault::Busy("the audit writer stopped"))?
+        answer
+            .await
+            .map_err(|_| Fault::Busy("the audit writer stopped"))?
     }
 
     pub(super) async fn close(&self) {

@@ -40,10 +40,8 @@ pub async fn find(
     client_id: &str,
     now: Timestamp,
 ) -> Result<Option<AuthorizeRequest>, Fault> {
-    const FIND: Sql = Sql(
-        "SELECT request FROM pushed_requests \
-         WHERE uri_hash = $1 AND client_id = $2 AND used_at IS NULL AND expires_at > $3",
-    );
+    const FIND: Sql = Sql("SELECT request FROM pushed_requests \
+         WHERE uri_hash = $1 AND client_id = $2 AND used_at IS NULL AND expires_at > $3");
     let vault = tx.vault()?;
     let values = vec![hash.into(), client_id.into(), now.into()];
     let row = tx.optional(FIND, values).await?;

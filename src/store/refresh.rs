@@ -86,7 +86,10 @@ pub async fn rotate(tx: &mut Tx, id: Uuid, generation: i64, now: Timestamp) -> R
         "UPDATE refresh_families SET generation = generation + 1, rotated_at = $3 \
          WHERE id = $1 AND generation = $2",
     );
-    Ok(tx.execute(ROTATE, vec![id.into(), generation.into(), now.into()]).await? == 1)
+    Ok(tx
+        .execute(ROTATE, vec![id.into(), generation.into(), now.into()])
+        .await?
+        == 1)
 }
 
 fn cell(id: &Uuid) -> Cell<'_> {

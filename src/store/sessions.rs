@@ -51,7 +51,12 @@ pub struct NewSession<'a> {
 }
 
 /// Begins a session.
-pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, keys: &PersonKeys, now: Timestamp) -> Result<(), Fault> {
+pub async fn insert(
+    tx: &mut Tx,
+    new: &NewSession<'_>,
+    keys: &PersonKeys,
+    now: Timestamp,
+) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO sessions (id, token_hash, user_id, proofs, agent, created_at, seen_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
@@ -68,6 +73,27 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>, keys: &PersonKeys, now: T
         now.into(),
     ];
     tx.execute(INSERT, values).await.map(drop)
+}
+
+/// Gives a session new proofs and a new cookie; its limits begin anew.
+pub async fn renew(
+    tx: &mut Tx,
+    id: Uuid,
+    token: TokenHash,
+    proofs: &[Proof],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const RENEW: Sql = Sql(
+        "UPDATE sessions SET token_hash = $2, proofs = $3, created_at = $4, seen_at = $4 \
+         WHERE id = $1 AND ended_at IS NULL",
+    );
+    let proofs =
+        serde_json::to_string(proofs).map_err(|error| Fault::Internal(error.to_string()))?;
+    let values = vec![id.into(), token.into(), proofs.into(), now.into()];
+    match tx.execute(RENEW, values).await? {
+        0 => Err(Fault::Busy("the session was ended at the same moment")),
+        _ => Ok(()),
+    }
 }
 
 /// The session that a browser holds, unless it was ended. Whether its time is over is for the
@@ -104,7 +130,9 @@ pub async fn of_user(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Se
 /// Notes that a session was used.
 pub async fn touch(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
     const TOUCH: Sql = Sql("UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2");
-    tx.execute(TOUCH, vec![id.into(), now.into()]).await.map(drop)
+    tx.execute(TOUCH, vec![id.into(), now.into()])
+        .await
+        .map(drop)
 }
 
 /// Ends a session of a person, and what was issued for as long as it lasts; false when it is not
@@ -113,11 +141,13 @@ pub async fn end(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<bo
     const END: Sql = Sql(
         "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
     );
-    const REVOKE: Sql = Sql(
-        "UPDATE authorizations SET revoked_at = $2 \
-         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $2 RETURNING id",
-    );
-    if tx.execute(END, vec![id.into(), user.into(), now.into()]).await? == 0 {
+    const REVOKE: Sql = Sql("UPDATE authorizations SET revoked_at = $2 \
+         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $2 RETURNING id");
+    if tx
+        .execute(END, vec![id.into(), user.into(), now.into()])
+        .await?
+        == 0
+    {
         return Ok(false);
     }
     for row in tx.all(REVOKE, vec![id.into(), now.into()]).await? {
@@ -135,16 +165,25 @@ pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<u64, Fau
 }
 
 /// Whether a browser has signed this person in before; notes that it was seen.
-pub async fn knows_device(tx: &mut Tx, token: TokenHash, user: Uuid, since: Timestamp) -> Result<bool, Fault> {
-    const FIND: Sql = Sql(
-        "SELECT 1 FROM devices WHERE token_hash = $1 AND user_id = $2 AND seen_at > $3",
-    );
+pub async fn knows_device(
+    tx: &mut Tx,
+    token: TokenHash,
+    user: Uuid,
+    since: Timestamp,
+) -> Result<bool, Fault> {
+    const FIND: Sql =
+        Sql("SELECT 1 FROM devices WHERE token_hash = $1 AND user_id = $2 AND seen_at > $3");
     let values = vec![token.into(), user.into(), since.into()];
     Ok(tx.optional(FIND, values).await?.is_some())
 }
 
 /// Remembers a browser.
-pub async fn remember_device(tx: &mut Tx, token: TokenHash, user: Uuid, now: Timestamp) -> Result<(), Fault> {
+pub async fn remember_device(
+    tx: &mut Tx,
+    token: TokenHash,
+    user: Uuid,
+    now: Timestamp,
+) -> Result<(), Fault> {
     const PUT: Sql = Sql(
         "INSERT INTO devices (token_hash, user_id, created_at, seen_at) VALUES ($1, $2, $3, $3) \
          ON CONFLICT (token_hash) DO UPDATE SET seen_at = excluded.seen_at \

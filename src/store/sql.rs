@@ -133,7 +133,10 @@ impl Conn {
     pub(super) async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
         Ok(match self {
             Self::Sqlite(c) => sqlite(sql, values).execute(&mut **c).await?.rows_affected(),
-            Self::Postgres(c) => postgres(sql, values).execute(&mut **c).await?.rows_affected(),
+            Self::Postgres(c) => postgres(sql, values)
+                .execute(&mut **c)
+                .await?
+                .rows_affected(),
         })
     }
 

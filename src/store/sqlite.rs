@@ -91,14 +91,18 @@ impl Sqlite {
             reply,
         }))
         .await?;
-        answer.await.map_err(|_| Fault::Busy("the writer stopped"))?
+        answer
+            .await
+            .map_err(|_| Fault::Busy("the writer stopped"))?
     }
 
     pub(super) async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
         let (reply, answer) = oneshot::channel();
         let event = Some(event);
         self.submit(Box::new(Append { event, reply })).await?;
-        answer.await.map_err(|_| Fault::Busy("the writer stopped"))?
+        answer
+            .await
+            .map_err(|_| Fault::Busy("the writer stopped"))?
     }
 
     async fn submit(&self, job: Box<dyn Job>) -> Result<(), Fault> {

@@ -14,17 +14,35 @@ const KEEP: Duration = Duration::from_secs(24 * 3600);
 const KEEP_LONG: Duration = Duration::from_secs(90 * 24 * 3600);
 
 const SWEEPS: [(Sql, Duration); 11] = [
-    (Sql("DELETE FROM interactions WHERE expires_at < $1"), Duration::ZERO),
-    (Sql("DELETE FROM pushed_requests WHERE expires_at < $1"), KEEP),
+    (
+        Sql("DELETE FROM interactions WHERE expires_at < $1"),
+        Duration::ZERO,
+    ),
+    (
+        Sql("DELETE FROM pushed_requests WHERE expires_at < $1"),
+        KEEP,
+    ),
     (Sql("DELETE FROM codes WHERE expires_at < $1"), KEEP),
-    (Sql("DELETE FROM assertion_ids WHERE expires_at < $1"), Duration::ZERO),
-    (Sql("DELETE FROM activations WHERE expires_at < $1"), Duration::ZERO),
+    (
+        Sql("DELETE FROM assertion_ids WHERE expires_at < $1"),
+        Duration::ZERO,
+    ),
+    (
+        Sql("DELETE FROM activations WHERE expires_at < $1"),
+        Duration::ZERO,
+    ),
     (Sql("DELETE FROM invites WHERE expires_at < $1"), KEEP_LONG),
     (Sql("DELETE FROM lockouts WHERE changed_at < $1"), KEEP_LONG),
     (Sql("DELETE FROM devices WHERE seen_at < $1"), KEEP_LONG),
     (Sql("DELETE FROM sessions WHERE created_at < $1"), KEEP_LONG),
-    (Sql("DELETE FROM refresh_families WHERE expires_at < $1"), KEEP),
-    (Sql("DELETE FROM authorizations WHERE expires_at < $1"), KEEP),
+    (
+        Sql("DELETE FROM refresh_families WHERE expires_at < $1"),
+        KEEP,
+    ),
+    (
+        Sql("DELETE FROM authorizations WHERE expires_at < $1"),
+        KEEP,
+    ),
 ];
 
 /// How many kinds of rows [`sweep`] knows.

@@ -81,12 +81,18 @@ pub struct User {
 const NAME_DOMAIN: &str = "users.name";
 
 /// Makes an invited account; false when the name is taken.
-pub async fn insert(tx: &mut Tx, id: Uuid, profile: &Profile, now: Timestamp) -> Result<bool, Fault> {
+pub async fn insert(
+    tx: &mut Tx,
+    id: Uuid,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<bool, Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO users (id, name_key, state, profile, created_at, changed_at) \
          VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name_key) DO NOTHING",
     );
-    const KEYS: Sql = Sql("INSERT INTO person_keys (user_id, profile, activity) VALUES ($1, $2, $3)");
+    const KEYS: Sql =
+        Sql("INSERT INTO person_keys (user_id, profile, activity) VALUES ($1, $2, $3)");
     let vault = tx.vault()?;
     let wrapped = vault.new_person_keys(id)?;
     let plain = serde_json::to_vec(profile).map_err(|error| Fault::Internal(error.to_string()))?;
@@ -150,7 +156,12 @@ pub async fn is_active(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
 }
 
 /// Makes an invited account usable, with its first password; false when it was not invited.
-pub async fn activate(tx: &mut Tx, id: Uuid, password: &Secret, now: Timestamp) -> Result<bool, Fault> {
+pub async fn activate(
+    tx: &mut Tx,
+    id: Uuid,
+    password: &Secret,
+    now: Timestamp,
+) -> Result<bool, Fault> {
     const ACTIVATE: Sql = Sql(
         "UPDATE users SET state = 'active', password = $2, changed_at = $3 \
          WHERE id = $1 AND state = 'invited'",
@@ -160,7 +171,10 @@ pub async fn activate(tx: &mut Tx, id: Uuid, password: &Secret, now: Timestamp) 
         password_cell(&id),
         password.expose().as_bytes(),
     )?;
-    Ok(tx.execute(ACTIVATE, vec![id.into(), sealed.into(), now.into()]).await? == 1)
+    Ok(tx
+        .execute(ACTIVATE, vec![id.into(), sealed.into(), now.into()])
+        .await?
+        == 1)
 }
 
 /// Moves an account between active and disabled; false when it was not in `from`. Disabling ends
@@ -174,7 +188,12 @@ pub async fn change_state(
 ) -> Result<bool, Fault> {
     const CHANGE: Sql =
         Sql("UPDATE users SET state = $3, changed_at = $4 WHERE id = $1 AND state = $2");
-    let values = vec![id.into(), from.as_str().into(), to.as_str().into(), now.into()];
+    let values = vec![
+        id.into(),
+        from.as_str().into(),
+        to.as_str().into(),
+        now.into(),
+    ];
     let changed = tx.execute(CHANGE, values).await? == 1;
     if changed && to == UserState::Disabled {
         tx.announce(What::UserEpoch(id), now);
@@ -184,8 +203,9 @@ pub async fn change_state(
 
 /// Ends the password for good: too many failures in a row (NIST SP 800-63B-4 §3.2.2).
 pub async fn end_password(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
-    const END: Sql =
-        Sql("UPDATE users SET password = NULL, changed_at = $2 WHERE id = $1 AND password IS NOT NULL");
+    const END: Sql = Sql(
+        "UPDATE users SET password = NULL, changed_at = $2 WHERE id = $1 AND password IS NOT NULL",
+    );
     Ok(tx.execute(END, vec![id.into(), now.into()]).await? == 1)
 }
 

@@ -103,7 +103,9 @@ impl Vault {
         let mut keys = vec![WrappedKey {
             id: 1,
             key_use: KeyUse::Kek.as_str().to_owned(),
-            wrapped: root.sealing_key().seal(wrap_cell(1), kek_bytes.as_slice())?,
+            wrapped: root
+                .sealing_key()
+                .seal(wrap_cell(1), kek_bytes.as_slice())?,
             created_at: now,
         }];
         for (id, key_use) in (2..).zip(KeyUse::DATA) {
@@ -128,12 +130,19 @@ impl Vault {
                 .ok_or_else(|| Fault::Unreadable(format!("vault key use {:?}", key.key_use)))
         };
         let mut keks = HashMap::new();
-        for key in wrapped.iter().filter(|key| key.key_use == KeyUse::Kek.as_str()) {
-            let bytes = root.sealing_key().open(wrap_cell(key.id), &key.wrapped).map_err(|_| {
-                Fault::Unreadable(
-                    "the root key does not open this database; check vault.root_key_file".to_owned(),
-                )
-            })?;
+        for key in wrapped
+            .iter()
+            .filter(|key| key.key_use == KeyUse::Kek.as_str())
+        {
+            let bytes = root
+                .sealing_key()
+                .open(wrap_cell(key.id), &key.wrapped)
+                .map_err(|_| {
+                    Fault::Unreadable(
+                        "the root key does not open this database; check vault.root_key_file"
+                            .to_owned(),
+                    )
+                })?;
             keks.insert(key.id, SealingKey::new(key.id, &bytes));
         }
         let mut vault = Self {
@@ -182,11 +191,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`Fault::Unreadable`] for anything else.
-    pub fn open_cell(
-        &self,
-        cell: Cell<'_>,
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    pub fn open_cell(&self, cell: Cell<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
         envelope::key_id(sealed)
             .and_then(|id| self.keys.get(&id))
             .ok_or_else(|| cell.unreadable())?

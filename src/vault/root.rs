@@ -59,9 +59,11 @@ impl RootKey {
             .map_err(|error| format!("the root key file {shown} cannot be read: {error}"))?;
         let bytes = STANDARD.decode(text.trim()).map(Zeroizing::new).ok();
         let exact = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
-        exact.map(|bytes| Self(Zeroizing::new(bytes))).ok_or_else(|| {
-            format!("the root key file {shown} is damaged: it must hold 32 bytes in base64")
-        })
+        exact
+            .map(|bytes| Self(Zeroizing::new(bytes)))
+            .ok_or_else(|| {
+                format!("the root key file {shown} is damaged: it must hold 32 bytes in base64")
+            })
     }
 
     /// Writes a new file, mode 0600; an existing one is never overwritten.

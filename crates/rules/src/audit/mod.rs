@@ -12,9 +12,11 @@ mod kind;
 pub mod merkle;
 pub mod note;
 mod personal;
+mod verify;
 
 pub use checkpoint::Checkpoint;
 pub use event::{Actor, Event, EventError, Outcome};
 pub use kind::{Kind, UnknownKind};
 pub use merkle::{Frontier, Hash};
 pub use personal::Personal;
+pub use verify::{Difference, Verification};

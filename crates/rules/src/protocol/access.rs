@@ -140,7 +140,9 @@ impl AccessRecord {
 fn issued_at(id: Uuid) -> Option<Timestamp> {
     let (secs, nanos) = id.get_timestamp()?.to_unix();
     let millis = i64::try_from(secs).ok()?.checked_mul(1000)?;
-    Some(Timestamp::from_millis(millis + i64::from(nanos / 1_000_000)))
+    Some(Timestamp::from_millis(
+        millis + i64::from(nanos / 1_000_000),
+    ))
 }
 
 /// `aud`: a string for one, an array for several.

@@ -48,7 +48,10 @@ pub struct ReturnTo {
 
 /// What the client asks to happen with the person (OpenID Connect Core §3.1.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the standard's own set of flags")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the standard's own set of flags"
+)]
 pub struct Prompt {
     /// No page may be shown.
     pub none: bool,
@@ -150,13 +153,19 @@ impl AuthorizeRequest {
                 ));
             }
         }
-        if !matches!(params.get("response_mode"), None | Some("query" | "form_post")) {
+        if !matches!(
+            params.get("response_mode"),
+            None | Some("query" | "form_post")
+        ) {
             return Err(OAuthError::invalid_request(
                 "response_mode must be query or form_post",
             ));
         }
         let scope = params.get("scope").ok_or_else(|| {
-            OAuthError::new(ErrorCode::InvalidScope, "scope is missing: say what is asked for")
+            OAuthError::new(
+                ErrorCode::InvalidScope,
+                "scope is missing: say what is asked for",
+            )
         })?;
         let asked = target::for_person(
             client,
@@ -185,7 +194,11 @@ impl AuthorizeRequest {
 
 fn prompt(value: Option<&str>) -> Result<Prompt, OAuthError> {
     let mut prompt = Prompt::default();
-    for word in value.unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
+    for word in value
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|word| !word.is_empty())
+    {
         match word {
             "none" => prompt.none = true,
             "login" => prompt.login = true,
@@ -211,7 +224,9 @@ fn max_age(value: Option<&str>) -> Result<Option<Duration>, OAuthError> {
         .map(|text| {
             text.parse::<u32>()
                 .map(|secs| Duration::from_secs(secs.into()))
-                .map_err(|_| OAuthError::invalid_request("max_age must be a whole number of seconds"))
+                .map_err(|_| {
+                    OAuthError::invalid_request("max_age must be a whole number of seconds")
+                })
         })
         .transpose()
 }
@@ -249,18 +264,38 @@ mod tests {
     #[test]
     fn each_mistake_has_its_own_code() {
         let table = [
-            ("response_type=code", "response_type=token", "unsupported_response_type"),
+            (
+                "response_type=code",
+                "response_type=token",
+                "unsupported_response_type",
+            ),
             ("response_type=code", "x=y", "invalid_request"),
-            ("&code_challenge_method=S256", "&code_challenge_method=plain", "invalid_request"),
+            (
+                "&code_challenge_method=S256",
+                "&code_challenge_method=plain",
+                "invalid_request",
+            ),
             ("scope=openid+accounts:read", "x=y", "invalid_scope"),
-            ("scope=openid+accounts:read", "scope=openid+payments:write", "invalid_scope"),
-            ("&state=s", "&resource=https://other.example", "invalid_target"),
+            (
+                "scope=openid+accounts:read",
+                "scope=openid+payments:write",
+                "invalid_scope",
+            ),
+            (
+                "&state=s",
+                "&resource=https://other.example",
+                "invalid_target",
+            ),
             ("&state=s", "&prompt=none+login", "invalid_request"),
             ("&state=s", "&prompt=create", "invalid_request"),
             ("&state=s", "&max_age=-1", "invalid_request"),
             ("&state=s", "&response_mode=fragment", "invalid_request"),
             ("&state=s", "&request=e30", "request_not_supported"),
-            ("&state=s", "&request_uri=https://app.example/r", "request_uri_not_supported"),
+            (
+                "&state=s",
+                "&request_uri=https://app.example/r",
+                "request_uri_not_supported",
+            ),
         ];
         for (from, to, code) in table {
             let error = parse(&GOOD.replace(from, to)).unwrap_err();
@@ -271,6 +306,11 @@ mod tests {
     #[test]
     fn a_request_without_pkce_is_refused() {
         let form = GOOD.replace("code_challenge", "unused");
-        assert!(parse(&form).unwrap_err().description.contains("code_challenge"));
+        assert!(
+            parse(&form)
+                .unwrap_err()
+                .description
+                .contains("code_challenge")
+        );
     }
 }

@@ -47,7 +47,11 @@ pub fn check(name: &str, value: &Value) -> Result<(), String> {
         "updated_at" => (value.is_i64(), "a number of seconds since 1970"),
         "address" => (value.is_object(), "a JSON object"),
         _ if STANDARD.iter().any(|(known, _)| *known == name) => (value.is_string(), "a text"),
-        _ => return Err(format!("{name} is not a standard claim (OpenID Connect Core 5.1)")),
+        _ => {
+            return Err(format!(
+                "{name} is not a standard claim (OpenID Connect Core 5.1)"
+            ));
+        }
     };
     if fits {
         Ok(())

@@ -135,7 +135,9 @@ impl Client {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
         if !id_fits {
-            return Err("the client id must be 1 to 100 letters, digits, '-', '.', '_' or '~'".into());
+            return Err(
+                "the client id must be 1 to 100 letters, digits, '-', '.', '_' or '~'".into(),
+            );
         }
         if self.name.trim().is_empty() || self.name.len() > 200 {
             return Err("the client's name must be 1 to 200 bytes long".into());
@@ -146,7 +148,8 @@ impl Client {
         }
         if self.may(GrantType::ClientCredentials) && !self.is_confidential() {
             return Err(
-                "client_credentials needs a client that authenticates (RFC 6749 section 4.4)".into(),
+                "client_credentials needs a client that authenticates (RFC 6749 section 4.4)"
+                    .into(),
             );
         }
         if self.may(GrantType::RefreshToken) && !code {

@@ -19,9 +19,24 @@ pub fn document<'r>(issuer: &str, resources: impl Iterator<Item = &'r Resource>)
     for resource in &owned {
         scopes.extend(resource.scopes.iter().map(|scope| scope.name.as_str()));
     }
-    let mut told: Vec<&str> = vec!["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid"];
+    let mut told: Vec<&str> = vec![
+        "sub",
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "acr",
+        "amr",
+        "sid",
+    ];
     told.extend(claims::STANDARD.iter().map(|(name, _)| *name));
-    let methods = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+    let methods = [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "none",
+    ];
     json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),

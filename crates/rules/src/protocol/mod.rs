@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod claims;
 pub mod client;
 pub mod client_assertion;
+pub mod credentials;
 pub mod error;
 pub mod metadata;
 pub mod params;

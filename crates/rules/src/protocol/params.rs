@@ -9,17 +9,17 @@ pub const MAX_VALUE: usize = 8 * 1024;
 /// The most parameters in one request.
 pub const MAX_COUNT: usize = 64;
 
+/// What a request may send more than once (RFC 8707 §2).
+const REPEATABLE: [&str; 1] = ["resource"];
+
 /// Parameters by name. An empty value is the same as none (RFC 6749 §3.1).
 #[derive(Clone, Default)]
-pub struct Params {
-    values: HashMap<String, String>,
-    resources: Vec<String>,
-}
+pub struct Params(HashMap<String, Vec<String>>);
 
 impl std::fmt::Debug for Params {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values may be secrets.
-        f.debug_set().entries(self.values.keys()).finish()
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
@@ -30,6 +30,14 @@ impl Params {
     /// `invalid_request` for a repeated name other than `resource` (RFC 6749 §3.1, RFC 8707 §2), a
     /// value that is no UTF-8, too long, or holds control characters, and for too many parameters.
     pub fn parse(form: &[u8]) -> Result<Self, OAuthError> {
+        Self::parse_repeating(form, &REPEATABLE)
+    }
+
+    /// Reads a form in which the names in `repeatable` may repeat: the check boxes of a page.
+    ///
+    /// # Errors
+    /// As [`Params::parse`].
+    pub fn parse_repeating(form: &[u8], repeatable: &[&str]) -> Result<Self, OAuthError> {
         let mut params = Self::default();
         let mut count = 0;
         for (name, value) in url::form_urlencoded::parse(form) {
@@ -39,12 +47,12 @@ impl Params {
                     "more than {MAX_COUNT} parameters"
                 )));
             }
-            params.take(&name, value.into_owned())?;
+            params.take(&name, value.into_owned(), repeatable)?;
         }
         Ok(params)
     }
 
-    fn take(&mut self, name: &str, value: String) -> Result<(), OAuthError> {
+    fn take(&mut self, name: &str, value: String, repeatable: &[&str]) -> Result<(), OAuthError> {
         let shown: String = name.chars().take(40).collect();
         if value.len() > MAX_VALUE || name.len() > 256 {
             return Err(OAuthError::invalid_request(format!(
@@ -59,22 +67,20 @@ impl Params {
         if value.is_empty() {
             return Ok(());
         }
-        if name == "resource" {
-            self.resources.push(value);
-            return Ok(());
-        }
-        match self.values.insert(name.to_owned(), value) {
-            None => Ok(()),
-            Some(_) => Err(OAuthError::invalid_request(format!(
+        let values = self.0.entry(name.to_owned()).or_default();
+        if !values.is_empty() && !repeatable.contains(&name) {
+            return Err(OAuthError::invalid_request(format!(
                 "{shown} is repeated; send it once"
-            ))),
+            )));
         }
+        values.push(value);
+        Ok(())
     }
 
     /// The value of a parameter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.all(name).first().map(String::as_str)
     }
 
     /// The value of a parameter that must be there.
@@ -86,10 +92,16 @@ impl Params {
             .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
     }
 
+    /// Every value of a parameter, in order.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// Every `resource` (RFC 8707 §2), in order.
     #[must_use]
     pub fn resources(&self) -> &[String] {
-        &self.resources
+        self.all("resource")
     }
 }
 

@@ -104,7 +104,8 @@ mod tests {
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
     fn binding() -> CodeBinding {
-        let form = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
+        let form =
+            "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
         CodeBinding {
             redirect_uri: "https://app.example/cb".into(),
             challenge: Challenge::parse(&Params::parse(form.as_bytes()).unwrap())
@@ -132,17 +133,35 @@ mod tests {
 
     #[test]
     fn everything_right_is_granted_until_the_last_moment() {
-        assert_eq!(decide("app", Some(VERIFIER), false, 59), Redemption::Granted);
-        assert!(matches!(decide("app", Some(VERIFIER), false, 60), Redemption::Refused(_)));
+        assert_eq!(
+            decide("app", Some(VERIFIER), false, 59),
+            Redemption::Granted
+        );
+        assert!(matches!(
+            decide("app", Some(VERIFIER), false, 60),
+            Redemption::Refused(_)
+        ));
     }
 
     #[test]
     fn only_the_right_client_with_the_right_verifier_can_replay() {
-        assert!(matches!(decide("app", Some(VERIFIER), true, 1), Redemption::Replayed(_)));
-        assert!(matches!(decide("app", Some(VERIFIER), true, 999), Redemption::Replayed(_)));
+        assert!(matches!(
+            decide("app", Some(VERIFIER), true, 1),
+            Redemption::Replayed(_)
+        ));
+        assert!(matches!(
+            decide("app", Some(VERIFIER), true, 999),
+            Redemption::Replayed(_)
+        ));
         for (client, verifier) in [("other", Some(VERIFIER)), ("app", None), ("app", Some("x"))] {
-            assert!(matches!(decide(client, verifier, true, 1), Redemption::Refused(_)));
-            assert!(matches!(decide(client, verifier, false, 1), Redemption::Refused(_)));
+            assert!(matches!(
+                decide(client, verifier, true, 1),
+                Redemption::Refused(_)
+            ));
+            assert!(matches!(
+                decide(client, verifier, false, 1),
+                Redemption::Refused(_)
+            ));
         }
     }
 }

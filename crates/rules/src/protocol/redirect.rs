@@ -15,7 +15,9 @@ pub fn check_registrable(uri: &str) -> Result<(), String> {
     if uri.contains('#') {
         return bad("it must not have a fragment");
     }
-    if uri.len() > 2000 || !uri.is_ascii() || uri.contains(|c: char| c.is_ascii_control() || c == ' ')
+    if uri.len() > 2000
+        || !uri.is_ascii()
+        || uri.contains(|c: char| c.is_ascii_control() || c == ' ')
     {
         return bad("it must be at most 2000 printable ASCII characters");
     }
@@ -42,7 +44,8 @@ pub fn matches(registered: &str, requested: &str) -> bool {
     let (Ok(mut a), Ok(mut b)) = (Url::parse(registered), Url::parse(requested)) else {
         return false;
     };
-    let literal = |url: &Url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
+    let literal =
+        |url: &Url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
     if !literal(&a) || !literal(&b) || requested.contains(['\\', '@', '#']) {
         return false;
     }
@@ -126,7 +129,11 @@ mod tests {
         ] {
             assert!(check_registrable(uri).is_err(), "{uri}");
         }
-        for uri in ["https://app.example/cb", "http://127.0.0.1/cb", "com.example.app:/cb"] {
+        for uri in [
+            "https://app.example/cb",
+            "http://127.0.0.1/cb",
+            "com.example.app:/cb",
+        ] {
             assert!(check_registrable(uri).is_ok(), "{uri}");
         }
     }

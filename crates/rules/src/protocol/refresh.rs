@@ -79,18 +79,27 @@ mod tests {
         let now = Timestamp::from_secs(129);
         assert_eq!(judge(&family(5), 5, now), Judgement::Rotate);
         assert_eq!(judge(&family(5), 4, now), Judgement::Repeat);
-        assert_eq!(judge(&family(5), 4, Timestamp::from_secs(130)), Judgement::Reused);
+        assert_eq!(
+            judge(&family(5), 4, Timestamp::from_secs(130)),
+            Judgement::Reused
+        );
     }
 
     #[test]
     fn older_and_impossible_ones_are_reuse() {
         for presented in [0, 3, 6, i64::MAX, i64::MIN] {
-            assert_eq!(judge(&family(5), presented, Timestamp::from_secs(101)), Judgement::Reused);
+            assert_eq!(
+                judge(&family(5), presented, Timestamp::from_secs(101)),
+                Judgement::Reused
+            );
         }
     }
 
     #[test]
     fn the_end_is_absolute() {
-        assert_eq!(judge(&family(5), 5, Timestamp::from_secs(1000)), Judgement::Expired);
+        assert_eq!(
+            judge(&family(5), 5, Timestamp::from_secs(1000)),
+            Judgement::Expired
+        );
     }
 }

@@ -67,7 +67,10 @@ pub fn for_itself<'r>(
         None => client.scopes.filter(own),
     };
     if let Some(scope) = scopes.iter().find(|scope| OPENID_SCOPES.contains(scope)) {
-        return Err(invalid_scope(scope, "is about a person; client_credentials has none"));
+        return Err(invalid_scope(
+            scope,
+            "is about a person; client_credentials has none",
+        ));
     }
     let target = resolve(client, &scopes, named, resources)?;
     if target.resources.is_empty() {
@@ -136,7 +139,10 @@ fn resolve<'r>(
             return Err(invalid_scope(scope, "is not known here"));
         }
         if !client.scopes.contains(scope) {
-            return Err(invalid_scope(scope, "is not among those this client is registered for"));
+            return Err(invalid_scope(
+                scope,
+                "is not among those this client is registered for",
+            ));
         }
         if let Some(owner) = owner
             && !owners.contains(&owner.uri)
@@ -194,7 +200,10 @@ pub(crate) mod tests {
             .unwrap()
         };
         vec![
-            resource("https://api.example/accounts", &["accounts:read", "accounts:details"]),
+            resource(
+                "https://api.example/accounts",
+                &["accounts:read", "accounts:details"],
+            ),
             resource("https://api.example/payments", &["payments:write"]),
         ]
     }
@@ -205,7 +214,12 @@ pub(crate) mod tests {
 
     #[test]
     fn scopes_bring_their_resource_along() {
-        let target = for_person(&app(), &scopes("openid accounts:read"), &[], resources().iter());
+        let target = for_person(
+            &app(),
+            &scopes("openid accounts:read"),
+            &[],
+            resources().iter(),
+        );
         assert_eq!(target.unwrap().resources, ["https://api.example/accounts"]);
     }
 
@@ -242,6 +256,11 @@ pub(crate) mod tests {
         let other = ["https://api.example/payments".to_owned()];
         assert!(narrow(&granted, None, &other, all.iter()).is_err());
         let less = scopes("accounts:read");
-        assert_eq!(narrow(&granted, Some(&less), &[], all.iter()).unwrap().scopes, less);
+        assert_eq!(
+            narrow(&granted, Some(&less), &[], all.iter())
+                .unwrap()
+                .scopes,
+            less
+        );
     }
 }

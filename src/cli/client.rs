@@ -1,0 +1,249 @@
+//! `countersign client …`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use rules::jose::{Alg, JwkSet};
+use rules::protocol::{GrantType, Scopes};
+
+use super::Failed;
+use crate::http::admin::{AdminCommand, AuthRequest, ClientRequest};
+
+/// The largest JWK set that is read from a file, in bytes.
+const LARGEST_JWKS: u64 = 256 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Act {
+    /// Register a client, and print its secret once
+    ///
+    /// A partner app that people sign in to is given redirect URIs; the code flow with refresh
+    /// tokens is then the default. Without any it acts for itself (client_credentials). An API that
+    /// only validates tokens is given --grant none.
+    #[command(after_help = "\
+An app on a server, with a secret:
+  countersign client add --id pocket-budget --name 'Pocket Budget' \\
+      --redirect-uri https://budget.example/callback --scope 'openid accounts.read'
+
+The same with keys of its own (private_key_jwt), so that no secret is shared:
+  countersign client add --id pocket-budget --name 'Pocket Budget' \\
+      --redirect-uri https://budget.example/callback --jwks budget-public-keys.json
+
+An app on a phone, which can keep no secret:
+  countersign client add --name 'Pocket Budget for Android' --public \\
+      --redirect-uri com.example.budget:/callback
+
+An API that validates tokens, and a nightly job:
+  countersign client add --id accounts-api --name 'Accounts API' --grant none
+  countersign client add --id statements --name 'Statement run' --scope accounts.read")]
+    Add(Box<Add>),
+    /// List clients
+    #[command(after_help = "  countersign client list")]
+    List,
+    /// Show one client
+    #[command(after_help = "  countersign client show pocket-budget")]
+    Show(One),
+    /// Stop a client: it can do nothing more, and everything issued to it is void at once
+    #[command(after_help = "  countersign client disable pocket-budget")]
+    Disable(One),
+    /// Let a disabled client act again; what was issued before stays void
+    #[command(after_help = "  countersign client enable pocket-budget")]
+    Enable(One),
+    /// Make a new secret, and print it once
+    ///
+    /// Two secrets are good at a time, so the client can move to the new one without downtime: the
+    /// older of the two ends at the next rotation, or at once with --now.
+    #[command(after_help = "\
+  countersign client rotate-secret pocket-budget
+  countersign client rotate-secret pocket-budget --now     after a leak")]
+    RotateSecret(RotateSecret),
+    /// Replace the public keys of a client that signs assertions (private_key_jwt)
+    ///
+    /// A client with a secret moves to keys for good: its secrets end. To replace a key without
+    /// downtime, give a set with the old and the new one, then a set with the new one.
+    #[command(after_help = "  countersign client set-jwks pocket-budget budget-public-keys.json")]
+    SetJwks(SetJwks),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// The client's id
+    #[arg(value_name = "CLIENT_ID")]
+    id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RotateSecret {
+    /// The client's id
+    #[arg(value_name = "CLIENT_ID")]
+    id: String,
+    /// End every older secret at once
+    #[arg(long)]
+    now: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetJwks {
+    /// The client's id
+    #[arg(value_name = "CLIENT_ID")]
+    id: String,
+    /// A file with the public keys: {"keys":[…]} (RFC 7517)
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// The client's id (made at random when it is not given)
+    #[arg(long, value_name = "CLIENT_ID")]
+    id: Option<String>,
+    /// Its name, as people see it on the consent page
+    #[arg(long)]
+    name: String,
+    /// Where people may be sent back to; may be given several times
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// What it may use; may be given several times [default: authorization_code and refresh_token
+    /// with redirect URIs, else client_credentials]
+    #[arg(long = "grant", value_name = "GRANT")]
+    grants: Vec<Grant>,
+    /// What it may ask for; several, separated by spaces, or given several times [default: openid
+    /// profile email offline_access for apps that people sign in to]
+    #[arg(long = "scope", value_name = "SCOPES")]
+    scopes: Vec<String>,
+    /// It can keep no secret (an app on a phone or in a browser)
+    #[arg(long, group = "authentication")]
+    public: bool,
+    /// It authenticates by a secret, which is made and printed once (the default)
+    #[arg(long, group = "authentication")]
+    secret: bool,
+    /// It authenticates by assertions (private_key_jwt) under the public keys in this file
+    #[arg(long, group = "authentication", value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// How its ID tokens are signed: RS256 (the default) or ES256
+    #[arg(long, value_name = "ALG")]
+    id_token_alg: Option<Alg>,
+    /// The legal entity behind it, as people see it
+    #[arg(long, value_name = "NAME")]
+    legal_entity: Option<String>,
+    /// Its home page
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
+}
+
+/// A grant as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Grant {
+    AuthorizationCode,
+    RefreshToken,
+    ClientCredentials,
+    /// It gets no tokens: an API that only validates those of others
+    None,
+}
+
+impl Act {
+    /// What the server is asked to do.
+    pub(super) fn command(self) -> Result<AdminCommand, Failed> {
+        Ok(match self {
+            Self::Add(add) => AdminCommand::ClientAdd(Box::new(add.request()?)),
+            Self::List => AdminCommand::ClientList,
+            Self::Show(One { id }) => AdminCommand::ClientShow { id },
+            Self::Disable(One { id }) => AdminCommand::ClientDisable { id },
+            Self::Enable(One { id }) => AdminCommand::ClientEnable { id },
+            Self::RotateSecret(RotateSecret { id, now }) => {
+                AdminCommand::ClientRotateSecret { id, end_older: now }
+            }
+            Self::SetJwks(SetJwks { id, file }) => AdminCommand::ClientSetJwks {
+                id,
+                jwks: read_jwks(&file)?,
+            },
+        })
+    }
+}
+
+impl Add {
+    fn request(self) -> Result<ClientRequest, Failed> {
+        let grant_types = grants(&self.grants, !self.redirect_uris.is_empty())?;
+        let code = grant_types.contains(&GrantType::AuthorizationCode);
+        let scopes = if self.scopes.is_empty() && code {
+            Scopes::from_iter(["openid", "profile", "email", "offline_access"])
+        } else {
+            Scopes::parse(&self.scopes.join(" "))
+                .map_err(|error| Failed(format!("--scope: {}", error.description)))?
+        };
+        let auth = match (self.public, &self.jwks) {
+            (true, _) => AuthRequest::None,
+            (false, Some(file)) => AuthRequest::Jwks(read_jwks(file)?),
+            (false, None) => AuthRequest::Secret,
+        };
+        Ok(ClientRequest {
+            id: self.id,
+            name: self.name,
+            auth,
+            redirect_uris: self.redirect_uris,
+            grant_types,
+            scopes,
+            id_token_signed_response_alg: self.id_token_alg,
+            legal_entity: self.legal_entity,
+            client_uri: self.client_uri,
+        })
+    }
+}
+
+fn grants(typed: &[Grant], redirects: bool) -> Result<Vec<GrantType>, Failed> {
+    if typed.contains(&Grant::None) && typed.iter().any(|grant| *grant != Grant::None) {
+        return Err(Failed("--grant none goes with no other grant".to_owned()));
+    }
+    Ok(match (typed.is_empty(), redirects) {
+        (true, true) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        (true, false) => vec![GrantType::ClientCredentials],
+        (false, _) => typed.iter().filter_map(|grant| grant.named()).collect(),
+    })
+}
+
+impl Grant {
+    const fn named(self) -> Option<GrantType> {
+        match self {
+            Self::AuthorizationCode => Some(GrantType::AuthorizationCode),
+            Self::RefreshToken => Some(GrantType::RefreshToken),
+            Self::ClientCredentials => Some(GrantType::ClientCredentials),
+            Self::None => None,
+        }
+    }
+}
+
+fn read_jwks(path: &Path) -> Result<JwkSet, Failed> {
+    let shown = path.display();
+    let unreadable = |error| Failed(format!("the JWK set {shown} cannot be read: {error}"));
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LARGEST_JWKS + 1).read_to_end(&mut text))
+        .map_err(unreadable)?;
+    if text.len() as u64 > LARGEST_JWKS {
+        return Err(Failed(format!(
+            "the JWK set {shown} is larger than {LARGEST_JWKS} bytes"
+        )));
+    }
+    JwkSet::from_json(&text).map_err(|error| {
+        Failed(format!(
+            "the JWK set {shown}: {error}; it must be {{\"keys\":[…]}} with public keys (RFC 7517)"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn redirect_uris_decide_which_grants_are_the_default() {
+        let code = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+        assert_eq!(grants(&[], true).unwrap(), code);
+        assert_eq!(grants(&[], false).unwrap(), [GrantType::ClientCredentials]);
+        assert!(grants(&[Grant::None], false).unwrap().is_empty());
+        assert!(grants(&[Grant::None, Grant::RefreshToken], true).is_err());
+    }
+}

@@ -1,0 +1,317 @@
+//! `countersign demo`: the three parties of OAuth on one machine. The server itself, a partner app
+//! and an API, each on its own port of loopback, with data of their own in one folder.
+
+mod accounts;
+mod api;
+mod authenticator;
+mod notebook;
+mod output;
+mod partner;
+mod people;
+mod phone;
+mod seed;
+mod web;
+mod window;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use clap::Args;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::Failed;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, File, Log};
+use crate::secret::Secret;
+use crate::vault::RootKey;
+use crate::{server, telemetry};
+use api::Api;
+use notebook::Notebook;
+use partner::{AccountsApi, Http, Partner, RelyingParty};
+use phone::Phone;
+use seed::{ACCOUNTS_API, POCKET_BUDGET, Seeded};
+use window::{Answers, Window};
+
+/// Whose pages the demo's server shows.
+const BANK: &str = "Harbour Bank";
+/// A number of the range that is kept for fiction (Ofcom).
+const HELP_PHONE: &str = "+44 20 7946 0000";
+
+/// `countersign demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It starts three servers on this machine's loopback addresses, which no other machine reaches: the
+authorization server, a partner app (\"Pocket Budget\") and an accounts API. It prints what to open and
+whom to sign in as. Ctrl-C stops it; the data stays for the next start.
+
+  countersign demo
+  countersign demo --data /tmp/demo --port-base 19400
+  countersign demo --json
+
+Everything in the data folder, passwords included, is made for this folder alone. Delete the folder to
+begin anew.")]
+pub struct Arguments {
+    /// Where the demo keeps its data; made when it does not exist
+    #[arg(long, value_name = "DIR", default_value = "./demo-data")]
+    data: PathBuf,
+    /// The first of three ports in a row: server, partner app, API
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 9400,
+        value_parser = clap::value_parser!(u16).range(1..=65_533)
+    )]
+    port_base: u16,
+}
+
+/// Where the three parties are. Loopback, always.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    /// The first port.
+    base: u16,
+    /// The server: its issuer identifier.
+    issuer: String,
+    /// The partner app's origin.
+    partner: String,
+    /// The API's origin.
+    api: String,
+}
+
+impl Addresses {
+    fn new(base: u16) -> Self {
+        Self {
+            base,
+            issuer: format!("http://localhost:{base}"),
+            partner: format!("http://127.0.0.1:{}", base + 1),
+            api: format!("http://127.0.0.1:{}", base + 2),
+        }
+    }
+
+    /// The API's resource identifier (RFC 8707).
+    fn resource(&self) -> String {
+        format!("{}/accounts", self.api)
+    }
+
+    /// Where people come back to from the server.
+    fn callback(&self) -> String {
+        format!("{}/callback", self.partner)
+    }
+}
+
+/// Runs the demo until it is told to stop.
+///
+/// # Errors
+/// [`Failed`]: a port is taken, the data folder cannot be used, or a server broke.
+pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
+    let addresses = Addresses::new(arguments.port_base);
+    // What the visitor should read stands on standard output; the log is for what goes wrong.
+    telemetry::init(&Log {
+        json: false,
+        filter: "warn".to_owned(),
+    })?;
+    let listeners = Listeners::take(&addresses).await?;
+    let (stopping, stop) = watch::channel(false);
+    let signals = stop_signal()?;
+    tokio::spawn(async move {
+        signals.await;
+        stopping.send_replace(true);
+    });
+    let notebook = Arc::new(Notebook::open(&arguments.data, addresses.base)?);
+    let app = open(&arguments.data, &addresses).await?;
+    let ended = match seed::seed(&app, &notebook, &addresses).await {
+        Ok(seeded) => {
+            let told = output::Told::new(&arguments.data, &addresses, &notebook.read(), &seeded)?;
+            let sites = Sites::new(&app, &notebook, &addresses, seeded)?;
+            output::print(&told, json)?;
+            serve(&app, listeners, sites, &stop).await
+        }
+        Err(failed) => Err(failed),
+    };
+    app.store.close().await;
+    ended
+}
+
+/// The three ports, taken before anything is written.
+struct Listeners {
+    issuer: TcpListener,
+    partner: TcpListener,
+    api: TcpListener,
+}
+
+impl Listeners {
+    async fn take(addresses: &Addresses) -> Result<Self, String> {
+        let base = addresses.base;
+        let taken = Self {
+            issuer: web::listen(base, "the server").await?,
+            partner: web::listen(base + 1, "Pocket Budget").await?,
+            api: web::listen(base + 2, "the accounts API").await?,
+        };
+        web::check_other_family(base, "the server").await?;
+        Ok(taken)
+    }
+}
+
+/// Opens the installation in the data folder; makes it when there is none.
+async fn open(data: &Path, addresses: &Addresses) -> Result<Arc<App>, Failed> {
+    let config = config(data, addresses)?;
+    let root_key = root_key(&config.root_key_file, data)?;
+    Ok(App::open(config, &root_key, Clock::system()).await?)
+}
+
+/// The settings of any installation, written out here because the demo has no file of them.
+fn config(data: &Path, addresses: &Addresses) -> Result<Config, String> {
+    let settings = json!({
+        "issuer": addresses.issuer,
+        "server": {
+            "listen": format!("127.0.0.1:{}", addresses.base),
+            "stop_timeout_seconds": 5,
+        },
+        "database": { "url": format!("sqlite:{}", data.join("countersign.db").display()) },
+        "vault": { "root_key_file": data.join("root.key") },
+        "institution": { "name": BANK, "help_phone": HELP_PHONE },
+    });
+    let file: File = serde_json::from_value(settings).map_err(|error| error.to_string())?;
+    file.check().map_err(|refused| refused.to_string())
+}
+
+fn root_key(path: &Path, data: &Path) -> Result<RootKey, String> {
+    if path.exists() {
+        return RootKey::read(path);
+    }
+    if data.join("countersign.db").exists() {
+        return Err(format!(
+            "{} is gone, and nothing else opens the data beside it; delete the folder {} to begin anew",
+            path.display(),
+            data.display()
+        ));
+    }
+    let made = RootKey::generate().map_err(|fault| fault.to_string())?;
+    made.write_new(path)
+        .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    Ok(made)
+}
+
+/// The partner app (with the phone) and the API.
+struct Sites {
+    partner: Router,
+    api: Router,
+}
+
+impl Sites {
+    fn new(
+        app: &Arc<App>,
+        notebook: &Arc<Notebook>,
+        addresses: &Addresses,
+        seeded: Seeded,
+    ) -> Result<Self, String> {
+        let http = web::http_client()?;
+        let secret = |id: &str| -> Secret {
+            Secret::new(
+                notebook
+                    .read()
+                    .client_secrets
+                    .get(id)
+                    .cloned()
+                    .unwrap_or_default(),
+            )
+        };
+        let answers = Arc::new(Answers::default());
+        let window = Arc::new(Window::new(Arc::clone(app), Arc::clone(&answers)));
+        let api = Api {
+            resource: addresses.resource(),
+            introspection_endpoint: format!("{}/introspect", addresses.issuer),
+            client_id: ACCOUNTS_API.to_owned(),
+            client_secret: secret(ACCOUNTS_API),
+            http: http.clone(),
+            answers,
+        };
+        let partner = Partner {
+            relying_party: RelyingParty {
+                issuer: addresses.issuer.clone(),
+                client_id: POCKET_BUDGET.to_owned(),
+                client_secret: secret(POCKET_BUDGET),
+                redirect_uri: addresses.callback(),
+                http: Http(http.clone()),
+            },
+            api: AccountsApi {
+                origin: addresses.api.clone(),
+                http,
+            },
+            bank: BANK.to_owned(),
+            window: Arc::clone(&window),
+            sessions: partner::Sessions::default(),
+        };
+        let phone = Phone {
+            notebook: Arc::clone(notebook),
+            window,
+            mails: seeded.invitation.into_iter().collect(),
+        };
+        let partner = partner::router(Arc::new(partner))
+            .merge(phone::router(Arc::new(phone)))
+            .route("/demo.css", get(web::style));
+        Ok(Self {
+            partner,
+            api: api::router(Arc::new(api)),
+        })
+    }
+}
+
+/// Serves all three until told to stop, or until one of them breaks.
+async fn serve(
+    app: &Arc<App>,
+    listeners: Listeners,
+    sites: Sites,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), Failed> {
+    let broke = |error| Failed::from(format!("one of the demo's servers broke: {error}"));
+    let stopped = until(stop.clone());
+    let served = tokio::try_join!(
+        server::run(Arc::clone(app), listeners.issuer, stopped),
+        web::serve(sites.partner, listeners.partner, stop.clone()),
+        web::serve(sites.api, listeners.api, stop.clone()),
+    );
+    served.map(drop).map_err(broke)
+}
+
+fn until(mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+    async move {
+        let _ = stop.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failed> {
+    let failed = |error| Failed::from(format!("signals cannot be handled: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_of_this_machine() {
+        let addresses = Addresses::new(19_400);
+        let config = config(Path::new("/tmp/demo"), &addresses).unwrap();
+        assert!(config.issuer.is_loopback() && config.server.listen.ip().is_loopback());
+        assert_eq!(config.issuer.as_str(), "http://localhost:19400");
+        assert_eq!(config.server.listen.port(), 19_400);
+        for url in [&addresses.partner, &addresses.api] {
+            assert!(url.starts_with("http://127.0.0.1:1940"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The demo's own notes, `demo.json`: what nobody but the demo would write down, such as the
+//! passwords of its people. Readable by its owner alone.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// What is written down. It holds secrets, so it has no `Debug`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notes {
+    /// The first of the three ports; the issuer's name and every address follow from it.
+    pub port_base: u16,
+    /// What the demo's people sign in with, by user name.
+    #[serde(default)]
+    pub people: BTreeMap<String, Credentials>,
+    /// Client secrets, by `client_id`.
+    #[serde(default)]
+    pub client_secrets: BTreeMap<String, String>,
+    /// Private keys of clients that sign assertions: PKCS#8 (RFC 5958) in base64, by `client_id`.
+    #[serde(default)]
+    pub client_keys: BTreeMap<String, String>,
+    /// Further accounts on the demo's phone, as somebody added them.
+    #[serde(default)]
+    pub phone: Vec<PhoneEntry>,
+}
+
+/// What one person signs in with.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The password.
+    pub password: String,
+    /// The authenticator app's secret in base32 (RFC 4648 §6); none before activation.
+    #[serde(default)]
+    pub totp_secret: Option<String>,
+}
+
+/// An account that was added to the phone by its key.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhoneEntry {
+    /// What the phone calls it.
+    pub label: String,
+    /// Its secret in base32.
+    pub secret: String,
+}
+
+/// The notes and their file.
+pub struct Notebook {
+    path: PathBuf,
+    notes: Mutex<Notes>,
+}
+
+impl Notebook {
+    /// Opens the notes in `dir`, which is made when it does not exist.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the remedy.
+    pub fn open(dir: &Path, port_base: u16) -> Result<Self, String> {
+        let cannot = |what: &str, path: &Path, error: &io::Error| {
+            format!(
+                "{} cannot be {what}: {error}; name another folder with --data",
+                path.display()
+            )
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| cannot("made", dir, &error))?;
+        let path = dir.join("demo.json");
+        let notes = match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                format!(
+                    "{} is damaged ({error}); delete the folder {} to begin anew",
+                    path.display(),
+                    dir.display()
+                )
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Notes {
+                port_base,
+                ..Notes::default()
+            },
+            Err(error) => return Err(cannot("read", &path, &error)),
+        };
+        if notes.port_base != port_base {
+            return Err(format!(
+                "the data in {} was made with --port-base {}, and the server's name is part of it; \
+                 use that, or another folder with --data",
+                dir.display(),
+                notes.port_base
+            ));
+        }
+        let notebook = Self {
+            path,
+            notes: Mutex::new(notes),
+        };
+        notebook.save(&notebook.notes())?;
+        Ok(notebook)
+    }
+
+    /// A copy of the notes.
+    #[must_use]
+    pub fn read(&self) -> Notes {
+        self.notes().clone()
+    }
+
+    /// Changes the notes, and writes them before anything else happens.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn change(&self, change: impl FnOnce(&mut Notes)) -> Result<(), String> {
+        let mut notes = self.notes();
+        let mut changed = notes.clone();
+        change(&mut changed);
+        self.save(&changed)?;
+        *notes = changed;
+        Ok(())
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn save(&self, notes: &Notes) -> Result<(), String> {
+        self.write(notes)
+            .map_err(|error| format!("{} cannot be written: {error}", self.path.display()))
+    }
+
+    /// Written beside and renamed, so that the file is whole at any time.
+    fn write(&self, notes: &Notes) -> io::Result<()> {
+        let beside = self.path.with_extension("json.new");
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(notes)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let dir =
+            std::env::temp_dir().join(format!("countersign-demo-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        dir
+    }
+
+    #[test]
+    fn notes_are_kept_for_their_owner_alone() {
+        let dir = folder("kept");
+        let notebook = Notebook::open(&dir, 9400).unwrap();
+        notebook
+            .change(|notes| drop(notes.client_secrets.insert("a".into(), "b".into())))
+            .unwrap();
+        let again = Notebook::open(&dir, 9400).unwrap();
+        assert_eq!(again.read().client_secrets["a"], "b");
+        let mode = fs::metadata(dir.join("demo.json"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn other_ports_than_those_of_the_data_are_refused() {
+        let dir = folder("ports");
+        Notebook::open(&dir, 9400).unwrap();
+        let refused = Notebook::open(&dir, 9500).err().unwrap();
+        assert!(refused.contains("--port-base 9400"), "{refused}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

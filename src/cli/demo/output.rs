@@ -1,0 +1,267 @@
+//! What the demo prints: at most fifteen lines for a person, or one JSON object for a program.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::Addresses;
+use super::notebook::Notes;
+use super::people::{ADA, name_of};
+use super::seed::{
+    ACCOUNTS_API, LEDGER_SYNC, NIGHTLY_REPORT, PHONE_APP, POCKET_BUDGET, Seeded, signing_key,
+};
+
+/// What there is to tell.
+pub struct Told {
+    text: String,
+    json: Value,
+}
+
+impl Told {
+    /// Words it.
+    ///
+    /// # Errors
+    /// When a key in the notes cannot be read.
+    pub fn new(
+        data: &Path,
+        addresses: &Addresses,
+        notes: &Notes,
+        seeded: &Seeded,
+    ) -> Result<Self, String> {
+        let curl = curl_lines(addresses, notes);
+        Ok(Self {
+            text: text(data, addresses, notes, &curl),
+            json: object(addresses, notes, seeded, &curl)?,
+        })
+    }
+}
+
+/// Prints it on standard output, all at once.
+///
+/// # Errors
+/// When nobody reads.
+pub fn print(told: &Told, json: bool) -> Result<(), String> {
+    let printed = if json {
+        told.json.to_string() + "\n"
+    } else {
+        told.text.clone()
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(printed.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("standard output cannot be written: {error}"))
+}
+
+fn text(data: &Path, at: &Addresses, notes: &Notes, curl: &[String; 3]) -> String {
+    let password = notes
+        .people
+        .get(ADA)
+        .map_or("", |ada| ada.password.as_str());
+    let data = data.display();
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "\
+Countersign demo: three servers, reachable from this machine alone. The data lies in {data}.
+
+  Open      {partner}   Pocket Budget, a partner app; choose \"Connect your bank\"
+  Sign in   {ADA} / {password}
+  Her code  {partner}/phone   the live code, and her mailbox with an invitation
+  Account   {issuer}/account   what is connected, and how to stop it
+
+Without a browser: get a token, call the API, revoke the token.
+{}
+{}
+{}
+
+Ctrl-C stops it. Delete {data} to begin anew.
+",
+        curl[0],
+        curl[1],
+        curl[2],
+        partner = at.partner,
+        issuer = at.issuer,
+    );
+    text
+}
+
+/// Three lines to paste into a shell, in this order. Nothing but curl and sed is needed.
+fn curl_lines(at: &Addresses, notes: &Notes) -> [String; 3] {
+    let secret = notes
+        .client_secrets
+        .get(NIGHTLY_REPORT)
+        .map_or("", String::as_str);
+    let issuer = &at.issuer;
+    [
+        format!(
+            "TOKEN=$(curl -sS -u {NIGHTLY_REPORT}:{secret} -d grant_type=client_credentials \
+             {issuer}/token | sed 's/.*\"access_token\": *\"\\([^\"]*\\)\".*/\\1/')"
+        ),
+        format!(
+            "curl -sS -H \"Authorization: Bearer $TOKEN\" {}",
+            at.resource()
+        ),
+        format!(
+            "curl -sS -u {NIGHTLY_REPORT}:{secret} -d \"token=$TOKEN\" -w 'revoked: %{{http_code}}\\n' \
+             {issuer}/revoke"
+        ),
+    ]
+}
+
+fn object(
+    at: &Addresses,
+    notes: &Notes,
+    seeded: &Seeded,
+    curl: &[String; 3],
+) -> Result<Value, String> {
+    let people: Vec<Value> = notes
+        .people
+        .iter()
+        .map(|(username, credentials)| {
+            json!({
+                "username": username,
+                "name": name_of(username),
+                "password": credentials.password,
+                "totp_secret": credentials.totp_secret,
+            })
+        })
+        .collect();
+    let invitation = seeded.invitation.as_ref().map(|mail| {
+        json!({
+            "username": mail.username,
+            "name": mail.name,
+            "link": mail.link.expose(),
+            "expires_at": seeded.invitation_expires_at.map(rules::time::Timestamp::secs),
+        })
+    });
+    Ok(json!({
+        "issuer": at.issuer,
+        "urls": {
+            "issuer": at.issuer,
+            "discovery": format!("{}/.well-known/openid-configuration", at.issuer),
+            "account": format!("{}/account", at.issuer),
+            "partner": at.partner,
+            "phone": format!("{}/phone", at.partner),
+            "api": at.api,
+        },
+        "resource": at.resource(),
+        "people": people,
+        "invitation": invitation,
+        "clients": clients(at, notes)?,
+        "curl": curl,
+    }))
+}
+
+fn clients(at: &Addresses, notes: &Notes) -> Result<Vec<Value>, String> {
+    let with_secret = |id: &str| {
+        json!({
+            "client_id": id,
+            "token_endpoint_auth_method": "client_secret_basic",
+            "client_secret": notes.client_secrets.get(id),
+        })
+    };
+    let redirects = json!([at.callback()]);
+    let mut budget = with_secret(POCKET_BUDGET);
+    budget["redirect_uris"] = redirects.clone();
+    let mut clients = vec![
+        budget,
+        with_secret(NIGHTLY_REPORT),
+        with_secret(ACCOUNTS_API),
+    ];
+    clients.push(json!({
+        "client_id": PHONE_APP,
+        "token_endpoint_auth_method": "none",
+        "redirect_uris": redirects,
+    }));
+    if let Some(text) = notes.client_keys.get(LEDGER_SYNC) {
+        let key = signing_key(text).map_err(|why| format!("the key of {LEDGER_SYNC}: {why}"))?;
+        clients.push(json!({
+            "client_id": LEDGER_SYNC,
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": key.alg().to_string(),
+            "kid": key.kid(),
+            "private_key": pem(text)?,
+        }));
+    }
+    Ok(clients)
+}
+
+/// A PKCS#8 document as PEM (RFC 7468 §10).
+fn pem(base64: &str) -> Result<String, String> {
+    let der = STANDARD
+        .decode(base64)
+        .map(Zeroizing::new)
+        .map_err(|e| e.to_string())?;
+    let text = Zeroizing::new(STANDARD.encode(der.as_slice()));
+    let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    Ok(pem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notebook::Credentials;
+    use super::*;
+
+    fn told() -> Told {
+        let mut notes = Notes {
+            port_base: 9400,
+            ..Notes::default()
+        };
+        let credentials = Credentials {
+            password: "copper-lantern-vivid-marsh-42".to_owned(),
+            totp_secret: Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned()),
+        };
+        notes.people.insert(ADA.to_owned(), credentials);
+        notes
+            .client_secrets
+            .insert(NIGHTLY_REPORT.to_owned(), "cs_sk_x".to_owned());
+        let seeded = Seeded {
+            invitation: None,
+            invitation_expires_at: None,
+        };
+        Told::new(
+            Path::new("./demo-data"),
+            &Addresses::new(9400),
+            &notes,
+            &seeded,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_person_reads_at_most_fifteen_lines() {
+        let told = told();
+        assert!(told.text.lines().count() <= 15, "{}", told.text);
+        for needed in [
+            "http://127.0.0.1:9401 ",
+            "ada / copper-",
+            "/phone",
+            "TOKEN=$(curl",
+            "/revoke",
+        ] {
+            assert!(told.text.contains(needed), "{needed}");
+        }
+    }
+
+    #[test]
+    fn a_program_reads_one_object() {
+        let told = told();
+        assert_eq!(told.json["people"][0]["username"], "ada");
+        assert_eq!(told.json["curl"].as_array().unwrap().len(), 3);
+        assert_eq!(told.json["invitation"], Value::Null);
+        assert!(!told.json.to_string().contains('\n'));
+    }
+}

@@ -1,0 +1,261 @@
+//! Pocket Budget, a partner app: it shows a person her accounts at a bank that she connects. It
+//! knows of the bank what any third party would: an address, a client id and a secret.
+
+mod accounts_api;
+mod pages;
+mod relying_party;
+mod sessions;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+pub use accounts_api::AccountsApi;
+#[cfg(test)]
+pub use relying_party::SCOPES;
+pub use relying_party::{Http, RelyingParty};
+pub use sessions::Sessions;
+
+use super::accounts::Account;
+use super::web::{cookie, fields, see_other};
+use super::window::Window;
+use crate::secret::Secret;
+use accounts_api::Refused;
+use pages::{AccountView, Accounts, Home, Message, Strip};
+use relying_party::{Callback, Connection, Trouble, check_iss};
+const COOKIE: &str = "pb-session";
+/// How many audit lines the strip shows.
+const AUDIT_LINES: usize = 3;
+
+/// The app.
+pub struct Partner {
+    /// Its side of OpenID Connect.
+    pub relying_party: RelyingParty,
+    /// The bank's API.
+    pub api: AccountsApi,
+    /// What the bank is called.
+    pub bank: String,
+    /// What the demo shows beyond what a partner would see.
+    pub window: Arc<Window>,
+    /// Who uses it.
+    pub sessions: Sessions,
+}
+
+/// The app's routes.
+pub fn router(partner: Arc<Partner>) -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/connect", post(connect))
+        .route("/callback", get(callback))
+        .route("/accounts", get(accounts))
+        .route("/disconnect", post(disconnect))
+        .with_state(partner)
+}
+
+async fn home(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    if partner.connection(&headers).is_some() {
+        return see_other("/accounts");
+    }
+    partner.page(&Home {
+        bank: &partner.bank,
+    })
+}
+
+async fn connect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let attempt = match partner.relying_party.begin().await {
+        Ok(attempt) => attempt,
+        Err(trouble) => return partner.trouble(trouble),
+    };
+    let url = attempt.url.clone();
+    match partner.sessions.attempt(cookie(&headers, COOKIE), attempt) {
+        Ok(id) => with_cookie(see_other(&url), &id),
+        Err(fault) => partner.trouble(Trouble::Broken(fault.to_string())),
+    }
+}
+
+async fn callback(
+    State(partner): State<Arc<Partner>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let answer = fields(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let id = cookie(&headers, COOKIE).unwrap_or_default();
+    // RFC 6749 §10.12: the answer belongs to something this browser asked for.
+    let attempt = answer
+        .get("state")
+        .and_then(|state| partner.sessions.take_attempt(id, state));
+    let Some(attempt) = attempt else {
+        return partner.page(&Message::waited_too_long(&partner.bank));
+    };
+    let iss = answer.get("iss").cloned();
+    if let Some(error) = answer.get("error") {
+        let known = check_iss(iss.as_deref(), &partner.relying_party.issuer, true);
+        return match (known, error.as_str()) {
+            (Ok(()), "access_denied") => partner.page(&Message::denied(&partner.bank)),
+            (Ok(()), error) => {
+                let why = answer.get("error_description").map_or("", String::as_str);
+                partner.trouble(Trouble::Broken(format!("{error}: {why}")))
+            }
+            (Err(trouble), _) => partner.trouble(trouble),
+        };
+    }
+    let Some(code) = answer.get("code").cloned() else {
+        return partner.trouble(Trouble::Broken(
+            "the answer has neither code nor error".to_owned(),
+        ));
+    };
+    let finished = partner
+        .relying_party
+        .finish(attempt, Callback { code, iss });
+    let connected = match finished.await {
+        Ok(connection) => partner.sessions.connect(id, connection),
+        Err(trouble) => return partner.trouble(trouble),
+    };
+    match connected {
+        Ok(id) => with_cookie(see_other("/accounts"), &id),
+        Err(fault) => partner.trouble(Trouble::Broken(fault.to_string())),
+    }
+}
+
+async fn accounts(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let Some((id, mut connection)) = partner.connection(&headers) else {
+        return see_other("/");
+    };
+    let mut found = partner.api.accounts(&connection.access_token).await;
+    if found == Err(Refused::Token) {
+        // The token may just have run out; a new one shows whether the consent still stands.
+        match partner.relying_party.refresh(&connection).await {
+            Ok(renewed) => {
+                connection = renewed;
+                partner.sessions.renew(&id, connection.clone());
+                found = partner.api.accounts(&connection.access_token).await;
+            }
+            Err(Trouble::Ended) => return partner.ended(&id, &connection).await,
+            Err(trouble) => return partner.trouble(trouble),
+        }
+    }
+    match found {
+        Ok(found) => partner.show(found, &connection).await,
+        Err(Refused::Token) => partner.ended(&id, &connection).await,
+        Err(Refused::Scope) => partner.page(&Message::not_shared(&partner.bank)),
+        Err(Refused::Broken(why)) => partner.trouble(Trouble::Broken(why)),
+    }
+}
+
+async fn disconnect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let id = cookie(&headers, COOKIE).unwrap_or_default();
+    let Some(connection) = partner.sessions.disconnect(id) else {
+        return see_other("/");
+    };
+    match partner.relying_party.revoke(&connection).await {
+        Ok(()) => {
+            let strip = partner.strip(&connection).await;
+            partner.page(&Message::disconnected(&partner.bank, strip))
+        }
+        Err(trouble) => partner.trouble(trouble),
+    }
+}
+
+impl Partner {
+    fn connection(&self, headers: &HeaderMap) -> Option<(String, Connection)> {
+        let id = cookie(headers, COOKIE)?;
+        let connection = self.sessions.connection(id)?;
+        Some((id.to_owned(), connection))
+    }
+
+    async fn show(&self, found: Vec<Account>, connection: &Connection) -> Response {
+        let mut views = Vec::with_capacity(found.len());
+        for account in found {
+            let token = &connection.access_token;
+            // What is not shared is left out; the rest of the page is still worth showing.
+            let movements = self.api.transactions(&account.id, token).await.ok();
+            views.push(AccountView::new(&account, movements.as_deref()));
+        }
+        self.page(&Accounts {
+            bank: &self.bank,
+            manage: format!("{}/account", self.relying_party.issuer),
+            name: connection.name.as_deref().unwrap_or("there"),
+            transactions: views.iter().any(|view| view.movements.is_some()),
+            accounts: views,
+            strip: Some(self.strip(connection).await),
+        })
+    }
+
+    /// The bank says no, and will go on saying it.
+    async fn ended(&self, id: &str, connection: &Connection) -> Response {
+        self.sessions.disconnect(id);
+        let strip = self.strip(connection).await;
+        self.page(&Message::stopped(&self.bank, strip))
+    }
+
+    fn trouble(&self, trouble: Trouble) -> Response {
+        let why = match trouble {
+            Trouble::Ended => "the code or the token is no longer good".to_owned(),
+            Trouble::Broken(why) => why,
+        };
+        tracing::warn!(error.detail = %why, "Pocket Budget cannot go on");
+        self.page(&Message::broken(&self.bank, why))
+    }
+
+    async fn strip(&self, connection: &Connection) -> Strip {
+        let client_id = &self.relying_party.client_id;
+        let audit = self.window.audit_lines(client_id, AUDIT_LINES).await;
+        Strip {
+            person: connection.name.clone().unwrap_or_default(),
+            email: connection.email.clone().unwrap_or_default(),
+            subject: connection.subject.clone(),
+            assurance: connection.assurance.clone(),
+            client_id: client_id.clone(),
+            access_token: beginning(&connection.access_token),
+            refresh_token: connection.refresh_token.as_ref().map(beginning),
+            api: format!("{}/accounts", self.api.origin),
+            scopes: connection.scopes.clone(),
+            introspection: self
+                .window
+                .answers
+                .about(connection.access_token.expose())
+                .and_then(|answer| serde_json::to_string_pretty(&answer).ok()),
+            audit: audit.unwrap_or_else(|fault| vec![format!("(cannot be read: {fault})")]),
+        }
+    }
+
+    fn page(&self, page: &impl pages::Page) -> Response {
+        let policy = format!(
+            "default-src 'none'; img-src data:; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
+             form-action 'self' {}",
+            self.relying_party.issuer
+        );
+        super::web::page(page.status(), page, &policy)
+    }
+}
+
+/// Enough of a token to recognise it, too little to use it.
+fn beginning(token: &Secret) -> String {
+    let beginning: String = token.expose().chars().take(12).collect();
+    format!("{beginning}…")
+}
+
+/// Without `Secure`, because the demo speaks plain http on loopback.
+fn with_cookie(response: Response, id: &Secret) -> Response {
+    let value = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", id.expose());
+    match HeaderValue::from_str(&value) {
+        Ok(value) => ([(SET_COOKIE, value)], response).into_response(),
+        Err(_) => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_never_shown_whole() {
+        let shown = beginning(&Secret::new("cs_at_0123456789abcdef".to_owned()));
+        assert_eq!(shown, "cs_at_012345…");
+    }
+}

@@ -1,0 +1,396 @@
+//! Pocket Budget's side of OpenID Connect, with the crates that any third party would take:
+//! discovery, code flow with PKCE, refresh, revocation.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use oauth2::{
+    AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, HttpClientError, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardErrorResponse,
+    TokenResponse as _,
+};
+use openidconnect::core::CoreErrorResponseType;
+use openidconnect::core::{
+    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
+    CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+    CoreTokenResponse,
+};
+use openidconnect::{
+    AccessTokenHash, AdditionalProviderMetadata, AuthenticationFlow, IssuerUrl, Nonce,
+    ProviderMetadata, TokenResponse as _,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+
+/// What Pocket Budget asks for.
+pub const SCOPES: [&str; 5] = [
+    "profile",
+    "email",
+    "offline_access",
+    "accounts:read",
+    "transactions:read",
+];
+
+/// Members of the provider's metadata that the crate has no field for (RFC 8414 §2, RFC 9207 §3).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct More {
+    revocation_endpoint: String,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+impl AdditionalProviderMetadata for More {}
+
+type Metadata = ProviderMetadata<
+    More,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+type Provider = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// How Pocket Budget is registered at its provider.
+pub struct RelyingParty {
+    /// The provider's issuer identifier.
+    pub issuer: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// The client secret.
+    pub client_secret: Secret,
+    /// Where the provider sends people back to.
+    pub redirect_uri: String,
+    /// How it calls.
+    pub http: Http,
+}
+
+/// What must be remembered between sending a person to the provider and seeing her again.
+pub struct Attempt {
+    /// Where to send her.
+    pub url: String,
+    /// Comes back with her.
+    pub state: String,
+    nonce: Nonce,
+    verifier: PkceCodeVerifier,
+}
+
+/// What the provider sent her back with.
+pub struct Callback {
+    /// The authorization code.
+    pub code: String,
+    /// Who says so (RFC 9207).
+    pub iss: Option<String>,
+}
+
+/// A bank that is connected: who the person is, and the tokens.
+#[derive(Clone)]
+pub struct Connection {
+    /// `sub`.
+    pub subject: String,
+    /// Her name.
+    pub name: Option<String>,
+    /// Her e-mail address.
+    pub email: Option<String>,
+    /// How she was authenticated: `acr`, then `amr`.
+    pub assurance: String,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// For the API.
+    pub access_token: Secret,
+    /// For new access tokens.
+    pub refresh_token: Option<Secret>,
+}
+
+/// Why the provider gives no tokens.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It says that the grant is over (RFC 6749 §5.2, `invalid_grant`).
+    Ended,
+    /// It does not answer, or not as the standards say; for the developer.
+    Broken(String),
+}
+
+/// The library's HTTP client over this project's version of reqwest.
+#[derive(Clone)]
+pub struct Http(pub reqwest::Client);
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = HttpClientError<reqwest::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Self::Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        let http = self.0.clone();
+        Box::pin(async move {
+            let request = reqwest::Request::try_from(request).map_err(Box::new)?;
+            let response = http.execute(request).await.map_err(Box::new)?;
+            let mut reply = HttpResponse::new(Vec::new());
+            *reply.status_mut() = response.status();
+            *reply.headers_mut() = response.headers().clone();
+            *reply.body_mut() = response.bytes().await.map_err(Box::new)?.to_vec();
+            Ok(reply)
+        })
+    }
+}
+
+impl RelyingParty {
+    /// Begins an attempt to connect.
+    ///
+    /// # Errors
+    /// [`Trouble::Broken`].
+    pub async fn begin(&self) -> Result<Attempt, Trouble> {
+        let (provider, _) = self.discover().await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (url, state, nonce) = provider
+            .authorize_url(
+                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
+            .add_scopes(SCOPES.iter().map(|scope| Scope::new((*scope).to_owned())))
+            .set_pkce_challenge(challenge)
+            .url();
+        Ok(Attempt {
+            url: url.into(),
+            state: state.into_secret(),
+            nonce,
+            verifier,
+        })
+    }
+
+    /// Exchanges the code, and verifies who signed in.
+    ///
+    /// # Errors
+    /// [`Trouble`]; the code is spent then.
+    pub async fn finish(
+        &self,
+        attempt: Attempt,
+        callback: Callback,
+    ) -> Result<Connection, Trouble> {
+        let (provider, more) = self.discover().await?;
+        check_iss(
+            callback.iss.as_deref(),
+            &self.issuer,
+            more.authorization_response_iss_parameter_supported,
+        )?;
+        let tokens = provider
+            .exchange_code(AuthorizationCode::new(callback.code))
+            .map_err(broken)?
+            .set_pkce_verifier(attempt.verifier)
+            .request_async(&self.http)
+            .await
+            .map_err(refused)?;
+        let verifier = provider.id_token_verifier();
+        let claims = verified(&tokens, &verifier, &attempt.nonce)?;
+        Ok(Connection {
+            subject: claims.subject().to_string(),
+            name: claims
+                .name()
+                .and_then(|name| name.get(None))
+                .map(|name| name.to_string()),
+            email: claims.email().map(|email| email.to_string()),
+            assurance: assurance(claims),
+            scopes: scopes(&tokens).unwrap_or_else(requested),
+            access_token: Secret::new(tokens.access_token().secret().clone()),
+            refresh_token: tokens.refresh_token().map(kept),
+        })
+    }
+
+    /// Gets a new access token.
+    ///
+    /// # Errors
+    /// [`Trouble::Ended`] when the person, or the bank, stopped it.
+    pub async fn refresh(&self, connection: &Connection) -> Result<Connection, Trouble> {
+        let Some(refresh_token) = &connection.refresh_token else {
+            return Err(Trouble::Ended);
+        };
+        let (provider, _) = self.discover().await?;
+        let tokens = provider
+            .exchange_refresh_token(&RefreshToken::new(refresh_token.expose().to_owned()))
+            .map_err(broken)?
+            .request_async(&self.http)
+            .await
+            .map_err(refused)?;
+        let mut renewed = connection.clone();
+        renewed.access_token = Secret::new(tokens.access_token().secret().clone());
+        // RFC 6749 §5.1: without a scope in the answer it is what it was.
+        if let Some(scopes) = scopes(&tokens) {
+            renewed.scopes = scopes;
+        }
+        // RFC 6749 §6: a new refresh token replaces the old one.
+        if let Some(token) = tokens.refresh_token() {
+            renewed.refresh_token = Some(kept(token));
+        }
+        Ok(renewed)
+    }
+
+    /// Gives the tokens back (RFC 7009).
+    ///
+    /// # Errors
+    /// [`Trouble::Broken`].
+    pub async fn revoke(&self, connection: &Connection) -> Result<(), Trouble> {
+        let (_, more) = self.discover().await?;
+        let token = connection
+            .refresh_token
+            .as_ref()
+            .unwrap_or(&connection.access_token);
+        // The oauth2 crate revokes over https alone, which a server on loopback does not speak.
+        let response = self
+            .http
+            .0
+            .post(&more.revocation_endpoint)
+            .basic_auth(&self.client_id, Some(self.client_secret.expose()))
+            .form(&[("token", token.expose())])
+            .send()
+            .await
+            .map_err(broken)?;
+        response.error_for_status().map(drop).map_err(broken)
+    }
+
+    /// Asked anew each time: keys rotate, and on loopback it costs next to nothing.
+    async fn discover(&self) -> Result<(Provider, More), Trouble> {
+        let issuer = IssuerUrl::new(self.issuer.clone()).map_err(broken)?;
+        let metadata = Metadata::discover_async(issuer, &self.http)
+            .await
+            .map_err(|error| broken(chain(&error)))?;
+        let more = metadata.additional_metadata().clone();
+        let redirect = RedirectUrl::new(self.redirect_uri.clone()).map_err(broken)?;
+        let provider = CoreClient::from_provider_metadata(
+            metadata,
+            ClientId::new(self.client_id.clone()),
+            Some(ClientSecret::new(self.client_secret.expose().to_owned())),
+        )
+        .set_redirect_uri(redirect);
+        Ok((provider, more))
+    }
+}
+
+/// RFC 9207 §2.4: an answer from another issuer, or one that should name it and does not, is
+/// thrown away before its code is used.
+pub fn check_iss(iss: Option<&str>, issuer: &str, promised: bool) -> Result<(), Trouble> {
+    match iss {
+        Some(iss) if iss == issuer => Ok(()),
+        None if !promised => Ok(()),
+        _ => Err(Trouble::Broken(
+            "the answer comes from another issuer".to_owned(),
+        )),
+    }
+}
+
+/// The claims of the ID token, after every check of OpenID Connect Core §3.1.3.7.
+fn verified<'t>(
+    tokens: &'t CoreTokenResponse,
+    verifier: &CoreIdTokenVerifier<'_>,
+    nonce: &Nonce,
+) -> Result<&'t CoreIdTokenClaims, Trouble> {
+    let id_token = tokens
+        .id_token()
+        .ok_or_else(|| broken("no ID token came with the tokens"))?;
+    let claims = id_token.claims(verifier, nonce).map_err(broken)?;
+    if let Some(expected) = claims.access_token_hash() {
+        let alg = id_token.signing_alg().map_err(broken)?;
+        let key = id_token.signing_key(verifier).map_err(broken)?;
+        let actual =
+            AccessTokenHash::from_token(tokens.access_token(), alg, key).map_err(broken)?;
+        if actual != *expected {
+            return Err(broken("the ID token belongs to another access token"));
+        }
+    }
+    Ok(claims)
+}
+
+fn assurance(claims: &CoreIdTokenClaims) -> String {
+    let acr = claims.auth_context_ref().map(|acr| acr.to_string());
+    let amr = claims.auth_method_refs().map(|methods| {
+        let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+        methods.join(" + ")
+    });
+    let parts: Vec<String> = [acr, amr].into_iter().flatten().collect();
+    parts.join(", by ")
+}
+
+fn scopes(tokens: &CoreTokenResponse) -> Option<Vec<String>> {
+    let scopes = tokens.scopes()?;
+    Some(scopes.iter().map(|scope| scope.to_string()).collect())
+}
+
+fn requested() -> Vec<String> {
+    SCOPES.iter().map(|scope| (*scope).to_owned()).collect()
+}
+
+fn kept(token: &RefreshToken) -> Secret {
+    Secret::new(token.secret().clone())
+}
+
+fn refused<E: std::error::Error + 'static>(
+    error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
+) -> Trouble {
+    match &error {
+        RequestTokenError::ServerResponse(answer)
+            if *answer.error() == CoreErrorResponseType::InvalidGrant =>
+        {
+            Trouble::Ended
+        }
+        _ => broken(chain(&error)),
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Broken(error.to_string())
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+impl Attempt {
+    /// An attempt that nobody will finish.
+    pub(super) fn for_test(state: &str) -> Self {
+        Self {
+            url: String::new(),
+            state: state.to_owned(),
+            nonce: Nonce::new(String::new()),
+            verifier: PkceCodeVerifier::new(String::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_from_another_issuer_is_thrown_away() {
+        let us = "http://localhost:9400";
+        assert!(check_iss(Some(us), us, true).is_ok());
+        assert!(check_iss(None, us, false).is_ok());
+        assert!(check_iss(None, us, true).is_err());
+        assert!(check_iss(Some("http://localhost:9400/"), us, true).is_err());
+        assert!(check_iss(Some("https://evil.example"), us, false).is_err());
+    }
+}

@@ -1,0 +1,378 @@
+//! What the demo's database holds: an API, a few clients and two people. Made once, found again at
+//! the next start. Everything goes through the same flows as in any installation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rules::identity::totp::STEP_SECONDS;
+use rules::jose::{Alg, JwkSet, SigningKey};
+use rules::protocol::{Format, GrantType, Resource, ScopeInfo, Scopes};
+use rules::time::Timestamp;
+use zeroize::Zeroizing;
+
+use super::Addresses;
+use super::api::{ACCOUNTS_READ, TRANSACTIONS_READ};
+use super::authenticator::Key;
+use super::notebook::{Credentials, Notebook};
+use super::people::{self, ADA, INVITED};
+use super::phone::Mail;
+use crate::app::App;
+use crate::cli::Failed;
+use crate::flows::activate::{self, Stepped, View};
+use crate::flows::clients::{self, NewAuth, NewClient};
+use crate::flows::users::{self, NewUser};
+use crate::flows::{Caller, resources};
+use crate::secret::Secret;
+use crate::store::users::UserState;
+
+/// The API's own client: it introspects, and gets no tokens.
+pub const ACCOUNTS_API: &str = "accounts-api";
+/// The partner app in the browser.
+pub const POCKET_BUDGET: &str = "pocket-budget";
+/// The partner without a browser, for the command line.
+pub const NIGHTLY_REPORT: &str = "nightly-report";
+/// A partner that signs assertions instead of keeping a secret (RFC 7523).
+pub const LEDGER_SYNC: &str = "ledger-sync";
+/// An app that can keep no secret (RFC 6749 §2.1).
+pub const PHONE_APP: &str = "pocket-budget-phone";
+
+/// How long the API's access tokens live, in seconds.
+const ACCESS_TOKEN_LIFETIME: u32 = 300;
+
+/// What was made or found.
+pub struct Seeded {
+    /// The invitation of somebody who has not activated her account; none when all have.
+    pub invitation: Option<Mail>,
+    /// From when on it is worth nothing.
+    pub invitation_expires_at: Option<Timestamp>,
+}
+
+/// Makes what is missing.
+///
+/// # Errors
+/// [`Failed`], with a remedy.
+pub async fn seed(
+    app: &Arc<App>,
+    notebook: &Notebook,
+    addresses: &Addresses,
+) -> Result<Seeded, Failed> {
+    seed_clients(app, notebook, addresses).await?;
+    // An API needs its client first.
+    let resource = resource(addresses);
+    if !resources::list(app)
+        .await?
+        .iter()
+        .any(|known| known.uri == resource.uri)
+    {
+        resources::put(app, resource, &Caller::default()).await?;
+    }
+    seed_ada(app, notebook).await?;
+    let (invitation, invitation_expires_at) = invite_somebody(app).await?.unzip();
+    Ok(Seeded {
+        invitation,
+        invitation_expires_at,
+    })
+}
+
+/// The API as it is registered.
+fn resource(addresses: &Addresses) -> Resource {
+    let scope = |name: &str, title: &str, optional| ScopeInfo {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        detail: None,
+        optional,
+    };
+    Resource {
+        uri: addresses.resource(),
+        name: "Accounts".to_owned(),
+        client_id: ACCOUNTS_API.to_owned(),
+        scopes: vec![
+            scope(ACCOUNTS_READ, "See your accounts and balances", false),
+            scope(
+                TRANSACTIONS_READ,
+                "See your transactions of the last 90 days",
+                true,
+            ),
+        ],
+        token_format: Format::Opaque,
+        access_token_lifetime: ACCESS_TOKEN_LIFETIME,
+    }
+}
+
+/// The clients, but for keys and secrets.
+fn registrations(addresses: &Addresses) -> Vec<NewClient> {
+    use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
+    let client = |id: &str, name: &str, grant_types: &[GrantType], scopes: &[&str]| NewClient {
+        id: Some(id.to_owned()),
+        name: name.to_owned(),
+        auth: NewAuth::Secret,
+        redirect_uris: vec![],
+        grant_types: grant_types.to_vec(),
+        scopes: Scopes::from_iter(scopes.iter().copied()),
+        id_token_signed_response_alg: None,
+        legal_entity: None,
+        client_uri: None,
+    };
+    let personal = [
+        "openid",
+        "profile",
+        "email",
+        "offline_access",
+        ACCOUNTS_READ,
+        TRANSACTIONS_READ,
+    ];
+    let in_browser = |id: &str, name: &str| NewClient {
+        redirect_uris: vec![addresses.callback()],
+        legal_entity: Some("Pocket Budget Example Ltd".to_owned()),
+        client_uri: Some(addresses.partner.clone()),
+        ..client(id, name, &[AuthorizationCode, RefreshToken], &personal)
+    };
+    vec![
+        client(ACCOUNTS_API, "Accounts API", &[], &[]),
+        in_browser(POCKET_BUDGET, "Pocket Budget"),
+        NewClient {
+            auth: NewAuth::None,
+            ..in_browser(PHONE_APP, "Pocket Budget for phones")
+        },
+        client(
+            NIGHTLY_REPORT,
+            "Nightly report",
+            &[ClientCredentials],
+            &[ACCOUNTS_READ],
+        ),
+        NewClient {
+            // Its keys are put in when it is registered.
+            auth: NewAuth::Jwks(JwkSet::default()),
+            ..client(
+                LEDGER_SYNC,
+                "Ledger sync",
+                &[ClientCredentials],
+                &[ACCOUNTS_READ, TRANSACTIONS_READ],
+            )
+        },
+    ]
+}
+
+async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> Result<(), Failed> {
+    let registered = clients::list(app).await?;
+    let caller = Caller::default();
+    for mut new in registrations(addresses) {
+        let id = new.id.clone().unwrap_or_default();
+        let known = registered.iter().any(|client| client.id == id);
+        let notes = notebook.read();
+        let secret = match &new.auth {
+            NewAuth::Jwks(_) if known && notes.client_keys.contains_key(&id) => None,
+            NewAuth::Jwks(_) if known => {
+                clients::set_jwks(app, &id, keys(notebook, &id)?, &caller).await?;
+                None
+            }
+            NewAuth::Jwks(_) => {
+                new.auth = NewAuth::Jwks(keys(notebook, &id)?);
+                clients::register(app, new, &caller).await?.secret
+            }
+            NewAuth::Secret if known && notes.client_secrets.contains_key(&id) => None,
+            // It was registered, and then the demo ended before the secret was written down.
+            NewAuth::Secret if known => Some(clients::replace_secret(app, &id, &caller).await?),
+            NewAuth::None if known => None,
+            NewAuth::Secret | NewAuth::None => clients::register(app, new, &caller).await?.secret,
+        };
+        if let Some(secret) = secret {
+            let secret = secret.expose().to_owned();
+            notebook.change(|notes| drop(notes.client_secrets.insert(id, secret)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The public half of a client's key, which is made when there is none.
+fn keys(notebook: &Notebook, id: &str) -> Result<JwkSet, Failed> {
+    let unusable = |why: String| Failed::from(format!("the key of the client {id}: {why}"));
+    let key = match notebook.read().client_keys.get(id) {
+        Some(text) => signing_key(text).map_err(unusable)?,
+        None => {
+            let made = SigningKey::generate(Alg::Es256).map_err(|e| unusable(e.to_string()))?;
+            let der = made.to_pkcs8().map_err(|e| unusable(e.to_string()))?;
+            let text = STANDARD.encode(der.as_slice());
+            notebook.change(|notes| drop(notes.client_keys.insert(id.to_owned(), text)))?;
+            made
+        }
+    };
+    JwkSet::new(vec![key.public_jwk().clone()]).map_err(|e| unusable(e.to_string()))
+}
+
+/// A key as the notes hold it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn signing_key(text: &str) -> Result<SigningKey, String> {
+    let der = STANDARD
+        .decode(text)
+        .map(Zeroizing::new)
+        .map_err(|e| e.to_string())?;
+    SigningKey::from_pkcs8(Alg::Es256, &der).map_err(|e| e.to_string())
+}
+
+async fn state_of(app: &App) -> Result<BTreeMap<String, UserState>, Failed> {
+    let people = users::list(app, None, users::LONGEST_PAGE).await?;
+    let states = people
+        .into_iter()
+        .map(|user| (user.profile.username, user.state));
+    Ok(states.collect())
+}
+
+async fn seed_ada(app: &Arc<App>, notebook: &Notebook) -> Result<(), Failed> {
+    let caller = Caller::default();
+    let invited = match state_of(app).await?.get(ADA) {
+        Some(UserState::Active | UserState::Disabled) => {
+            let known = notebook.read().people.get(ADA).cloned();
+            return match known.and_then(|credentials| credentials.totp_secret) {
+                Some(_) => Ok(()),
+                None => Err(Failed::from(format!(
+                    "{ADA} has an account, but demo.json does not know how she signs in; delete the \
+                     demo's data folder to begin anew"
+                ))),
+            };
+        }
+        Some(UserState::Invited) => users::reinvite(app, ADA, &caller).await?,
+        None => {
+            let new = NewUser {
+                username: ADA.to_owned(),
+                claims: people::ada_claims(app.clock.now().secs()),
+            };
+            users::invite(app, new, &caller).await?
+        }
+    };
+    let password = people::new_password()?;
+    // Written down first: whatever the ceremony binds, the notes know it.
+    let credentials = Credentials {
+        password: password.clone(),
+        totp_secret: None,
+    };
+    notebook.change(|notes| drop(notes.people.insert(ADA.to_owned(), credentials)))?;
+    let token = invited.link.expose().rsplit('/').next().unwrap_or_default();
+    activate(app, notebook, token, &Secret::new(password)).await
+}
+
+/// Goes through the whole ceremony, as a person would in her browser.
+async fn activate(
+    app: &Arc<App>,
+    notebook: &Notebook,
+    invite: &str,
+    password: &Secret,
+) -> Result<(), Failed> {
+    let Some(ceremony) = activate::begin(app, invite).await? else {
+        return Err(refused("the invitation"));
+    };
+    let ceremony = ceremony.expose();
+    on(
+        activate::choose_password(app, ceremony, password, password).await?,
+        "the password",
+    )?;
+    let Some(View::Factor { secret, .. }) = activate::view(app, ceremony).await? else {
+        return Err(refused("the second factor"));
+    };
+    let key = Key::new(secret);
+    let text = key.to_base32();
+    notebook.change(|notes| {
+        if let Some(credentials) = notes.people.get_mut(ADA) {
+            credentials.totp_secret = Some(text);
+        }
+    })?;
+    prove(app, ceremony, &key).await?;
+    let Some(View::Codes { codes, asked, .. }) = activate::view(app, ceremony).await? else {
+        return Err(refused("the recovery codes"));
+    };
+    let code = codes
+        .get(asked.saturating_sub(1))
+        .map_or("", String::as_str);
+    match activate::confirm_codes(app, ceremony, code, &Caller::default()).await? {
+        Stepped::Done => Ok(()),
+        _ => Err(refused("the recovery code")),
+    }
+}
+
+/// Proves the authenticator app with the code before the present one, which stays unspent for the
+/// first sign-in.
+async fn prove(app: &App, ceremony: &str, key: &Key) -> Result<(), Failed> {
+    let step = Duration::from_secs(STEP_SECONDS);
+    let code = key.code(app.clock.now().minus(step));
+    match activate::prove_factor(app, ceremony, &code).await? {
+        Stepped::Next => Ok(()),
+        // A new step began in between, and the code before is too old by now.
+        _ => {
+            let code = key.code(app.clock.now());
+            on(
+                activate::prove_factor(app, ceremony, &code).await?,
+                "the code",
+            )
+        }
+    }
+}
+
+fn on(stepped: Stepped, what: &str) -> Result<(), Failed> {
+    match stepped {
+        Stepped::Next => Ok(()),
+        _ => Err(refused(what)),
+    }
+}
+
+fn refused(what: &str) -> Failed {
+    format!("the demo could not activate {ADA}: {what} was refused").into()
+}
+
+/// Invites the first of a few people who has not activated her account; a link that was handed out
+/// before ends, because nobody but its reader can know it.
+async fn invite_somebody(app: &App) -> Result<Option<(Mail, Timestamp)>, Failed> {
+    let states = state_of(app).await?;
+    let caller = Caller::default();
+    for (username, name) in INVITED {
+        let invited = match states.get(username) {
+            Some(UserState::Active | UserState::Disabled) => continue,
+            Some(UserState::Invited) => users::reinvite(app, username, &caller).await?,
+            None => {
+                let new = NewUser {
+                    username: username.to_owned(),
+                    claims: people::invited_claims(username, name, app.clock.now().secs()),
+                };
+                users::invite(app, new, &caller).await?
+            }
+        };
+        let mail = Mail {
+            username: invited.username,
+            name: name.to_owned(),
+            link: invited.link,
+        };
+        return Ok(Some((mail, invited.expires_at)));
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pocket_budget_may_ask_for_what_it_asks_for() {
+        let addresses = Addresses::new(9400);
+        let clients = registrations(&addresses);
+        let budget = clients
+            .iter()
+            .find(|c| c.id.as_deref() == Some(POCKET_BUDGET))
+            .unwrap();
+        for scope in crate::cli::demo::partner::SCOPES {
+            assert!(budget.scopes.contains(scope), "{scope}");
+        }
+        assert_eq!(budget.redirect_uris, ["http://127.0.0.1:9401/callback"]);
+    }
+
+    #[test]
+    fn the_api_owns_both_scopes_and_one_can_be_left_out() {
+        let resource = resource(&Addresses::new(9400));
+        assert_eq!(resource.uri, "http://127.0.0.1:9402/accounts");
+        let optional: Vec<bool> = resource.scopes.iter().map(|scope| scope.optional).collect();
+        assert_eq!(optional, [false, true]);
+    }
+}

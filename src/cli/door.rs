@@ -1,0 +1,71 @@
+//! The way in: the running server's socket, or the store itself when no server runs.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Failed;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, Database};
+use crate::flows::Caller;
+use crate::http::admin::{self, AdminCommand, AdminReply, Answer};
+use crate::rng;
+use crate::vault::RootKey;
+
+/// Carries a command out, wherever the store is open.
+pub(super) async fn carry_out(config: &Path, command: AdminCommand) -> Result<AdminReply, Failed> {
+    let config = Config::load(config)?;
+    let socket = config.server.admin_socket.clone();
+    match admin::ask(&socket, &command).await {
+        Ok(Some(Answer::Done(reply))) => Ok(reply),
+        Ok(Some(Answer::Refused(why))) => Err(Failed(why)),
+        Ok(Some(Answer::Fault(fault))) => Err(Failed(format!(
+            "the server failed: {fault}; its log says more"
+        ))),
+        Ok(None) => directly(config, command).await,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Failed(format!(
+            "server.admin_socket: this account may not open {}; run the command as the account \
+             that the server runs as",
+            socket.display()
+        ))),
+        Err(error) => Err(Failed(format!(
+            "server.admin_socket: {}: {error}",
+            socket.display()
+        ))),
+    }
+}
+
+/// Opens the store, carries the command out, and closes it again.
+async fn directly(config: Config, command: AdminCommand) -> Result<AdminReply, Failed> {
+    let app = open(config).await?;
+    let reply = here(&app, command).await;
+    app.store.close().await;
+    reply
+}
+
+/// Carries a command out on an application that is open in this process.
+pub(super) async fn here(app: &App, command: AdminCommand) -> Result<AdminReply, Failed> {
+    let caller = Caller {
+        request_id: rng::uuid(app.clock.now())?.to_string(),
+        ..Caller::default()
+    };
+    Ok(admin::execute(app, command, &caller).await?)
+}
+
+/// Opens the application, where nobody listens on the socket.
+pub(super) async fn open(config: Config) -> Result<Arc<App>, Failed> {
+    let root = RootKey::read(&config.root_key_file)?;
+    let socket = config.server.admin_socket.clone();
+    let embedded = matches!(config.database, Database::Sqlite(_));
+    App::open(config, &root, Clock::system()).await.map_err(|why| {
+        if embedded && why.0.contains("busy: another server") {
+            return Failed(format!(
+                "a server has the database open, but none answers at {} (server.admin_socket); use \
+                 the configuration that the server runs with (--config), or stop the server",
+                socket.display()
+            ));
+        }
+        why.into()
+    })
+}

@@ -1,0 +1,310 @@
+//! What is printed: short aligned text for people, or one JSON object.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use rules::protocol::{Format, Resource};
+use serde::Serialize;
+
+use super::Failed;
+use crate::http::admin::{AdminReply, ClientView, InviteView, KeyView, Shown, UserView};
+
+/// Prints what a command gave.
+pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
+    if json {
+        return object(reply);
+    }
+    text(&match reply {
+        AdminReply::Invite(invite) => invitation(invite),
+        AdminReply::User(user) => one_user(user),
+        AdminReply::Users(people) => users(people),
+        AdminReply::Client(client) => one_client(client),
+        AdminReply::Clients(all) => clients(all),
+        AdminReply::Registered {
+            client,
+            client_secret,
+        } => registered(client, client_secret.as_ref()),
+        AdminReply::Resource(one) => resources(std::slice::from_ref(one)),
+        AdminReply::Resources(all) => resources(all),
+        AdminReply::Keys(all) => keys(all),
+    })
+}
+
+/// Prints one JSON object on one line.
+pub(super) fn object(value: &impl Serialize) -> Result<(), Failed> {
+    let json = serde_json::to_string(value)
+        .map_err(|error| Failed(format!("the answer cannot be written as JSON: {error}")))?;
+    text(&format!("{json}\n"))
+}
+
+/// Prints text; a reader that has gone away is no failure.
+pub(super) fn text(text: &str) -> Result<(), Failed> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failed(format!(
+            "standard output cannot be written to: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How an invitation is handed over.
+pub(super) fn invitation(invite: &InviteView) -> String {
+    format!(
+        "Invitation for {}\n\n  {}\n\nIt works once, until {}. Whoever opens it becomes this person: \
+         hand it over\nby a way that nobody else reads.\n",
+        plain(&invite.username),
+        invite.link.0.expose(),
+        invite.expires_at
+    )
+}
+
+fn one_user(user: &UserView) -> String {
+    let mut rows = vec![
+        ("Username", user.username.clone()),
+        ("Id", user.user_id.to_string()),
+        ("State", user.state.clone()),
+        ("Created", user.created_at.clone()),
+    ];
+    for (name, value) in &user.claims {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        rows.push((name, value));
+    }
+    fields(&rows)
+}
+
+fn users(people: &[UserView]) -> String {
+    let rows = people.iter().map(|user| {
+        let name = user.claims.get("name").and_then(serde_json::Value::as_str);
+        vec![
+            user.username.clone(),
+            user.state.clone(),
+            name.unwrap_or("-").to_owned(),
+            user.created_at.clone(),
+            user.user_id.to_string(),
+        ]
+    });
+    let empty = "There is nobody yet. Invite somebody with `countersign user add USERNAME`.\n";
+    table(&["USERNAME", "STATE", "NAME", "CREATED", "ID"], rows, empty)
+}
+
+fn one_client(client: &ClientView) -> String {
+    let or_none = |text: &str| {
+        if text.is_empty() {
+            "-".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let state = client
+        .disabled_at
+        .as_ref()
+        .map_or_else(|| "enabled".to_owned(), |at| format!("disabled since {at}"));
+    let mut rows = vec![
+        ("Client id", client.client_id.clone()),
+        ("Name", client.client_name.clone()),
+        ("State", state),
+        ("Authentication", authentication(client)),
+        ("Grants", or_none(&client.grant_types.join(" "))),
+        ("Scopes", or_none(&client.scope)),
+        ("ID tokens", client.id_token_signed_response_alg.clone()),
+    ];
+    rows.extend(
+        client
+            .redirect_uris
+            .iter()
+            .map(|uri| ("Redirect URI", uri.clone())),
+    );
+    rows.extend(
+        client
+            .legal_entity
+            .iter()
+            .map(|name| ("Legal entity", name.clone())),
+    );
+    rows.extend(
+        client
+            .client_uri
+            .iter()
+            .map(|uri| ("Home page", uri.clone())),
+    );
+    let keys = client.jwks.iter().flat_map(|jwks| jwks.keys());
+    rows.extend(keys.map(|key| ("Key", key.thumbprint().to_owned())));
+    fields(&rows)
+}
+
+fn authentication(client: &ClientView) -> String {
+    let method = client.token_endpoint_auth_method.as_str();
+    match (method, client.live_secrets) {
+        ("none", _) => "none (public)".to_owned(),
+        (_, Some(1)) => "secret (one is good)".to_owned(),
+        (_, Some(secrets)) => format!("secret ({secrets} are good)"),
+        (method, None) => method.to_owned(),
+    }
+}
+
+fn clients(all: &[ClientView]) -> String {
+    let rows = all.iter().map(|client| {
+        let state = if client.disabled_at.is_some() {
+            "disabled"
+        } else {
+            "enabled"
+        };
+        vec![
+            client.client_id.clone(),
+            client.client_name.clone(),
+            state.to_owned(),
+            client.token_endpoint_auth_method.clone(),
+            client.grant_types.join(" "),
+        ]
+    });
+    let empty =
+        "There is no client yet. `countersign client add --help` shows how to register one.\n";
+    table(
+        &["CLIENT ID", "NAME", "STATE", "AUTHENTICATION", "GRANTS"],
+        rows,
+        empty,
+    )
+}
+
+fn registered(client: &ClientView, secret: Option<&Shown>) -> String {
+    let mut out = one_client(client);
+    if let Some(secret) = secret {
+        let _ = write!(
+            out,
+            "\nClient secret, shown this once:\n\n  {}\n",
+            secret.0.expose()
+        );
+        if client.live_secrets.is_some_and(|live| live > 1) {
+            out.push_str("\nThe secret before it stays good until the next rotation.\n");
+        }
+    }
+    out
+}
+
+fn resources(all: &[Resource]) -> String {
+    if all.is_empty() {
+        return "There is no resource yet. `countersign resource add --help` shows how to register one.\n"
+            .to_owned();
+    }
+    let mut out = String::new();
+    for (i, resource) in all.iter().enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        let format = match resource.token_format {
+            Format::Opaque => "opaque",
+            Format::Jwt => "jwt",
+        };
+        let mut rows = vec![
+            ("Resource", resource.uri.clone()),
+            ("Name", resource.name.clone()),
+            ("Client", resource.client_id.clone()),
+            (
+                "Tokens",
+                format!("{format}, {} s", resource.access_token_lifetime),
+            ),
+        ];
+        for scope in &resource.scopes {
+            let optional = if scope.optional { " (optional)" } else { "" };
+            rows.push((
+                "Scope",
+                format!("{}: {}{optional}", scope.name, scope.title),
+            ));
+        }
+        out.push_str(&fields(&rows));
+    }
+    out
+}
+
+fn keys(all: &[KeyView]) -> String {
+    let rows = all.iter().map(|key| {
+        vec![
+            key.alg.clone(),
+            key.state.clone(),
+            key.created_at.clone(),
+            key.changed_at.clone(),
+            key.kid.clone(),
+        ]
+    });
+    table(
+        &["ALG", "STATE", "CREATED", "CHANGED", "KID"],
+        rows,
+        "There are no keys.\n",
+    )
+}
+
+/// Names and values, the values aligned.
+pub(super) fn fields(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (name, value) in rows {
+        let pad = " ".repeat(width - self::width(name));
+        let _ = writeln!(out, "{name}{pad}  {}", plain(value));
+    }
+    out
+}
+
+/// A heading and rows, in columns; or a sentence when there are no rows.
+fn table(heading: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &str) -> String {
+    let mut lines = vec![
+        heading
+            .iter()
+            .map(|&cell| cell.to_owned())
+            .collect::<Vec<_>>(),
+    ];
+    lines.extend(rows.map(|row| row.iter().map(|cell| plain(cell)).collect()));
+    if lines.len() == 1 {
+        return empty.to_owned();
+    }
+    let mut widths = vec![0; heading.len()];
+    for line in &lines {
+        for (widest, cell) in widths.iter_mut().zip(line) {
+            *widest = width(cell).max(*widest);
+        }
+    }
+    let mut out = String::new();
+    for line in &lines {
+        let mut text = String::new();
+        for (cell, widest) in line.iter().zip(&widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(widest - width(cell) + 2));
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Text that cannot steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_without_spaces() {
+        let rows = [
+            vec!["é".to_owned(), "b".to_owned()],
+            vec!["long".to_owned(), String::new()],
+        ];
+        let out = table(&["A", "B"], rows.into_iter(), "");
+        assert_eq!(out, "A     B\né     b\nlong\n");
+    }
+
+    #[test]
+    fn what_somebody_registered_cannot_steer_the_terminal() {
+        let out = fields(&[("Name", "a\u{1b}[2Jb\nc".to_owned())]);
+        assert_eq!(out, "Name  a\u{fffd}[2Jb\u{fffd}c\n");
+    }
+}

@@ -1,0 +1,76 @@
+//! What a person sees and ends on her account page.
+
+use rules::audit::{Actor, Kind};
+use uuid::Uuid;
+
+use super::Caller;
+use super::sessions::SignedIn;
+use crate::app::App;
+use crate::fault::Fault;
+use crate::store::factors;
+use crate::store::grants;
+pub use crate::store::grants::Grant as GrantInfo;
+use crate::store::sessions::{self, Session};
+
+/// What stands.
+pub struct Overview {
+    /// Connected apps.
+    pub grants: Vec<GrantInfo>,
+    /// Signed-in browsers.
+    pub sessions: Vec<Session>,
+    /// How many recovery codes are left.
+    pub recovery_codes: i64,
+}
+
+/// Everything the account page shows.
+pub async fn overview(app: &App, signed_in: &SignedIn) -> Result<Overview, Fault> {
+    let user = signed_in.user.id;
+    let now = app.clock.now();
+    let since = now.minus(app.config.people.session_absolute);
+    let mut overview = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                Ok(Overview {
+                    grants: grants::of_user(tx, user).await?,
+                    sessions: sessions::of_user(tx, user, since).await?,
+                    recovery_codes: factors::recovery_left(tx, user).await?,
+                })
+            })
+        })
+        .await?;
+    let idle = app.config.people.session_idle;
+    overview
+        .sessions
+        .retain(|session| session.id == signed_in.session.id || now.since(session.seen_at) < idle);
+    Ok(overview)
+}
+
+/// Stops sharing with an app; false when that is not hers to stop or was stopped before.
+pub async fn stop_sharing(
+    app: &App,
+    signed_in: &SignedIn,
+    grant: Uuid,
+    caller: &Caller,
+) -> Result<bool, Fault> {
+    let user = signed_in.user.id;
+    let event = app
+        .event(Kind::GrantRevoked, caller)?
+        .by(Actor::User(user))
+        .subject(user)
+        .session(signed_in.session.id)
+        .grant(grant);
+    let now = app.clock.now();
+    let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let stopped = grants::revoke(tx, grant, user, now).await?.is_some();
+                if stopped {
+                    tx.record(event);
+                }
+                Ok(stopped)
+            })
+        })
+        .await
+}

@@ -1,0 +1,376 @@
+//! Activation: an invitation opens one ceremony in one browser, which binds password, authenticator
+//! app and recovery codes at once. Until its end nothing of it counts.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rules::audit::{Actor, Kind};
+use rules::identity::recovery::{RANDOM_BYTES, RecoveryCode, SET_SIZE};
+use rules::identity::{Password, TypedCode, Weakness};
+use rules::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Caller;
+use crate::app::App;
+use crate::config::Lifetimes;
+use crate::fault::Fault;
+use crate::rng;
+use crate::secret::{Purpose, Secret, Token, TokenHash};
+use crate::store::factors;
+use crate::store::invites::{self, Activation};
+use crate::store::users::{self, User, UserState};
+use crate::totp;
+
+/// How far a ceremony got. It lies sealed in the database.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    /// The password is chosen.
+    Password,
+    /// The authenticator app is bound.
+    Factor { password: String, secret: String },
+    /// The recovery codes are saved.
+    Codes {
+        password: String,
+        secret: String,
+        step: i64,
+        codes: Vec<String>,
+        asked: usize,
+    },
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        match self {
+            Self::Password => {}
+            Self::Factor { password, secret } => {
+                password.zeroize();
+                secret.zeroize();
+            }
+            Self::Codes {
+                password,
+                secret,
+                codes,
+                ..
+            } => {
+                password.zeroize();
+                secret.zeroize();
+                codes.zeroize();
+            }
+        }
+    }
+}
+
+/// What the person sees next.
+pub enum View {
+    /// Choose a password.
+    Password {
+        /// What she signs in with.
+        username: String,
+    },
+    /// Bind an authenticator app.
+    Factor {
+        /// What she signs in with.
+        username: String,
+        /// The shared secret.
+        secret: Zeroizing<Vec<u8>>,
+    },
+    /// Save the recovery codes.
+    Codes {
+        /// What she signs in with.
+        username: String,
+        /// The codes, in groups.
+        codes: Vec<String>,
+        /// Which one she types to show that she has them, from 1.
+        asked: usize,
+    },
+}
+
+/// How a step ended.
+pub enum Stepped {
+    /// On to the next.
+    Next,
+    /// The account is usable.
+    Done,
+    /// Something to mend; the step stays.
+    Mend(Mend),
+    /// There is no such ceremony, or its invitation is over.
+    Gone,
+}
+
+/// What is to be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mend {
+    /// The password is too weak.
+    Weak(Weakness),
+    /// The two passwords differ.
+    Differ,
+    /// The code is not the app's code of now.
+    WrongCode,
+    /// This is not the recovery code that was asked for.
+    WrongRecovery,
+}
+
+/// An invitation that can be used, for the page that greets.
+pub struct Greeting {
+    /// What to call her.
+    pub name: String,
+    /// From when on the invitation is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// Looks at an invitation; nothing is spent, so a link preloader does no harm.
+pub async fn greet(app: &App, invite: &str) -> Result<Option<Greeting>, Fault> {
+    let hash = TokenHash::of(Purpose::Invite, invite);
+    let Some((user, expires_at)) = usable(app, hash).await? else {
+        return Ok(None);
+    };
+    let name = user.profile.display_name().to_owned();
+    Ok(Some(Greeting { name, expires_at }))
+}
+
+/// Opens a ceremony in this browser.
+pub async fn begin(app: &App, invite: &str) -> Result<Option<Token>, Fault> {
+    let hash = TokenHash::of(Purpose::Invite, invite);
+    let Some((user, _)) = usable(app, hash).await? else {
+        return Ok(None);
+    };
+    let token = Token::generate(Purpose::Activation)?;
+    let (held, user) = (token.hash(), user.id);
+    let until = app.clock.now().plus(Lifetimes::ACTIVATION);
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                invites::begin(tx, held, (hash, user), &Stage::Password, until).await
+            })
+        })
+        .await?;
+    Ok(Some(token))
+}
+
+/// The step that a browser's ceremony is at.
+pub async fn view(app: &App, token: &str) -> Result<Option<View>, Fault> {
+    let Some((activation, user)) = load(app, token).await? else {
+        return Ok(None);
+    };
+    let username = user.profile.username;
+    Ok(Some(match &activation.state {
+        Stage::Password => View::Password { username },
+        Stage::Factor { secret, .. } => View::Factor {
+            username,
+            secret: decode(secret)?,
+        },
+        Stage::Codes { codes, asked, .. } => View::Codes {
+            username,
+            codes: codes.clone(),
+            asked: asked + 1,
+        },
+    }))
+}
+
+/// Step 1: the password.
+pub async fn choose_password(
+    app: &App,
+    token: &str,
+    typed: &Secret,
+    repeated: &Secret,
+) -> Result<Stepped, Fault> {
+    let Some((activation, user)) = load(app, token).await? else {
+        return Ok(Stepped::Gone);
+    };
+    let Stage::Password = &activation.state else {
+        return Ok(Stepped::Next);
+    };
+    let password = Password::normalise(typed.expose());
+    let again = Password::normalise(repeated.expose());
+    let same: bool = password
+        .reveal()
+        .as_bytes()
+        .ct_eq(again.reveal().as_bytes())
+        .into();
+    if !same {
+        return Ok(Stepped::Mend(Mend::Differ));
+    }
+    let context = context(app, &user);
+    if let Err(weakness) = app.hasher.judge(password.clone(), context).await? {
+        return Ok(Stepped::Mend(Mend::Weak(weakness)));
+    }
+    let hash = app.hasher.hash(password).await?;
+    let next = Stage::Factor {
+        password: hash.expose().to_owned(),
+        secret: STANDARD.encode(totp::new_secret()?.as_slice()),
+    };
+    advance(app, token, activation.version, next).await
+}
+
+/// Step 2: a test code of the authenticator app.
+pub async fn prove_factor(app: &App, token: &str, typed: &str) -> Result<Stepped, Fault> {
+    let Some((activation, _)) = load(app, token).await? else {
+        return Ok(Stepped::Gone);
+    };
+    let Stage::Factor { password, secret } = &activation.state else {
+        return Ok(Stepped::Next);
+    };
+    let matched = match TypedCode::parse(typed) {
+        Some(TypedCode::Totp(code)) => {
+            totp::matched_step(&decode(secret)?, code.as_str(), app.clock.now())
+        }
+        _ => None,
+    };
+    let Some(step) = matched else {
+        return Ok(Stepped::Mend(Mend::WrongCode));
+    };
+    let codes = (0..SET_SIZE)
+        .map(|_| {
+            let random = rng::bytes::<RANDOM_BYTES>()?;
+            Ok(RecoveryCode::from_random(&random).shown().to_string())
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    let next = Stage::Codes {
+        password: password.clone(),
+        secret: secret.clone(),
+        step,
+        asked: usize::from(rng::bytes::<1>()?[0]) % codes.len(),
+        codes,
+    };
+    advance(app, token, activation.version, next).await
+}
+
+/// Step 3: one of the recovery codes, typed to show that they are saved. Then all of it counts.
+pub async fn confirm_codes(
+    app: &Arc<App>,
+    token: &str,
+    typed: &str,
+    caller: &Caller,
+) -> Result<Stepped, Fault> {
+    let Some((activation, user)) = load(app, token).await? else {
+        return Ok(Stepped::Gone);
+    };
+    let Stage::Codes {
+        password,
+        secret,
+        step,
+        codes,
+        asked,
+    } = &activation.state
+    else {
+        return Ok(Stepped::Next);
+    };
+    let canonical = |text: &str| RecoveryCode::parse(text).map(|code| code.as_str().to_owned());
+    let expected = codes.get(*asked).and_then(|code| canonical(code));
+    let fits: bool = match (canonical(typed), expected) {
+        (Some(typed), Some(expected)) => typed.as_bytes().ct_eq(expected.as_bytes()).into(),
+        _ => false,
+    };
+    if !fits {
+        return Ok(Stepped::Mend(Mend::WrongRecovery));
+    }
+    let salt = rng::bytes::<16>()?.to_vec();
+    let mut hashes = Vec::with_capacity(codes.len());
+    for code in codes.iter().filter_map(|code| canonical(code)) {
+        hashes.push(app.hasher.derive(Secret::new(code), salt.clone()).await?);
+    }
+    let event = app
+        .event(Kind::UserActivated, caller)?
+        .by(Actor::User(user.id))
+        .subject(user.id);
+    let event = app.pending(event, caller, Some(&user.keys))?;
+    let (password, secret, step) = (Secret::new(password.clone()), decode(secret)?, *step);
+    let (invite, id, now) = (activation.invite_hash, user.id, app.clock.now());
+    let done = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                if !invites::consume(tx, invite, now).await?
+                    || !users::activate(tx, id, &password, now).await?
+                {
+                    return Ok(false);
+                }
+                factors::bind_totp(tx, id, &secret, step, now).await?;
+                factors::replace_recovery(tx, id, &salt, &hashes, now).await?;
+                invites::end_activations(tx, id).await?;
+                tx.record(event);
+                Ok(true)
+            })
+        })
+        .await?;
+    Ok(if done { Stepped::Done } else { Stepped::Gone })
+}
+
+/// An invitation that is neither used nor over, with its person, who is still only invited.
+async fn usable(app: &App, hash: TokenHash) -> Result<Option<(User, Timestamp)>, Fault> {
+    let now = app.clock.now();
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let Some(invite) = invites::find(tx, hash).await? else {
+                    return Ok(None);
+                };
+                if invite.used || now >= invite.expires_at {
+                    return Ok(None);
+                }
+                let user = users::find(tx, invite.user_id).await?;
+                let invited = user.filter(|user| user.state == UserState::Invited);
+                Ok(invited.map(|user| (user, invite.expires_at)))
+            })
+        })
+        .await
+}
+
+async fn load(app: &App, token: &str) -> Result<Option<(Activation<Stage>, User)>, Fault> {
+    let hash = TokenHash::of(Purpose::Activation, token);
+    let now = app.clock.now();
+    let found = app
+        .store
+        .read(move |tx| Box::pin(async move { invites::activation::<Stage>(tx, hash, now).await }))
+        .await?;
+    let Some(activation) = found else {
+        return Ok(None);
+    };
+    let usable = usable(app, activation.invite_hash).await?;
+    Ok(usable.map(|(user, _)| (activation, user)))
+}
+
+/// Another tab that was faster took the step: this one sees where it led.
+async fn advance(app: &App, token: &str, version: i64, next: Stage) -> Result<Stepped, Fault> {
+    let hash = TokenHash::of(Purpose::Activation, token);
+    app.store
+        .write(move |tx| Box::pin(async move { invites::advance(tx, hash, version, &next).await }))
+        .await?;
+    Ok(Stepped::Next)
+}
+
+/// Words that make a password easy to guess for this person.
+fn context(app: &App, user: &User) -> Vec<String> {
+    let mut words = vec![
+        app.config.institution.name.clone(),
+        "countersign".to_owned(),
+        user.profile.username.clone(),
+    ];
+    for claim in [
+        "name",
+        "given_name",
+        "family_name",
+        "nickname",
+        "email",
+        "birthdate",
+    ] {
+        let value = user
+            .profile
+            .claims
+            .get(claim)
+            .and_then(|value| value.as_str());
+        words.extend(value.map(str::to_owned));
+    }
+    words
+}
+
+fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    STANDARD
+        .decode(text)
+        .map(Zeroizing::new)
+        .map_err(|_| Fault::Unreadable("activations.state".to_owned()))
+}

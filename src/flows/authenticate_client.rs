@@ -1,0 +1,141 @@
+//! Client authentication (RFC 6749 §2.3, RFC 7523).
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rules::audit::{Actor, Kind};
+use rules::jose::{self, Alg, JwkSet};
+use rules::protocol::client_assertion::{self, Audiences, Expectation};
+use rules::protocol::credentials::Credentials;
+use rules::protocol::{Client, ClientAuth, OAuthError};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::{Caller, Failure, follow};
+use crate::app::App;
+use crate::secret::{Purpose, TokenHash};
+use crate::store;
+
+/// What an assertion may be signed with (FAPI 2.0 SP §5.4).
+const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
+
+/// Verifies who the client is. An unknown, a disabled and a wrongly authenticated client get the
+/// same answer.
+///
+/// # Errors
+/// `invalid_client`.
+pub async fn authenticate(
+    app: &App,
+    credentials: Credentials,
+    caller: &Caller,
+) -> Result<Arc<Client>, Failure> {
+    follow::fresh(app).await?;
+    let Some(client) = app.registry.client(credentials.id()) else {
+        app.refusals
+            .count(Kind::ClientAuthenticationRefused, None, "unknown_client");
+        return Err(refused().into());
+    };
+    let verdict = match (&client.auth, credentials) {
+        (ClientAuth::Secret { hashes }, Credentials::Secret { secret, .. }) => {
+            secret_fits(hashes, &secret)
+                .then_some(())
+                .ok_or_else(|| ("wrong_secret", refused()))
+        }
+        (ClientAuth::PrivateKeyJwt { jwks }, Credentials::Assertion { jwt, .. }) => {
+            return match assertion(app, &client, jwks, &jwt, caller).await? {
+                Ok(()) => Ok(client),
+                Err(error) => Err(refuse(app, &client, "bad_assertion", error)),
+            };
+        }
+        (ClientAuth::None, Credentials::Name { .. }) => Ok(()),
+        (_, Credentials::Name { .. }) => Err(("nothing_presented", refused())),
+        _ => Err((
+            "wrong_method",
+            OAuthError::invalid_client(
+                "client authentication failed: use the method this client is registered for",
+            ),
+        )),
+    };
+    match verdict {
+        Ok(()) => Ok(client),
+        Err((reason, error)) => Err(refuse(app, &client, reason, error)),
+    }
+}
+
+fn refuse(app: &App, client: &Client, reason: &'static str, error: OAuthError) -> Failure {
+    let kind = Kind::ClientAuthenticationRefused;
+    app.refusals.count(kind, Some(&client.id), reason);
+    Failure::Refused(error)
+}
+
+fn refused() -> OAuthError {
+    OAuthError::invalid_client(
+        "client authentication failed: unknown client, no credentials, or wrong ones",
+    )
+}
+
+/// Compares with every live secret, in constant time.
+fn secret_fits(hashes: &[String], presented: &str) -> bool {
+    let presented =
+        URL_SAFE_NO_PAD.encode(TokenHash::of(Purpose::ClientSecret, presented).as_bytes());
+    let none = Choice::from(0);
+    hashes
+        .iter()
+        .fold(none, |fits, hash| {
+            fits | hash.as_bytes().ct_eq(presented.as_bytes())
+        })
+        .into()
+}
+
+async fn assertion(
+    app: &App,
+    client: &Client,
+    jwks: &JwkSet,
+    jwt: &str,
+    caller: &Caller,
+) -> Result<Result<(), OAuthError>, Failure> {
+    let invalid = |why: String| OAuthError::invalid_client(format!("client_assertion: {why}"));
+    let verified = match jose::verify(jwt, &ASSERTION_ALGS, jwks) {
+        Ok(verified) => verified,
+        Err(error) => return Ok(Err(invalid(error.to_string()))),
+    };
+    let expectation = Expectation {
+        client_id: &client.id,
+        issuer: app.config.issuer.as_str(),
+        accepted_audiences: Audiences::IssuerAlone,
+        now: app.clock.now(),
+    };
+    let checked = client_assertion::check_typ(verified.header.typ.as_deref())
+        .and_then(|()| client_assertion::check(&verified.payload, &expectation));
+    let id = match checked {
+        Ok(id) => id,
+        Err(error) => return Ok(Err(invalid(error.to_string()))),
+    };
+    let event = app
+        .event(Kind::AssertionReplayed, caller)?
+        .by(Actor::Anonymous)
+        .client(client.id.as_str())
+        .refused("replayed");
+    let event = app.pending(event, caller, None)?;
+    let client_id = client.id.clone();
+    // RFC 7523 §3: jti. The row outlives the assertion by the leeway given to clocks.
+    let until = id.exp.plus(std::time::Duration::from_secs(60));
+    let fresh = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let fresh = store::consume_assertion(tx, &client_id, &id.jti, until).await?;
+                if !fresh {
+                    tx.record(event);
+                }
+                Ok(fresh)
+            })
+        })
+        .await?;
+    if fresh {
+        return Ok(Ok(()));
+    }
+    Ok(Err(invalid(
+        "this jti was used before; make a new assertion for every request".to_owned(),
+    )))
+}

@@ -1,0 +1,112 @@
+//! `client_credentials` (RFC 6749 §4.4). A client has one authorization for each thing it asks of
+//! its own; after the first time nothing but the audit event is written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rules::audit::Kind;
+use rules::protocol::target::{self, Target};
+use rules::protocol::{Client, OAuthError, Scopes};
+use rules::time::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::issue::{self, Issuance};
+use super::{Caller, Failure};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::rng;
+use crate::secret::sha256;
+use crate::store::authorizations::{self, Authorization};
+
+/// How many authorizations of clients are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// Authorizations of clients for themselves, in memory; losing them costs one look.
+#[derive(Default)]
+pub struct Remembered(RwLock<HashMap<[u8; 32], Uuid>>);
+
+impl Remembered {
+    fn get(&self, lookup: &[u8; 32]) -> Option<Uuid> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(lookup).copied()
+    }
+
+    fn put(&self, lookup: [u8; 32], id: Uuid) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(lookup, id);
+    }
+}
+
+/// Issues an access token to a client for itself.
+pub async fn client_credentials(
+    app: &App,
+    client: Arc<Client>,
+    scopes: Option<&Scopes>,
+    resources: &[String],
+    caller: &Caller,
+) -> Result<Value, Failure> {
+    let registered = app.registry.now();
+    let target = target::for_itself(&client, scopes, resources, registered.resources().iter())
+        .map_err(|error| refused(app, &client, error))?;
+    issue::check_manner(&registered, &target)?;
+    let id = authorization(app, &client, &target).await?;
+    let event = app
+        .event_by_client(Kind::TokenIssued, &client, caller)?
+        .authorization(id)
+        .with("grant_type", "client_credentials")
+        .with("scope", target.scopes.to_string());
+    let event = app.pending(event, caller, None)?;
+    app.store.append(event).await?;
+    let authorization = Authorization {
+        id,
+        client_id: client.id.clone(),
+        person: None,
+        target: target.clone(),
+        expires_at: Timestamp::from_millis(i64::MAX),
+        revoked: false,
+    };
+    let issuance = Issuance {
+        client,
+        authorization,
+        target,
+        refresh_token: None,
+        nonce: None,
+    };
+    issue::mint(app, issuance).await
+}
+
+async fn authorization(app: &App, client: &Client, target: &Target) -> Result<Uuid, Fault> {
+    let lookup = sha256(&[
+        client.id.as_bytes(),
+        b"\0",
+        target.scopes.to_string().as_bytes(),
+        b"\0",
+        target.resources.join(" ").as_bytes(),
+    ]);
+    if let Some(id) = app.own_authorizations.get(&lookup) {
+        return Ok(id);
+    }
+    let now = app.clock.now();
+    let id = rng::uuid(now)?;
+    let (client_id, target) = (client.id.clone(), target.clone());
+    let id = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                authorizations::of_client(tx, id, &client_id, &target, lookup, now).await
+            })
+        })
+        .await?;
+    app.own_authorizations.put(lookup, id);
+    Ok(id)
+}
+
+fn refused(app: &App, client: &Client, error: OAuthError) -> OAuthError {
+    app.refusals
+        .count(Kind::TokenRefused, Some(&client.id), error.code.as_str());
+    error
+}

@@ -1,0 +1,188 @@
+//! What is registered of a client, and what is demanded of it.
+
+use std::collections::HashSet;
+
+use rules::jose::{Alg, JwkSet};
+use rules::protocol::scope::is_token;
+use rules::protocol::{Client, ClientAuth, GrantType, Profile, Scopes};
+use url::Url;
+
+/// What a client may sign its assertions with (FAPI 2.0 SP §5.4.1).
+const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
+
+/// A client to be registered.
+#[derive(Clone, Debug)]
+pub struct NewClient {
+    /// `client_id`; a random one is made when there is none.
+    pub id: Option<String>,
+    /// `client_name`.
+    pub name: String,
+    /// How it will prove who it is.
+    pub auth: NewAuth,
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<String>,
+    /// `grant_types`; none for an API that only introspects.
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for.
+    pub scopes: Scopes,
+    /// How its ID tokens are signed; RS256 when nothing is said (OpenID Connect Registration §2).
+    pub id_token_signed_response_alg: Option<Alg>,
+    /// The legal entity behind it.
+    pub legal_entity: Option<String>,
+    /// `client_uri`: its home page.
+    pub client_uri: Option<String>,
+}
+
+/// How a new client will prove who it is.
+#[derive(Clone, Debug)]
+pub enum NewAuth {
+    /// Not at all (a public client).
+    None,
+    /// By a secret that is made here and shown once.
+    Secret,
+    /// By assertions under these keys (RFC 7523).
+    Jwks(JwkSet),
+}
+
+/// The registered name of a way to authenticate (RFC 7591 §2); a secret is accepted by
+/// `client_secret_post` too.
+#[must_use]
+pub const fn method(auth: &ClientAuth) -> &'static str {
+    match auth {
+        ClientAuth::None => "none",
+        ClientAuth::Secret { .. } => "client_secret_basic",
+        ClientAuth::PrivateKeyJwt { .. } => "private_key_jwt",
+    }
+}
+
+/// The registration that is asked for, not yet checked.
+pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) -> Client {
+    let mut redirect_uris = new.redirect_uris;
+    let mut seen = HashSet::new();
+    redirect_uris.retain(|uri| seen.insert(uri.clone()));
+    let mut grant_types = Vec::new();
+    for grant in new.grant_types {
+        if !grant_types.contains(&grant) {
+            grant_types.push(grant);
+        }
+    }
+    Client {
+        id,
+        name: new.name,
+        profile: Profile::default(),
+        auth: match new.auth {
+            NewAuth::None => ClientAuth::None,
+            NewAuth::Secret => ClientAuth::Secret {
+                hashes: secret_hash.into_iter().collect(),
+            },
+            NewAuth::Jwks(jwks) => ClientAuth::PrivateKeyJwt { jwks },
+        },
+        redirect_uris,
+        grant_types,
+        scopes: new.scopes,
+        id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(Alg::Rs256),
+        legal_entity: new.legal_entity,
+        client_uri: new.client_uri,
+        disabled_at: None,
+    }
+}
+
+/// What is demanded of a registration, on top of [`Client::check`].
+pub(super) fn check(client: &Client) -> Result<(), String> {
+    client.check()?;
+    if client.name.chars().any(char::is_control) {
+        return Err("the client's name must not have control characters".to_owned());
+    }
+    if let Some(scope) = client.scopes.iter().find(|scope| !is_token(scope)) {
+        return Err(format!(
+            "the scope {scope:?} has a character that is not allowed (RFC 6749 section 3.3)"
+        ));
+    }
+    // The algorithms that this server has keys for.
+    let alg = client.id_token_signed_response_alg;
+    if !matches!(alg, Alg::Es256 | Alg::Rs256) {
+        return Err(format!(
+            "ID tokens cannot be signed with {alg}; use ES256 or RS256"
+        ));
+    }
+    if let ClientAuth::PrivateKeyJwt { jwks } = &client.auth {
+        let usable = |alg: &Alg| jwks.keys().iter().any(|key| key.fits(*alg));
+        if !ASSERTION_ALGS.iter().any(usable) {
+            return Err(
+                "the JWK set has no public key that can verify ES256, PS256 or EdDSA".to_owned(),
+            );
+        }
+    }
+    let entity = client.legal_entity.as_deref().unwrap_or("-");
+    if entity.trim().is_empty() || entity.len() > 200 || entity.chars().any(char::is_control) {
+        return Err("the legal entity must be 1 to 200 bytes of readable text".to_owned());
+    }
+    client.client_uri.as_deref().map_or(Ok(()), check_home_page)
+}
+
+/// People are shown this address and may follow it.
+fn check_home_page(uri: &str) -> Result<(), String> {
+    let fits = uri.len() <= 1000
+        && Url::parse(uri).is_ok_and(|url| {
+            let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            url.scheme() == "https" || (url.scheme() == "http" && loopback)
+        });
+    if fits {
+        return Ok(());
+    }
+    let shown: String = uri.chars().take(200).collect();
+    Err(format!("the home page {shown:?} must be an https URL"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn new() -> NewClient {
+        NewClient {
+            id: None,
+            name: "Pocket Budget".to_owned(),
+            auth: NewAuth::None,
+            redirect_uris: vec!["https://app.example/cb".to_owned(); 2],
+            grant_types: vec![GrantType::AuthorizationCode; 2],
+            scopes: Scopes::from_iter(["openid"]),
+            id_token_signed_response_alg: None,
+            legal_entity: None,
+            client_uri: None,
+        }
+    }
+
+    #[test]
+    fn what_is_said_twice_is_registered_once() {
+        let client = client("a".to_owned(), new(), None);
+        check(&client).unwrap();
+        assert_eq!(client.redirect_uris.len(), 1);
+        assert_eq!(client.grant_types.len(), 1);
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        let cases: [(fn(&mut NewClient), &str); 6] = [
+            (|c| c.name = "a\u{1b}[2J".to_owned(), "control"),
+            (|c| c.scopes = Scopes::from_iter(["a b"]), "scope"),
+            (
+                |c| c.id_token_signed_response_alg = Some(Alg::EdDsa),
+                "EdDSA",
+            ),
+            (|c| c.auth = NewAuth::Jwks(JwkSet::default()), "JWK set"),
+            (
+                |c| c.client_uri = Some("javascript:alert(1)".to_owned()),
+                "home page",
+            ),
+            (|c| c.legal_entity = Some(" ".to_owned()), "legal entity"),
+        ];
+        for (spoil, word) in cases {
+            let mut new = new();
+            spoil(&mut new);
+            let refused = check(&client("a".to_owned(), new, None)).unwrap_err();
+            assert!(refused.contains(word), "{refused}");
+        }
+    }
+}

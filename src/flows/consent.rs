@@ -1,0 +1,177 @@
+//! The person's answer.
+
+use std::sync::Arc;
+
+use rules::audit::{Actor, Kind};
+use rules::protocol::target::{OPENID_SCOPES, Target};
+use rules::protocol::{AuthorizeRequest, ErrorCode, OAuthError, Scopes};
+
+use super::Caller;
+use super::authorize::{Asking, Reply, accepts, open};
+use super::sessions::SignedIn;
+use crate::app::App;
+use crate::fault::Fault;
+use crate::registry::Registered;
+use crate::store::interactions::Interaction;
+
+/// What the person decided.
+pub enum Decision {
+    /// Yes, to these of the scopes that may be left out, and to all that may not.
+    Allow {
+        /// The optional scopes that she ticked.
+        ticked: Scopes,
+    },
+    /// No.
+    Deny,
+}
+
+/// What her answer leads to.
+pub enum Answered {
+    /// The answer to the client.
+    Reply(Reply),
+    /// She is not the person who was shown the page, or no longer signed in: it is shown anew.
+    ShowAgain,
+    /// There is no such interaction, or it was answered before.
+    Gone,
+}
+
+/// Takes the answer of the person who was shown the page.
+pub async fn answer(
+    app: &Arc<App>,
+    (id, token): (&str, &str),
+    signed_in: Option<&SignedIn>,
+    decision: Decision,
+    caller: &Caller,
+) -> Result<Answered, Fault> {
+    let Some((interaction, client)) = open(app, id, token).await? else {
+        return Ok(Answered::Gone);
+    };
+    let shown_to = |held: &&SignedIn| interaction.session_id == Some(held.session.id);
+    let Some(signed_in) = signed_in.filter(shown_to) else {
+        return Ok(Answered::ShowAgain);
+    };
+    if !accepts(&interaction, signed_in, app) {
+        return Ok(Answered::ShowAgain);
+    }
+    let asking = Asking {
+        app: Arc::clone(app),
+        client,
+        caller: caller.clone(),
+        is_stored: true,
+    };
+    let ticked = match decision {
+        Decision::Allow { ticked } => ticked,
+        Decision::Deny => return deny(asking, interaction, Some(signed_in)).await,
+    };
+    let target = chosen(&app.registry.now(), &interaction.request, &ticked);
+    let session = signed_in.session.clone();
+    let event = app
+        .event(Kind::ConsentGiven, caller)?
+        .by(Actor::User(session.user_id))
+        .subject(session.user_id)
+        .session(session.id)
+        .client(asking.client.id.as_str())
+        .with("scope", target.scopes.to_string());
+    let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
+    let reply = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let reply = asking.finish(tx, interaction, &session, target).await?;
+                if reply.is_some() {
+                    tx.record(event);
+                }
+                Ok(reply)
+            })
+        })
+        .await?;
+    Ok(reply.map_or(Answered::Gone, Answered::Reply))
+}
+
+/// The person turns back, signed in or not.
+pub async fn cancel(
+    app: &Arc<App>,
+    (id, token): (&str, &str),
+    signed_in: Option<&SignedIn>,
+    caller: &Caller,
+) -> Result<Answered, Fault> {
+    let Some((interaction, client)) = open(app, id, token).await? else {
+        return Ok(Answered::Gone);
+    };
+    let asking = Asking {
+        app: Arc::clone(app),
+        client,
+        caller: caller.clone(),
+        is_stored: true,
+    };
+    deny(asking, interaction, signed_in).await
+}
+
+async fn deny(
+    asking: Asking,
+    interaction: Interaction,
+    signed_in: Option<&SignedIn>,
+) -> Result<Answered, Fault> {
+    let app = Arc::clone(&asking.app);
+    let event = app
+        .event(Kind::ConsentRefused, &asking.caller)?
+        .client(asking.client.id.as_str())
+        .refused("by_person");
+    let event = match signed_in {
+        Some(held) => event
+            .by(Actor::User(held.user.id))
+            .subject(held.user.id)
+            .session(held.session.id),
+        None => event,
+    };
+    let keys = signed_in.map(|held| &held.user.keys);
+    let event = app.pending(event, &asking.caller, keys)?;
+    let return_to = interaction.request.return_to.clone();
+    let denied = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let spent = asking.spend(tx, &interaction).await?;
+                if spent {
+                    tx.record(event);
+                }
+                Ok(spent)
+            })
+        })
+        .await?;
+    if !denied {
+        return Ok(Answered::Gone);
+    }
+    let error = OAuthError::new(ErrorCode::AccessDenied, "the person did not agree");
+    Ok(Answered::Reply(Reply::error(&app, return_to, &error)))
+}
+
+/// What is granted: all that may not be left out, and what she ticked of the rest.
+fn chosen(registered: &Registered, request: &AuthorizeRequest, ticked: &Scopes) -> Target {
+    let scopes = request
+        .scopes
+        .filter(|scope| !is_optional(registered, scope) || ticked.contains(scope));
+    let still_used = |uri: &&String| {
+        registered
+            .resource(uri)
+            .is_some_and(|resource| !resource.own(&scopes).is_empty())
+    };
+    let resources = request
+        .resources
+        .iter()
+        .filter(still_used)
+        .cloned()
+        .collect();
+    Target { scopes, resources }
+}
+
+/// Whether a person may leave a scope out and still go on.
+#[must_use]
+pub fn is_optional(registered: &Registered, scope: &str) -> bool {
+    !OPENID_SCOPES.contains(&scope)
+        && registered
+            .resources()
+            .iter()
+            .flat_map(|resource| &resource.scopes)
+            .any(|info| info.name == scope && info.optional)
+}

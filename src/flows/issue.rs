@@ -1,0 +1,305 @@
+//! The one place where codes, sessions and tokens are made. Each is made only with an
+//! [`Admission`], and an admission only after account, client and assurance were checked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rules::identity::{Acr, Assurance, Proof};
+use rules::jose::{Alg, half_hash};
+use rules::protocol::redeem::CodeBinding;
+use rules::protocol::refresh::Family;
+use rules::protocol::target::Target;
+use rules::protocol::{AccessRecord, Client, Format, GrantType, OAuthError};
+use rules::time::Timestamp;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::Failure;
+use super::token_format::{RefreshToken, mint_access, sign};
+use crate::app::App;
+use crate::config::Lifetimes;
+use crate::fault::Fault;
+use crate::registry::Registered;
+use crate::rng;
+use crate::secret::{Purpose, Secret, Token};
+use crate::store::authorizations::{Authorization, OnBehalf};
+use crate::store::sessions::{self, NewSession, Session};
+use crate::store::{Tx, authorizations, codes, grants, refresh, users};
+use crate::vault::PersonKeys;
+
+/// What every person must reach, whatever is configured.
+const REQUIRED: Acr = Acr::TwoFactor;
+
+/// The proof that the checks were made; only this module makes one.
+pub struct Admission {
+    assurance: Assurance,
+}
+
+impl Admission {
+    /// What the person proved.
+    #[must_use]
+    pub const fn assurance(&self) -> &Assurance {
+        &self.assurance
+    }
+}
+
+/// Admits a person: her account is usable, and she proved two factors.
+pub async fn admit(tx: &mut Tx, user: Uuid, proofs: &[Proof]) -> Result<Option<Admission>, Fault> {
+    if !users::is_active(tx, user).await? {
+        return Ok(None);
+    }
+    let assurance = Assurance::reaching(REQUIRED, proofs);
+    Ok(assurance.map(|assurance| Admission { assurance }))
+}
+
+/// Begins a session under a new identifier and a new cookie.
+pub async fn session(
+    tx: &mut Tx,
+    _: &Admission,
+    (user, keys): (Uuid, &PersonKeys),
+    proofs: &[Proof],
+    agent: &str,
+    now: Timestamp,
+) -> Result<(Uuid, Token), Fault> {
+    let token = Token::generate(Purpose::Session)?;
+    let id = rng::uuid(now)?;
+    let new = NewSession {
+        id,
+        token: token.hash(),
+        user_id: user,
+        proofs,
+        agent,
+    };
+    sessions::insert(tx, &new, keys, now).await?;
+    Ok((id, token))
+}
+
+/// Lets a session go on with new proofs, under a new cookie.
+pub async fn renewed_session(
+    tx: &mut Tx,
+    _: &Admission,
+    session: &Session,
+    proofs: &[Proof],
+    now: Timestamp,
+) -> Result<(Uuid, Token), Fault> {
+    let token = Token::generate(Purpose::Session)?;
+    sessions::renew(tx, session.id, token.hash(), proofs, now).await?;
+    Ok((session.id, token))
+}
+
+/// What a code is issued for.
+pub struct CodeFor<'a> {
+    /// The client.
+    pub client_id: &'a str,
+    /// The session in which it was asked for.
+    pub session: &'a Session,
+    /// What was granted now.
+    pub target: Target,
+    /// What the code is bound to.
+    pub binding: CodeBinding,
+    /// How long what it stands for may live.
+    pub lifetime: Duration,
+}
+
+/// Records the consent, makes the authorization, and issues its code.
+pub async fn code(
+    tx: &mut Tx,
+    admission: &Admission,
+    asked: CodeFor<'_>,
+    now: Timestamp,
+) -> Result<(Token, Authorization), Fault> {
+    let assurance = &admission.assurance;
+    let user = asked.session.user_id;
+    let whose = (user, asked.client_id);
+    let grant = grants::give(tx, rng::uuid(now)?, whose, &asked.target, now).await?;
+    let authorization = Authorization {
+        id: rng::uuid(now)?,
+        client_id: asked.client_id.to_owned(),
+        person: Some(OnBehalf {
+            user_id: user,
+            grant_id: grant.id,
+            session_id: asked.session.id,
+            offline: asked.target.scopes.contains("offline_access"),
+            acr: assurance.acr.as_str().to_owned(),
+            amr: assurance.amr.join(" "),
+            auth_time: assurance.auth_time,
+        }),
+        target: asked.target,
+        expires_at: now.plus(asked.lifetime),
+        revoked: false,
+    };
+    authorizations::insert(tx, &authorization, now).await?;
+    let token = Token::generate(Purpose::Code)?;
+    let code = codes::Code {
+        authorization_id: authorization.id,
+        client_id: asked.client_id.to_owned(),
+        binding: asked.binding,
+        expires_at: now.plus(Lifetimes::CODE),
+        used: false,
+    };
+    codes::insert(tx, token.hash(), &code, now).await?;
+    Ok((token, authorization))
+}
+
+/// Begins a family of refresh tokens, when the client may have one.
+pub async fn refresh_family(
+    tx: &mut Tx,
+    client: &Client,
+    authorization: &Authorization,
+    now: Timestamp,
+) -> Result<Option<Secret>, Fault> {
+    if !client.may(GrantType::RefreshToken) {
+        return Ok(None);
+    }
+    let secret = zeroize::Zeroizing::new(rng::bytes::<32>()?);
+    let id = rng::uuid(now)?;
+    let family = Family {
+        generation: 0,
+        rotated_at: None,
+        expires_at: authorization.expires_at,
+        rotates: !client.is_confidential(),
+    };
+    refresh::insert(tx, id, authorization.id, &family, secret.as_slice()).await?;
+    Ok(Some(RefreshToken::mint(id, 0, secret.as_slice())))
+}
+
+/// What tokens are minted from, after everything was committed.
+pub struct Issuance {
+    /// For whom.
+    pub client: Arc<Client>,
+    /// What they point to.
+    pub authorization: Authorization,
+    /// What of it they carry.
+    pub target: Target,
+    /// The refresh token to hand out.
+    pub refresh_token: Option<Secret>,
+    /// What the ID token repeats; none for refreshes without `openid`.
+    pub nonce: Option<String>,
+}
+
+/// The tokens, as they leave (RFC 6749 §5.1).
+pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
+    let Issuance {
+        client,
+        authorization,
+        target,
+        refresh_token,
+        nonce,
+    } = issuance;
+    let (format, lifetime) = manner(&app.registry.now(), &target)?
+        .unwrap_or((Format::Opaque, app.config.lifetimes.access_token));
+    let now = app.clock.now();
+    let expires_at = now.plus(lifetime).min(authorization.expires_at);
+    let person = authorization.person.as_ref();
+    let record = AccessRecord {
+        id: rng::uuid(now)?,
+        authorization: authorization.id,
+        grant: person.map(|p| p.grant_id),
+        user: person.map(|p| p.user_id),
+        subject: subject(&client, person),
+        client_id: client.id.clone(),
+        resources: audience(app, &target),
+        scopes: target.scopes.clone(),
+        issued_at: now,
+        expires_at,
+        acr: person.map(|p| p.acr.clone()),
+        auth_time: person.map(|p| p.auth_time),
+    };
+    let access = mint_access(app, &record, format).await?;
+    let mut answer = json!({
+        "access_token": access.expose(),
+        "token_type": "Bearer",
+        "expires_in": expires_at.since(now).as_secs(),
+        "scope": target.scopes.to_string(),
+    });
+    if let Some(refresh) = refresh_token {
+        answer["refresh_token"] = refresh.expose().into();
+    }
+    if let Some(person) = person.filter(|_| target.scopes.contains("openid")) {
+        let alg = client.id_token_signed_response_alg;
+        let claims = id_token(app, &record, person, (alg, access.expose()), nonce);
+        answer["id_token"] = sign(app, alg, None, claims).await?.expose().into();
+    }
+    Ok(answer)
+}
+
+/// `sub`: the same for every client, and never reused.
+fn subject(client: &Client, person: Option<&OnBehalf>) -> String {
+    person.map_or_else(|| client.id.clone(), |person| person.user_id.to_string())
+}
+
+/// The claims of an ID token (OpenID Connect Core §2).
+fn id_token(
+    app: &App,
+    record: &AccessRecord,
+    person: &OnBehalf,
+    (alg, access): (Alg, &str),
+    nonce: Option<String>,
+) -> Map<String, Value> {
+    let now = record.issued_at;
+    let amr: Vec<&str> = person.amr.split(' ').collect();
+    let claims = json!({
+        "iss": app.config.issuer.as_str(),
+        "sub": record.subject,
+        "aud": record.client_id,
+        "iat": now.secs(),
+        "exp": now.plus(app.config.lifetimes.id_token).secs(),
+        "auth_time": person.auth_time.secs(),
+        "acr": person.acr,
+        "amr": amr,
+        "sid": person.session_id.to_string(),
+        "at_hash": half_hash(alg, access),
+    });
+    let mut claims = match claims {
+        Value::Object(claims) => claims,
+        _ => Map::new(),
+    };
+    if let Some(nonce) = nonce {
+        claims.insert("nonce".to_owned(), nonce.into());
+    }
+    claims
+}
+
+/// The APIs a token is good for, and this server itself when userinfo may be asked.
+fn audience(app: &App, target: &Target) -> Vec<String> {
+    let mut audience = target.resources.clone();
+    if audience.is_empty() || target.scopes.contains("openid") {
+        audience.push(app.config.issuer.as_str().to_owned());
+    }
+    audience
+}
+
+/// How a token for these resources looks and how long it lives: the shortest of their lifetimes.
+fn manner(
+    registered: &Registered,
+    target: &Target,
+) -> Result<Option<(Format, Duration)>, OAuthError> {
+    let resources: Vec<_> = target
+        .resources
+        .iter()
+        .filter_map(|uri| registered.resource(uri))
+        .collect();
+    let Some(first) = resources.first() else {
+        return Ok(None);
+    };
+    if resources
+        .iter()
+        .any(|one| one.token_format != first.token_format)
+    {
+        return Err(OAuthError::new(
+            rules::protocol::ErrorCode::InvalidTarget,
+            "these resources take different kinds of tokens; ask for one at a time with resource",
+        ));
+    }
+    let seconds = resources.iter().map(|one| one.access_token_lifetime).min();
+    let seconds = seconds.unwrap_or(first.access_token_lifetime);
+    Ok(Some((
+        first.token_format,
+        Duration::from_secs(seconds.into()),
+    )))
+}
+
+/// Refuses early what [`mint`] could not make, before anything one-time is spent.
+pub fn check_manner(registered: &Registered, target: &Target) -> Result<(), OAuthError> {
+    manner(registered, target).map(drop)
+}

@@ -1,0 +1,164 @@
+//! `authorization_code` (RFC 6749 §4.1.3).
+
+use std::sync::Arc;
+
+use rules::audit::Kind;
+use rules::protocol::redeem::{self, CodeState, Presented, Redemption, unknown_code};
+use rules::protocol::target;
+use rules::protocol::{Client, OAuthError};
+use serde_json::Value;
+
+use super::issue::{self, Issuance};
+use super::{Caller, Failure, about};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::secret::{Purpose, TokenHash};
+use crate::store::authorizations::Authorization;
+use crate::store::codes::Code;
+use crate::store::{Tx, authorizations, codes, users};
+
+/// What the client presented.
+pub struct Redeem {
+    /// `code`.
+    pub code: String,
+    /// `redirect_uri`.
+    pub redirect_uri: Option<String>,
+    /// `code_verifier`.
+    pub verifier: Option<String>,
+    /// `resource`.
+    pub resources: Vec<String>,
+}
+
+/// Redeems a code for tokens.
+pub async fn redeem_code(
+    app: &Arc<App>,
+    client: Arc<Client>,
+    presented: Redeem,
+    caller: &Caller,
+) -> Result<Value, Failure> {
+    let hash = TokenHash::of(Purpose::Code, &presented.code);
+    let redeeming = Redeeming {
+        app: Arc::clone(app),
+        client: Arc::clone(&client),
+        caller: caller.clone(),
+        presented,
+        hash,
+    };
+    let outcome = app
+        .store
+        .write(move |tx| Box::pin(async move { redeeming.run(tx).await }))
+        .await?;
+    match outcome {
+        Ok(issuance) => issue::mint(app, issuance).await,
+        Err(error) => {
+            app.refusals
+                .count(Kind::TokenRefused, Some(&client.id), error.code.as_str());
+            Err(error.into())
+        }
+    }
+}
+
+struct Redeeming {
+    app: Arc<App>,
+    client: Arc<Client>,
+    caller: Caller,
+    presented: Redeem,
+    hash: TokenHash,
+}
+
+impl Redeeming {
+    async fn run(self, tx: &mut Tx) -> Result<Result<Issuance, OAuthError>, Fault> {
+        // Load
+        let Some(code) = codes::find(tx, self.hash).await? else {
+            return Ok(Err(unknown_code().detail("unknown")));
+        };
+        let Some(authorization) = authorizations::find(tx, code.authorization_id).await? else {
+            return Ok(Err(unknown_code().detail("its authorization is gone")));
+        };
+        // Decide
+        match self.decide(&code) {
+            Redemption::Granted => {}
+            Redemption::Refused(error) => return Ok(Err(error)),
+            Redemption::Replayed(error) => {
+                self.replayed(tx, &authorization).await?;
+                return Ok(Err(error));
+            }
+        }
+        if !stands(tx, &authorization).await? {
+            return Ok(Err(
+                unknown_code().detail("revoked, or the account is disabled")
+            ));
+        }
+        let registered = self.app.registry.now();
+        let resources = registered.resources().iter();
+        let narrowed = target::narrow(
+            &authorization.target,
+            None,
+            &self.presented.resources,
+            resources,
+        );
+        let target = match narrowed {
+            Ok(target) => target,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = issue::check_manner(&registered, &target) {
+            return Ok(Err(error));
+        }
+        // Save
+        let now = self.app.clock.now();
+        if !codes::consume(tx, self.hash, now).await? {
+            // Another request with the same code was faster: the same as a replay.
+            self.replayed(tx, &authorization).await?;
+            return Ok(Err(unknown_code().detail("redeemed at the same moment")));
+        }
+        let refresh_token = issue::refresh_family(tx, &self.client, &authorization, now).await?;
+        let event = self
+            .app
+            .event_by_client(Kind::TokenIssued, &self.client, &self.caller)?
+            .with("grant_type", "authorization_code")
+            .with("scope", target.scopes.to_string());
+        let event = about(event, &authorization);
+        tx.record(self.app.pending(event, &self.caller, None)?);
+        Ok(Ok(Issuance {
+            client: self.client,
+            authorization,
+            target,
+            refresh_token,
+            nonce: code.binding.nonce,
+        }))
+    }
+
+    fn decide(&self, code: &Code) -> Redemption {
+        let state = CodeState {
+            client_id: &code.client_id,
+            binding: &code.binding,
+            expires_at: code.expires_at,
+            used: code.used,
+        };
+        let presented = Presented {
+            client_id: &self.client.id,
+            redirect_uri: self.presented.redirect_uri.as_deref(),
+            verifier: self.presented.verifier.as_deref(),
+        };
+        redeem::redeem(&state, presented, self.app.clock.now())
+    }
+
+    /// RFC 6749 §4.1.2: what a replayed code gave is revoked.
+    async fn replayed(&self, tx: &mut Tx, authorization: &Authorization) -> Result<(), Fault> {
+        authorizations::revoke(tx, authorization.id, self.app.clock.now()).await?;
+        let event = self
+            .app
+            .event_by_client(Kind::CodeReplayed, &self.client, &self.caller)?
+            .refused("replayed");
+        let event = about(event, authorization);
+        tx.record(self.app.pending(event, &self.caller, None)?);
+        Ok(())
+    }
+}
+
+async fn stands(tx: &mut Tx, authorization: &Authorization) -> Result<bool, Fault> {
+    match &authorization.person {
+        None => Ok(false),
+        Some(person) => Ok(!authorization.revoked && users::is_active(tx, person.user_id).await?),
+    }
+}

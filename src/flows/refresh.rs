@@ -1,0 +1,194 @@
+//! `refresh_token` (RFC 6749 §6, RFC 9700 §4.14).
+
+use std::sync::Arc;
+
+use rules::audit::Kind;
+use rules::protocol::refresh::{Family, Judgement, judge};
+use rules::protocol::target;
+use rules::protocol::{Client, OAuthError, Scopes};
+use serde_json::Value;
+
+use super::issue::{self, Issuance};
+use super::token_format::RefreshToken;
+use super::{Caller, Failure, about};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::secret::Secret;
+use crate::store::refresh::Standing;
+use crate::store::{Tx, authorizations, refresh as families, sessions};
+
+/// What the client presented.
+pub struct Refresh {
+    /// `refresh_token`.
+    pub token: String,
+    /// `scope`: no more than was granted.
+    pub scopes: Option<Scopes>,
+    /// `resource`.
+    pub resources: Vec<String>,
+}
+
+/// Exchanges a refresh token for new tokens.
+pub async fn refresh(
+    app: &Arc<App>,
+    client: Arc<Client>,
+    presented: Refresh,
+    caller: &Caller,
+) -> Result<Value, Failure> {
+    let Some(token) = RefreshToken::parse(&presented.token) else {
+        return Err(counted(app, &client, unknown().detail("not one of ours")).into());
+    };
+    let refreshing = Refreshing {
+        app: Arc::clone(app),
+        client: Arc::clone(&client),
+        caller: caller.clone(),
+        presented,
+        token,
+    };
+    let outcome = app
+        .store
+        .write(move |tx| Box::pin(async move { refreshing.run(tx).await }))
+        .await?;
+    match outcome {
+        Ok(issuance) => issue::mint(app, issuance).await,
+        Err(error) => Err(counted(app, &client, error).into()),
+    }
+}
+
+/// The one answer for a token that is nobody's, so that tokens cannot be told apart.
+fn unknown() -> OAuthError {
+    OAuthError::invalid_grant(
+        "the refresh token is unknown, expired, revoked or was issued to another client; send the \
+         person to the authorization endpoint again",
+    )
+}
+
+fn counted(app: &App, client: &Client, error: OAuthError) -> OAuthError {
+    app.refusals
+        .count(Kind::TokenRefused, Some(&client.id), error.code.as_str());
+    error
+}
+
+struct Refreshing {
+    app: Arc<App>,
+    client: Arc<Client>,
+    caller: Caller,
+    presented: Refresh,
+    token: RefreshToken,
+}
+
+impl Refreshing {
+    async fn run(self, tx: &mut Tx) -> Result<Result<Issuance, OAuthError>, Fault> {
+        // Load
+        let Some(standing) = families::find(tx, self.token.family).await? else {
+            return Ok(Err(unknown().detail("no such family")));
+        };
+        // Decide: whose it is comes before any consequence.
+        if let Err(error) = self.check(tx, &standing).await? {
+            return Ok(Err(error));
+        }
+        let authorization = standing.authorization;
+        let registered = self.app.registry.now();
+        let narrowed = target::narrow(
+            &authorization.target,
+            self.presented.scopes.as_ref(),
+            &self.presented.resources,
+            registered.resources().iter(),
+        );
+        let target = match narrowed {
+            Ok(target) => target,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = issue::check_manner(&registered, &target) {
+            return Ok(Err(error));
+        }
+        // Save
+        let now = self.app.clock.now();
+        let Some(generation) = self.next_generation(tx, &standing.family).await? else {
+            authorizations::revoke(tx, authorization.id, now).await?;
+            let event = self.event(Kind::RefreshReused)?.refused("reused");
+            tx.record(
+                self.app
+                    .pending(about(event, &authorization), &self.caller, None)?,
+            );
+            return Ok(Err(unknown().detail("reused")));
+        };
+        let event = self
+            .event(Kind::TokenRefreshed)?
+            .with("scope", target.scopes.to_string());
+        tx.record(
+            self.app
+                .pending(about(event, &authorization), &self.caller, None)?,
+        );
+        let secret = &standing.secret;
+        let refresh_token: Secret = RefreshToken::mint(self.token.family, generation, secret);
+        Ok(Ok(Issuance {
+            client: self.client,
+            authorization,
+            target,
+            refresh_token: Some(refresh_token),
+            nonce: None,
+        }))
+    }
+
+    /// The generation to hand out; none when the token was replaced before.
+    async fn next_generation(&self, tx: &mut Tx, family: &Family) -> Result<Option<i64>, Fault> {
+        let now = self.app.clock.now();
+        let presented = self.token.generation;
+        match judge(family, presented, now) {
+            Judgement::Keep => Ok(Some(presented)),
+            Judgement::Repeat => Ok(Some(presented + 1)),
+            Judgement::Rotate
+                if families::rotate(tx, self.token.family, presented, now).await? =>
+            {
+                Ok(Some(presented + 1))
+            }
+            Judgement::Rotate => {
+                // Another request was faster; what this one means depends on how far it went.
+                let family = families::find(tx, self.token.family)
+                    .await?
+                    .map(|now| now.family);
+                let judged = family.map(|family| judge(&family, presented, now));
+                Ok((judged == Some(Judgement::Repeat)).then_some(presented + 1))
+            }
+            Judgement::Reused | Judgement::Expired => Ok(None),
+        }
+    }
+
+    async fn check(
+        &self,
+        tx: &mut Tx,
+        standing: &Standing,
+    ) -> Result<Result<(), OAuthError>, Fault> {
+        let authorization = &standing.authorization;
+        let now = self.app.clock.now();
+        if !self.token.is_authentic(&standing.secret) {
+            return Ok(Err(unknown().detail("forged")));
+        }
+        // RFC 6749 §6: the token was issued to this client.
+        if authorization.client_id != self.client.id {
+            return Ok(Err(unknown().detail("issued to another client")));
+        }
+        let expired = judge(&standing.family, self.token.generation, now) == Judgement::Expired;
+        if authorization.revoked || !standing.stands || expired {
+            return Ok(Err(unknown().detail("revoked or expired")));
+        }
+        match &authorization.person {
+            Some(person) if !person.offline => {
+                let Some(session) = sessions::by_id(tx, person.session_id).await? else {
+                    return Ok(Err(unknown().detail("its session is over")));
+                };
+                // The person need not be there while her app works: only the absolute limit counts.
+                if now.since(session.created_at) >= self.app.config.people.session_absolute {
+                    return Ok(Err(unknown().detail("its session is over")));
+                }
+                Ok(Ok(()))
+            }
+            Some(_) => Ok(Ok(())),
+            None => Ok(Err(unknown().detail("nobody is behind it"))),
+        }
+    }
+
+    fn event(&self, kind: Kind) -> Result<rules::audit::Event, Fault> {
+        self.app.event_by_client(kind, &self.client, &self.caller)
+    }
+}

@@ -1,0 +1,277 @@
+//! Resources, the institution's APIs, as an operator registers them (RFC 8707).
+
+use rules::audit::{Actor, Kind};
+use rules::protocol::resource::is_identifier;
+use rules::protocol::scope::is_token;
+use rules::protocol::target::OPENID_SCOPES;
+use rules::protocol::{Client, Resource};
+
+use super::{AdminFailure, Caller, follow};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::store::{clients, resources};
+
+/// How short an access token may live, in seconds.
+const SHORTEST: u32 = 30;
+/// How long, in seconds: what was revoked is remembered for as long as a token can live.
+const LONGEST: u32 = 86_400;
+
+/// Registers a resource, or replaces what is registered under its URI.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when something of it does not fit.
+pub async fn put(app: &App, resource: Resource, caller: &Caller) -> Result<(), AdminFailure> {
+    save(app, resource, true, caller).await
+}
+
+/// Registers a new resource.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when its URI is taken or something of it does not fit.
+pub async fn add(app: &App, resource: Resource, caller: &Caller) -> Result<(), AdminFailure> {
+    save(app, resource, false, caller).await
+}
+
+/// Every resource, by URI.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn list(app: &App) -> Result<Vec<Resource>, Fault> {
+    app.store.read(|tx| Box::pin(resources::all(tx))).await
+}
+
+async fn save(
+    app: &App,
+    resource: Resource,
+    replace: bool,
+    caller: &Caller,
+) -> Result<(), AdminFailure> {
+    let named = |kind| {
+        let event = app.event(kind, caller)?.by(Actor::Operator);
+        let event = event
+            .client(resource.client_id.as_str())
+            .resource(resource.uri.as_str());
+        app.pending(event, caller, None)
+    };
+    let (created, changed) = (named(Kind::ResourceCreated)?, named(Kind::ResourceChanged)?);
+    let issuer = app.config.issuer.as_str().to_owned();
+    let now = app.clock.now();
+    let verdict = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let known = resources::all(tx).await?;
+                let owner = clients::find(tx, &resource.client_id).await?;
+                if let Err(why) = check(&resource, &issuer, &known, owner.as_ref()) {
+                    return Ok(Err(why));
+                }
+                let exists = known.iter().any(|other| other.uri == resource.uri);
+                if exists && !replace {
+                    return Ok(Err(format!(
+                        "the resource {} is registered already; see it with `countersign resource \
+                         list`, or replace it with --replace",
+                        resource.uri
+                    )));
+                }
+                resources::put(tx, &resource, now).await?;
+                tx.record(if exists { changed } else { created });
+                Ok(Ok(()))
+            })
+        })
+        .await?;
+    verdict.map_err(AdminFailure::Refused)?;
+    follow::reload_registry(app).await?;
+    Ok(())
+}
+
+/// What is demanded of a resource beside the others that are `known`.
+fn check(
+    resource: &Resource,
+    issuer: &str,
+    known: &[Resource],
+    owner: Option<&Client>,
+) -> Result<(), String> {
+    let uri = &resource.uri;
+    if !is_identifier(uri) {
+        return Err(format!(
+            "the resource {uri:?} must be an absolute URI without a fragment, such as \
+             https://api.bank.example/accounts (RFC 8707 section 2)"
+        ));
+    }
+    if uri == issuer {
+        return Err(format!(
+            "the resource {uri} is this server itself; name the API's own URI"
+        ));
+    }
+    readable("the resource's name", &resource.name)?;
+    match owner {
+        None => {
+            return Err(format!(
+                "there is no client {0:?} to introspect tokens for {uri}; register it first with \
+                 `countersign client add --id {0} --name … --grant none`",
+                resource.client_id
+            ));
+        }
+        // RFC 7662 §2.1: the API must authenticate.
+        Some(client) if !client.is_confidential() => {
+            return Err(format!(
+                "the client {} is public and cannot introspect; use one with a secret or keys",
+                client.id
+            ));
+        }
+        Some(_) => {}
+    }
+    let lifetime = resource.access_token_lifetime;
+    if !(SHORTEST..=LONGEST).contains(&lifetime) {
+        return Err(format!(
+            "the lifetime of access tokens, {lifetime} seconds, must be between {SHORTEST} and {LONGEST}"
+        ));
+    }
+    if resource.scopes.is_empty() {
+        return Err(
+            "a resource needs at least one scope: --scope 'accounts.read=See your accounts'"
+                .to_owned(),
+        );
+    }
+    check_scopes(resource, known)
+}
+
+fn check_scopes(resource: &Resource, known: &[Resource]) -> Result<(), String> {
+    for (i, scope) in resource.scopes.iter().enumerate() {
+        let name = scope.name.as_str();
+        if !is_token(name) || name.len() > 100 {
+            return Err(format!(
+                "the scope {name:?} must be 1 to 100 characters without spaces, quotes and \
+                 backslashes (RFC 6749 section 3.3)"
+            ));
+        }
+        if OPENID_SCOPES.contains(&name) {
+            return Err(format!(
+                "the scope {name} belongs to OpenID Connect; choose another name"
+            ));
+        }
+        if resource.scopes[..i].iter().any(|other| other.name == name) {
+            return Err(format!("the scope {name} is named twice"));
+        }
+        let mut others = known.iter().filter(|other| other.uri != resource.uri);
+        if let Some(other) = others.find(|other| other.owns(name)) {
+            return Err(format!(
+                "the scope {name} belongs to {} already; choose another name",
+                other.uri
+            ));
+        }
+        readable(&format!("the title of scope {name}"), &scope.title)?;
+        if let Some(detail) = &scope.detail {
+            readable(&format!("the detail of scope {name}"), detail)?;
+        }
+    }
+    Ok(())
+}
+
+/// People read this on the consent page.
+fn readable(what: &str, text: &str) -> Result<(), String> {
+    if text.trim().is_empty() || text.len() > 300 || text.chars().any(char::is_control) {
+        return Err(format!("{what} must be 1 to 300 bytes of readable text"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use rules::jose::Alg;
+    use rules::protocol::{ClientAuth, Format, Profile, ScopeInfo, Scopes};
+
+    use super::*;
+
+    const ISSUER: &str = "https://login.bank.example";
+
+    fn scope(name: &str) -> ScopeInfo {
+        ScopeInfo {
+            name: name.to_owned(),
+            title: "See your accounts".to_owned(),
+            detail: None,
+            optional: false,
+        }
+    }
+
+    fn resource() -> Resource {
+        Resource {
+            uri: "https://api.bank.example/accounts".to_owned(),
+            name: "Accounts".to_owned(),
+            client_id: "accounts-api".to_owned(),
+            scopes: vec![scope("accounts.read")],
+            token_format: Format::Opaque,
+            access_token_lifetime: 300,
+        }
+    }
+
+    fn owner() -> Client {
+        Client {
+            id: "accounts-api".to_owned(),
+            name: "Accounts API".to_owned(),
+            profile: Profile::default(),
+            auth: ClientAuth::Secret { hashes: vec![] },
+            redirect_uris: vec![],
+            grant_types: vec![],
+            scopes: Scopes::default(),
+            id_token_signed_response_alg: Alg::Rs256,
+            legal_entity: None,
+            client_uri: None,
+            disabled_at: None,
+        }
+    }
+
+    #[test]
+    fn a_sound_resource_is_accepted_and_may_replace_itself() {
+        check(&resource(), ISSUER, &[], Some(&owner())).unwrap();
+        check(&resource(), ISSUER, &[resource()], Some(&owner())).unwrap();
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        let cases: [(fn(&mut Resource), &str); 9] = [
+            (|r| r.uri = "/accounts".to_owned(), "absolute URI"),
+            (|r| r.uri = ISSUER.to_owned(), "this server"),
+            (|r| r.name = String::new(), "name"),
+            (|r| r.access_token_lifetime = 29, "lifetime"),
+            (|r| r.access_token_lifetime = 86_401, "lifetime"),
+            (|r| r.scopes.clear(), "at least one scope"),
+            (|r| r.scopes.push(scope("openid")), "OpenID Connect"),
+            (|r| r.scopes.push(scope("accounts.read")), "twice"),
+            (|r| r.scopes.push(scope("a b")), "RFC 6749"),
+        ];
+        for (spoil, word) in cases {
+            let mut spoilt = resource();
+            spoil(&mut spoilt);
+            let refused = check(&spoilt, ISSUER, &[], Some(&owner())).unwrap_err();
+            assert!(refused.contains(word), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_scope_belongs_to_one_resource() {
+        let other = Resource {
+            uri: "https://api.bank.example/other".to_owned(),
+            ..resource()
+        };
+        let refused = check(&resource(), ISSUER, &[other], Some(&owner())).unwrap_err();
+        assert!(refused.contains("/other"), "{refused}");
+    }
+
+    #[test]
+    fn the_owner_must_exist_and_authenticate() {
+        assert!(
+            check(&resource(), ISSUER, &[], None)
+                .unwrap_err()
+                .contains("client add")
+        );
+        let public = Client {
+            auth: ClientAuth::None,
+            ..owner()
+        };
+        let refused = check(&resource(), ISSUER, &[], Some(&public)).unwrap_err();
+        assert!(refused.contains("public"), "{refused}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Who is signed in in a browser.
+
+use std::time::Duration;
+
+use rules::audit::{Actor, Kind};
+use rules::identity::session;
+use uuid::Uuid;
+
+use super::Caller;
+use crate::app::App;
+use crate::fault::Fault;
+use crate::secret::{Purpose, TokenHash};
+use crate::store::sessions::{self, Session};
+use crate::store::users::{self, User, UserState};
+
+/// A session is noted as used at most this often.
+const TOUCH_EVERY: Duration = Duration::from_secs(30);
+
+/// A live session and its person.
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// The person.
+    pub user: User,
+}
+
+/// The live session that a browser holds. Looking counts as using it.
+pub async fn current(app: &App, token: Option<&str>) -> Result<Option<SignedIn>, Fault> {
+    let Some(token) = token else {
+        return Ok(None);
+    };
+    let hash = TokenHash::of(Purpose::Session, token);
+    let found = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                let Some(session) = sessions::find(tx, hash).await? else {
+                    return Ok(None);
+                };
+                let user = users::find(tx, session.user_id).await?;
+                Ok(user.map(|user| SignedIn { session, user }))
+            })
+        })
+        .await?;
+    let Some(signed_in) = found.filter(|found| is_live(app, found)) else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    if now.since(signed_in.session.seen_at) >= TOUCH_EVERY {
+        let id = signed_in.session.id;
+        app.store
+            .write(move |tx| Box::pin(async move { sessions::touch(tx, id, now).await }))
+            .await?;
+    }
+    Ok(Some(signed_in))
+}
+
+fn is_live(app: &App, found: &SignedIn) -> bool {
+    let people = &app.config.people;
+    let liveness = session::end_of(
+        app.clock.now(),
+        found.session.seen_at,
+        found.session.created_at,
+        people.session_idle,
+        people.session_absolute,
+    );
+    liveness.is_live() && found.user.state == UserState::Active
+}
+
+/// Ends one of a person's sessions; she asked for it.
+pub async fn end(
+    app: &App,
+    signed_in: &SignedIn,
+    id: Uuid,
+    caller: &Caller,
+) -> Result<bool, Fault> {
+    let user = signed_in.user.id;
+    let event = app
+        .event(Kind::SessionEnded, caller)?
+        .by(Actor::User(user))
+        .subject(user)
+        .session(id);
+    let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
+    let now = app.clock.now();
+    let ended = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let ended = sessions::end(tx, id, user, now).await?;
+                if ended {
+                    tx.record(event);
+                }
+                Ok(ended)
+            })
+        })
+        .await?;
+    Ok(ended)
+}

@@ -1,0 +1,203 @@
+//! How tokens look. Opaque access tokens are sealed records with a prefix and a checksum, so that
+//! scanners recognise a leaked one and garbage is refused without a look anywhere.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rules::jose::{self, Alg};
+use rules::protocol::{AccessRecord, Format};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::fault::Fault;
+use crate::secret::{Secret, sha256};
+use crate::vault::{Cell, KeyUse};
+
+const ACCESS: &str = "cs_at_";
+const REFRESH: &str = "cs_rt_";
+const CHECKSUM: usize = 6;
+/// `typ` of an access token (RFC 9068 §2.1).
+const AT_JWT: &str = "at+jwt";
+
+/// Makes an access token.
+pub async fn mint_access(
+    app: &App,
+    record: &AccessRecord,
+    format: Format,
+) -> Result<Secret, Fault> {
+    match format {
+        Format::Opaque => {
+            let plain = postcard::to_stdvec(record).map_err(internal)?;
+            let sealed = app.vault.seal(KeyUse::Tokens, cell(), &plain)?;
+            Ok(Secret::new(dress(ACCESS, &sealed)))
+        }
+        Format::Jwt => {
+            let claims = record.jwt_claims(app.config.issuer.as_str());
+            sign(app, Alg::Es256, Some(AT_JWT), claims).await
+        }
+    }
+}
+
+/// Reads an access token that this server made; `None` for anything else. Whether it still stands
+/// is another question.
+pub fn read_access(app: &App, token: &str) -> Result<Option<AccessRecord>, Fault> {
+    if let Some(sealed) = undress(ACCESS, token) {
+        // The checksum fits, yet the seal may not: then it is a forgery.
+        let Ok(plain) = app.vault.open_cell(cell(), &sealed) else {
+            return Ok(None);
+        };
+        return Ok(postcard::from_bytes(&plain).ok());
+    }
+    if token.bytes().filter(|b| *b == b'.').count() != 2 {
+        return Ok(None);
+    }
+    let keys = app.keys.now();
+    let Ok(verified) = jose::verify(token, &[Alg::Es256], keys.published()) else {
+        return Ok(None);
+    };
+    let ours = verified.payload.get("iss").and_then(|iss| iss.as_str())
+        == Some(app.config.issuer.as_str());
+    if !ours || verified.header.typ.as_deref() != Some(AT_JWT) {
+        return Ok(None);
+    }
+    Ok(AccessRecord::from_jwt_claims(&verified.payload))
+}
+
+/// Signs claims; RSA, which is slow, on threads of its own.
+pub async fn sign(
+    app: &App,
+    alg: Alg,
+    typ: Option<&'static str>,
+    claims: serde_json::Map<String, serde_json::Value>,
+) -> Result<Secret, Fault> {
+    let key = app.keys.now().signer(alg)?;
+    let signing = move || {
+        key.sign(typ, &claims)
+            .map(Secret::new)
+            .map_err(|error| Fault::Signing(error.to_string()))
+    };
+    match alg {
+        Alg::Rs256 | Alg::Ps256 => app.signers.run(signing).await?,
+        Alg::Es256 | Alg::EdDsa => signing(),
+    }
+}
+
+/// A refresh token, taken apart: `family ‖ generation ‖ HMAC(family secret, generation)`.
+pub struct RefreshToken {
+    /// The family.
+    pub family: Uuid,
+    /// Which of the family's tokens it claims to be.
+    pub generation: i64,
+    tag: [u8; 32],
+}
+
+impl RefreshToken {
+    /// Makes the token of a generation.
+    #[must_use]
+    pub fn mint(family: Uuid, generation: i64, secret: &[u8]) -> Secret {
+        let tag = tag(family, generation, secret);
+        let body = [
+            family.as_bytes().as_slice(),
+            &generation.to_be_bytes(),
+            &tag,
+        ]
+        .concat();
+        Secret::new(dress(REFRESH, &body))
+    }
+
+    /// Takes apart what was presented; `None` when it cannot be one.
+    #[must_use]
+    pub fn parse(presented: &str) -> Option<Self> {
+        let body = undress(REFRESH, presented)?;
+        let (family, rest) = body.split_first_chunk::<16>()?;
+        let (generation, tag) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            family: Uuid::from_bytes(*family),
+            generation: i64::from_be_bytes(*generation),
+            tag: tag.try_into().ok()?,
+        })
+    }
+
+    /// Whether it was made with the family's secret.
+    #[must_use]
+    pub fn is_authentic(&self, secret: &[u8]) -> bool {
+        tag(self.family, self.generation, secret)
+            .ct_eq(&self.tag)
+            .into()
+    }
+}
+
+fn tag(family: Uuid, generation: i64, secret: &[u8]) -> [u8; 32] {
+    use aws_lc_rs::hmac;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let mut context = hmac::Context::with_key(&key);
+    context.update(b"countersign/refresh\0");
+    context.update(family.as_bytes());
+    context.update(&generation.to_be_bytes());
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
+/// `prefix ‖ base64url(body) ‖ checksum`, the checksum being the first six characters of the
+/// base64url SHA-256 of what stands before it.
+fn dress(prefix: &str, body: &[u8]) -> String {
+    let mut text = prefix.to_owned();
+    URL_SAFE_NO_PAD.encode_string(body, &mut text);
+    let sum = checksum(&text);
+    text.push_str(&sum);
+    text
+}
+
+fn undress(prefix: &str, token: &str) -> Option<Vec<u8>> {
+    let at = token.len().checked_sub(CHECKSUM)?;
+    let (text, sum) = token.split_at_checked(at)?;
+    let body = text.strip_prefix(prefix)?;
+    if checksum(text) != sum {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(body).ok()
+}
+
+fn checksum(text: &str) -> String {
+    let mut sum = URL_SAFE_NO_PAD.encode(sha256(&[text.as_bytes()]));
+    sum.truncate(CHECKSUM);
+    sum
+}
+
+fn cell() -> Cell<'static> {
+    Cell::new("tokens", "access", b"")
+}
+
+fn internal(error: impl std::fmt::Display) -> Fault {
+    Fault::Internal(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_token_survives_the_journey_and_no_change() {
+        let family = Uuid::from_u128(7);
+        let token = RefreshToken::mint(family, 3, b"secret");
+        let parsed = RefreshToken::parse(token.expose()).unwrap();
+        assert_eq!((parsed.family, parsed.generation), (family, 3));
+        assert!(parsed.is_authentic(b"secret"));
+        assert!(!parsed.is_authentic(b"another"));
+        for i in 0..token.expose().len() {
+            let mut bytes = token.expose().as_bytes().to_vec();
+            bytes[i] = if bytes[i] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(RefreshToken::parse(&changed).is_none(), "character {i}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_token() {
+        for garbage in ["", "cs_rt_", "cs_at_AAAAAA", "é", "cs_rt_ééééé"] {
+            assert!(RefreshToken::parse(garbage).is_none());
+            assert!(undress(ACCESS, garbage).is_none());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Upkeep: freeing space, and writing counted refusals down. Nothing here decides anything: what
+//! has expired is refused when it is used, whether its row is still there or not.
+
+use std::time::Duration;
+
+use super::Caller;
+use crate::app::App;
+use crate::config::Lifetimes;
+use crate::defence::Refused;
+use crate::fault::Fault;
+use crate::store::audit::PendingEvent;
+use crate::store::{feed, upkeep};
+
+/// Revocations are kept this much longer than any token may live, against clocks that differ.
+const MARGIN: Duration = Duration::from_hours(1);
+/// How many counted refusals share one transaction.
+const BATCH: usize = 128;
+
+/// Removes what ended long ago. A kind of rows that cannot be removed does not hold up the others.
+///
+/// # Errors
+/// The first [`Fault`] there was.
+pub async fn clean(app: &App) -> Result<(), Fault> {
+    let now = app.clock.now();
+    let mut outcome = Ok(());
+    for kind in 0..upkeep::KINDS {
+        let swept = app
+            .store
+            .write(move |tx| Box::pin(upkeep::sweep(tx, kind, now)))
+            .await;
+        outcome = outcome.and(swept.map(drop));
+    }
+    let before = now.minus(Lifetimes::LONGEST_ACCESS_TOKEN + MARGIN);
+    app.store.revocations().prune(before);
+    let pruned = app
+        .store
+        .write(move |tx| Box::pin(feed::prune(tx, before)))
+        .await;
+    outcome.and(pruned.map(drop))
+}
+
+/// Writes the refusals of the last minute to the audit log, one event for each kind, client and
+/// reason, with their count. What cannot be written is counted again.
+///
+/// # Errors
+/// The first [`Fault`] there was.
+pub async fn flush_refusals(app: &App) -> Result<(), Fault> {
+    let counted: Vec<_> = app.refusals.take().into_iter().collect();
+    let mut outcome = Ok(());
+    for batch in counted.chunks(BATCH) {
+        let flushed = flush(app, batch).await;
+        if flushed.is_err() {
+            for (refused, count) in batch {
+                app.refusals.put_back(refused.clone(), *count);
+            }
+        }
+        outcome = outcome.and(flushed);
+    }
+    outcome
+}
+
+async fn flush(app: &App, batch: &[(Refused, u64)]) -> Result<(), Fault> {
+    let mut events = Vec::with_capacity(batch.len());
+    for (refused, count) in batch {
+        events.push(counted(app, refused, *count)?);
+    }
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for event in events {
+                    tx.record(event);
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+fn counted(app: &App, refused: &Refused, count: u64) -> Result<PendingEvent, Fault> {
+    let caller = Caller::default();
+    let mut event = app
+        .event(refused.kind, &caller)?
+        .refused(refused.reason)
+        .with("count", count);
+    event.client.clone_from(&refused.client);
+    app.pending(event, &caller, None)
+}

@@ -1,0 +1,36 @@
+//! Userinfo (OpenID Connect Core §5.3).
+
+use rules::protocol::{ErrorCode, OAuthError, claims};
+use serde_json::Value;
+
+use super::Failure;
+use super::introspect::standing;
+use crate::app::App;
+use crate::store::users::{self, UserState};
+
+/// What the token's scopes let the client know about the person.
+pub async fn userinfo(app: &App, token: &str) -> Result<Value, Failure> {
+    let invalid = |why| OAuthError::new(ErrorCode::InvalidToken, why);
+    let record = standing(app, token).await?.map_err(|reason| {
+        invalid("the access token is unknown, expired or revoked; get a new one").detail(reason)
+    })?;
+    let user = match record.user {
+        Some(user) if record.scopes.contains("openid") => user,
+        _ => {
+            return Err(Failure::Refused(OAuthError::new(
+                ErrorCode::InsufficientScope,
+                "the access token has no openid scope",
+            )));
+        }
+    };
+    let found = app
+        .store
+        .read(move |tx| Box::pin(async move { users::find(tx, user).await }))
+        .await?;
+    let Some(user) = found.filter(|user| user.state == UserState::Active) else {
+        return Err(invalid("the account behind the token is gone").into());
+    };
+    let mut told = claims::granted(&user.profile.claims, &record.scopes);
+    told.insert("sub".to_owned(), record.subject.into());
+    Ok(Value::Object(told))
+}

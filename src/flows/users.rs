@@ -1,0 +1,318 @@
+//! People's accounts, as an operator makes and stops them. Nobody can sign in to a new account
+//! until its invitation was used.
+
+use rules::audit::{Actor, Kind};
+use rules::identity::Username;
+use rules::protocol::claims;
+use rules::time::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{AdminFailure, Caller};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::rng;
+use crate::secret::{Purpose, Secret, Token};
+use crate::store::users::{self, Profile, User, UserState};
+use crate::store::{Tx, factors, invites, sessions};
+
+/// How many people one look shows at most.
+pub const LONGEST_PAGE: u32 = 1000;
+
+/// A person to be invited.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// What she will sign in with; brought into its canonical form here.
+    pub username: String,
+    /// Standard claims about her (OpenID Connect Core §5.1).
+    pub claims: Map<String, Value>,
+}
+
+/// An invitation, as it leaves once.
+#[derive(Clone, Debug)]
+pub struct Invited {
+    /// The account.
+    pub user_id: Uuid,
+    /// Its name, canonical.
+    pub username: String,
+    /// `<issuer>/invite/<token>`: single use, a secret.
+    pub link: Secret,
+    /// From when on the link is worth nothing.
+    pub expires_at: Timestamp,
+}
+
+/// What is shown of a person.
+#[derive(Clone)]
+pub struct UserInfo {
+    /// The subject identifier.
+    pub id: Uuid,
+    /// Where the account is in its life.
+    pub state: UserState,
+    /// Who she is.
+    pub profile: Profile,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// Makes an account that nobody can use yet, and the invitation that activates it.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when the name is taken or does not fit, or a claim does not.
+pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited, AdminFailure> {
+    let username = Username::parse(&new.username)
+        .map_err(|error| AdminFailure::Refused(format!("the username cannot be used: {error}")))?;
+    for (name, value) in &new.claims {
+        claims::check(name, value).map_err(AdminFailure::Refused)?;
+    }
+    let now = app.clock.now();
+    let id = rng::uuid(now)?;
+    let link = NewLink::make(app, id, caller)?;
+    let profile = Profile {
+        username: username.as_str().to_owned(),
+        claims: new.claims,
+    };
+    let invited = link.invited(app, profile.username.clone());
+    let made = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                if !users::insert(tx, id, &profile, now).await? {
+                    return Ok(false);
+                }
+                link.store(tx, now).await?;
+                Ok(true)
+            })
+        })
+        .await?;
+    if made {
+        return Ok(invited);
+    }
+    Err(AdminFailure::Refused(format!(
+        "the username {0} is taken; see it with `countersign user show {0}`",
+        username.as_str()
+    )))
+}
+
+/// A new link for somebody who has not activated her account; earlier ones end.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when nobody has this name, or the account is past its activation.
+pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited, AdminFailure> {
+    let user = find(app, name).await?;
+    let username = user.profile.username;
+    let now = app.clock.now();
+    let link = NewLink::make(app, user.id, caller)?;
+    let invited = link.invited(app, username.clone());
+    let state = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let Some(user) = users::find(tx, link.user_id).await? else {
+                    return Err(Fault::Unreadable("users: an account is gone".to_owned()));
+                };
+                if user.state == UserState::Invited {
+                    // A ceremony that an earlier link opened ends with that link.
+                    invites::end_activations(tx, user.id).await?;
+                    link.store(tx, now).await?;
+                }
+                Ok(user.state)
+            })
+        })
+        .await?;
+    match state {
+        UserState::Invited => Ok(invited),
+        UserState::Active => Err(AdminFailure::Refused(format!(
+            "{username} has activated the account already; an invitation is for its first use only"
+        ))),
+        UserState::Disabled => Err(AdminFailure::Refused(format!(
+            "{username} is disabled; enable the account first with `countersign user enable {username}`"
+        ))),
+    }
+}
+
+/// People by the time their accounts were made, after the account `after`; at most `limit`
+/// (and [`LONGEST_PAGE`]).
+///
+/// # Errors
+/// [`Fault`].
+pub async fn list(app: &App, after: Option<Uuid>, limit: u32) -> Result<Vec<UserInfo>, Fault> {
+    let limit = limit.min(LONGEST_PAGE);
+    let people = app
+        .store
+        .read(move |tx| Box::pin(users::page(tx, after, limit)))
+        .await?;
+    Ok(people.into_iter().map(info).collect())
+}
+
+/// One person, by name or by identifier.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is nobody.
+pub async fn find(app: &App, name: &str) -> Result<UserInfo, AdminFailure> {
+    let wanted = Wanted::parse(name);
+    let found = app
+        .store
+        .read(move |tx| Box::pin(async move { wanted.find(tx).await }))
+        .await?;
+    found.map(info).ok_or_else(|| unknown(name))
+}
+
+/// Stops an account: its sessions end, and everything issued for it is void at once.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is nobody, or the account is disabled already.
+pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, AdminFailure> {
+    let user = find(app, name).await?;
+    let id = user.id;
+    let event = app
+        .event(Kind::UserDisabled, caller)?
+        .by(Actor::Operator)
+        .subject(id);
+    let event = app.pending(event, caller, None)?;
+    let now = app.clock.now();
+    let changed = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let to = UserState::Disabled;
+                // The state may have moved since it was read: whichever it was, it ends here.
+                let changed = users::change_state(tx, id, UserState::Active, to, now).await?
+                    || users::change_state(tx, id, UserState::Invited, to, now).await?;
+                if changed {
+                    sessions::end_all(tx, id, now).await?;
+                    invites::end_activations(tx, id).await?;
+                    tx.record(event);
+                }
+                Ok(changed)
+            })
+        })
+        .await?;
+    if changed {
+        return find(app, name).await;
+    }
+    Err(AdminFailure::Refused(format!(
+        "{} is disabled already",
+        user.profile.username
+    )))
+}
+
+/// Lets a disabled account be used again; one that was never activated waits for its invitation.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is nobody, or the account is not disabled.
+pub async fn enable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, AdminFailure> {
+    let user = find(app, name).await?;
+    let id = user.id;
+    let event = app
+        .event(Kind::UserEnabled, caller)?
+        .by(Actor::Operator)
+        .subject(id);
+    let event = app.pending(event, caller, None)?;
+    let now = app.clock.now();
+    let changed = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                // Without a factor nobody ever activated it: it must not become usable here.
+                let to = match factors::totp(tx, id).await? {
+                    Some(_) => UserState::Active,
+                    None => UserState::Invited,
+                };
+                let changed = users::change_state(tx, id, UserState::Disabled, to, now).await?;
+                if changed {
+                    tx.record(event);
+                }
+                Ok(changed)
+            })
+        })
+        .await?;
+    if changed {
+        return find(app, name).await;
+    }
+    Err(AdminFailure::Refused(format!(
+        "{} is not disabled (it is {})",
+        user.profile.username,
+        user.state.as_str()
+    )))
+}
+
+/// An invitation that is about to be stored, with its audit event.
+struct NewLink {
+    user_id: Uuid,
+    token: Token,
+    expires_at: Timestamp,
+    event: crate::store::audit::PendingEvent,
+}
+
+impl NewLink {
+    fn make(app: &App, user_id: Uuid, caller: &Caller) -> Result<Self, Fault> {
+        let event = app
+            .event(Kind::UserInvited, caller)?
+            .by(Actor::Operator)
+            .subject(user_id);
+        Ok(Self {
+            user_id,
+            token: Token::generate(Purpose::Invite)?,
+            expires_at: app.clock.now().plus(app.config.people.invite),
+            event: app.pending(event, caller, None)?,
+        })
+    }
+
+    fn invited(&self, app: &App, username: String) -> Invited {
+        let path = Secret::new(format!("/invite/{}", self.token.expose()));
+        Invited {
+            user_id: self.user_id,
+            username,
+            link: Secret::new(app.config.issuer.at(path.expose())),
+            expires_at: self.expires_at,
+        }
+    }
+
+    async fn store(self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        invites::insert(tx, self.token.hash(), self.user_id, now, self.expires_at).await?;
+        tx.record(self.event);
+        Ok(())
+    }
+}
+
+/// How an operator names a person: by identifier, which the audit log shows, or by name.
+struct Wanted {
+    id: Option<Uuid>,
+    name: Option<Username>,
+}
+
+impl Wanted {
+    fn parse(text: &str) -> Self {
+        Self {
+            id: Uuid::try_parse(text).ok(),
+            name: Username::parse(text).ok(),
+        }
+    }
+
+    async fn find(&self, tx: &mut Tx) -> Result<Option<User>, Fault> {
+        if let Some(id) = self.id
+            && let Some(user) = users::find(tx, id).await?
+        {
+            return Ok(Some(user));
+        }
+        match &self.name {
+            Some(name) => users::find_by_name(tx, name).await,
+            None => Ok(None),
+        }
+    }
+}
+
+fn unknown(name: &str) -> AdminFailure {
+    AdminFailure::Refused(format!(
+        "there is no user {name:?}; `countersign user list` shows who there is"
+    ))
+}
+
+fn info(user: User) -> UserInfo {
+    UserInfo {
+        id: user.id,
+        state: user.state,
+        profile: user.profile,
+        created_at: user.created_at,
+    }
+}

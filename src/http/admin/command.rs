@@ -1,0 +1,158 @@
+//! What an operator can ask for.
+
+use rules::jose::{Alg, JwkSet};
+use rules::protocol::{GrantType, Resource, Scopes};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// One act of an operator.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AdminCommand {
+    /// Makes an account and its invitation.
+    UserAdd {
+        /// What the person will sign in with.
+        username: String,
+        /// Standard claims (OpenID Connect Core §5.1).
+        claims: Map<String, Value>,
+    },
+    /// Makes a new invitation for an account that was never activated.
+    UserInvite {
+        /// Name or identifier.
+        user: String,
+    },
+    /// Shows people, in the order in which their accounts were made.
+    UserList {
+        /// The account after which to begin.
+        after: Option<Uuid>,
+        /// How many at most.
+        limit: u32,
+    },
+    /// Shows one person.
+    UserShow {
+        /// Name or identifier.
+        user: String,
+    },
+    /// Stops an account and everything issued for it.
+    UserDisable {
+        /// Name or identifier.
+        user: String,
+    },
+    /// Lets a disabled account be used again.
+    UserEnable {
+        /// Name or identifier.
+        user: String,
+    },
+    /// Registers a client.
+    ClientAdd(Box<ClientRequest>),
+    /// Shows every client.
+    ClientList,
+    /// Shows one client.
+    ClientShow {
+        /// `client_id`.
+        id: String,
+    },
+    /// Stops a client and everything issued to it.
+    ClientDisable {
+        /// `client_id`.
+        id: String,
+    },
+    /// Lets a disabled client act again.
+    ClientEnable {
+        /// `client_id`.
+        id: String,
+    },
+    /// Makes a new secret.
+    ClientRotateSecret {
+        /// `client_id`.
+        id: String,
+        /// Whether older secrets end at once.
+        end_older: bool,
+    },
+    /// Replaces a client's public keys.
+    ClientSetJwks {
+        /// `client_id`.
+        id: String,
+        /// The keys.
+        jwks: JwkSet,
+    },
+    /// Registers a resource.
+    ResourceAdd {
+        /// The resource.
+        resource: Resource,
+        /// Whether one of the same URI is replaced.
+        replace: bool,
+    },
+    /// Shows every resource.
+    ResourceList,
+    /// Shows the signing keys.
+    KeyList,
+    /// Lets the next signing key begin to sign.
+    KeyRotate {
+        /// Which kind of key.
+        alg: Alg,
+    },
+}
+
+/// A client to be registered (RFC 7591 §2 names).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientRequest {
+    /// `client_id`; one is made when there is none.
+    pub id: Option<String>,
+    /// `client_name`.
+    pub name: String,
+    /// `token_endpoint_auth_method`: `none`, `secret`, or by keys.
+    pub auth: AuthRequest,
+    /// `redirect_uris`.
+    pub redirect_uris: Vec<String>,
+    /// `grant_types`.
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for.
+    pub scopes: Scopes,
+    /// How its ID tokens are signed.
+    pub id_token_signed_response_alg: Option<Alg>,
+    /// The legal entity behind it.
+    pub legal_entity: Option<String>,
+    /// Its home page.
+    pub client_uri: Option<String>,
+}
+
+/// How a new client will authenticate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthRequest {
+    /// Not at all.
+    None,
+    /// By a secret that the server makes.
+    Secret,
+    /// By assertions under these keys.
+    Jwks(JwkSet),
+}
+
+impl AdminCommand {
+    /// Its name, for the log: nothing of what it carries.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::UserAdd { .. } => "user add",
+            Self::UserInvite { .. } => "user invite",
+            Self::UserList { .. } => "user list",
+            Self::UserShow { .. } => "user show",
+            Self::UserDisable { .. } => "user disable",
+            Self::UserEnable { .. } => "user enable",
+            Self::ClientAdd(_) => "client add",
+            Self::ClientList => "client list",
+            Self::ClientShow { .. } => "client show",
+            Self::ClientDisable { .. } => "client disable",
+            Self::ClientEnable { .. } => "client enable",
+            Self::ClientRotateSecret { .. } => "client rotate-secret",
+            Self::ClientSetJwks { .. } => "client set-jwks",
+            Self::ResourceAdd { .. } => "resource add",
+            Self::ResourceList => "resource list",
+            Self::KeyList => "key list",
+            Self::KeyRotate { .. } => "key rotate",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Carries an operator's command out: one command, one flow.
+
+use super::command::{AdminCommand, AuthRequest, ClientRequest};
+use super::view::{AdminReply, Shown};
+use crate::app::App;
+use crate::flows::clients::{self, NewAuth, NewClient};
+use crate::flows::users::{self, NewUser};
+use crate::flows::{AdminFailure, Caller, resources, rotate_keys};
+
+/// Carries a command out, for the socket or for the command line itself.
+///
+/// # Errors
+/// [`AdminFailure`]: refused with a sentence for the operator, or the server failed.
+pub async fn execute(
+    app: &App,
+    command: AdminCommand,
+    caller: &Caller,
+) -> Result<AdminReply, AdminFailure> {
+    use AdminCommand as C;
+    Ok(match command {
+        C::UserAdd { username, claims } => {
+            let new = NewUser { username, claims };
+            AdminReply::Invite(users::invite(app, new, caller).await?.into())
+        }
+        C::UserInvite { user } => {
+            AdminReply::Invite(users::reinvite(app, &user, caller).await?.into())
+        }
+        C::UserList { after, limit } => {
+            AdminReply::Users(views(users::list(app, after, limit).await?))
+        }
+        C::UserShow { user } => AdminReply::User(users::find(app, &user).await?.into()),
+        C::UserDisable { user } => {
+            AdminReply::User(users::disable(app, &user, caller).await?.into())
+        }
+        C::UserEnable { user } => AdminReply::User(users::enable(app, &user, caller).await?.into()),
+        C::ClientAdd(request) => clients::register(app, (*request).into(), caller)
+            .await?
+            .into(),
+        C::ClientList => AdminReply::Clients(views(clients::list(app).await?)),
+        C::ClientShow { id } => one_client(clients::find(app, &id).await?),
+        C::ClientDisable { id } => one_client(clients::disable(app, &id, caller).await?),
+        C::ClientEnable { id } => one_client(clients::enable(app, &id, caller).await?),
+        C::ClientRotateSecret { id, end_older } => {
+            let secret = if end_older {
+                clients::replace_secret(app, &id, caller).await?
+            } else {
+                clients::rotate_secret(app, &id, caller).await?
+            };
+            AdminReply::Registered {
+                client: Box::new(clients::find(app, &id).await?.into()),
+                client_secret: Some(Shown(secret)),
+            }
+        }
+        C::ClientSetJwks { id, jwks } => {
+            one_client(clients::set_jwks(app, &id, jwks, caller).await?)
+        }
+        C::ResourceAdd { resource, replace } => {
+            let stored = resource.clone();
+            if replace {
+                resources::put(app, stored, caller).await?;
+            } else {
+                resources::add(app, stored, caller).await?;
+            }
+            AdminReply::Resource(resource)
+        }
+        C::ResourceList => AdminReply::Resources(resources::list(app).await?),
+        C::KeyList => AdminReply::Keys(views(rotate_keys::list(app).await?)),
+        C::KeyRotate { alg } => {
+            AdminReply::Keys(views(rotate_keys::rotate(app, alg, caller).await?))
+        }
+    })
+}
+
+fn views<T, V: From<T>>(items: Vec<T>) -> Vec<V> {
+    items.into_iter().map(V::from).collect()
+}
+
+fn one_client(client: rules::protocol::Client) -> AdminReply {
+    AdminReply::Client(Box::new(client.into()))
+}
+
+impl From<ClientRequest> for NewClient {
+    fn from(request: ClientRequest) -> Self {
+        Self {
+            id: request.id,
+            name: request.name,
+            auth: match request.auth {
+                AuthRequest::None => NewAuth::None,
+                AuthRequest::Secret => NewAuth::Secret,
+                AuthRequest::Jwks(jwks) => NewAuth::Jwks(jwks),
+            },
+            redirect_uris: request.redirect_uris,
+            grant_types: request.grant_types,
+            scopes: request.scopes,
+            id_token_signed_response_alg: request.id_token_signed_response_alg,
+            legal_entity: request.legal_entity,
+            client_uri: request.client_uri,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What an operator is shown. The same JSON travels over the socket and is printed by `--json`.
+
+use std::fmt;
+
+use rules::jose::JwkSet;
+use rules::protocol::{Client, ClientAuth, Resource};
+use rules::time::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::flows::clients::{self, Registered};
+use crate::flows::rotate_keys::KeyInfo;
+use crate::flows::users::{Invited, UserInfo};
+use crate::secret::Secret;
+
+/// What a command gives. As JSON, one object with one member that names the kind:
+/// `{"users":[…]}`, `{"client":{…}}`, `{"registered":{"client":{…},"client_secret":"…"}}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminReply {
+    /// A new invitation.
+    Invite(InviteView),
+    /// One person.
+    User(UserView),
+    /// People.
+    Users(Vec<UserView>),
+    /// One client.
+    Client(Box<ClientView>),
+    /// Clients.
+    Clients(Vec<ClientView>),
+    /// A client with the secret that was just made for it.
+    Registered {
+        /// As it is registered.
+        client: Box<ClientView>,
+        /// Shown this once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_secret: Option<Shown>,
+    },
+    /// One resource: `uri`, `name`, `client_id`, `scopes` (each `name`, `title`, `optional`),
+    /// `token_format`, `access_token_lifetime` in seconds.
+    Resource(Resource),
+    /// Resources.
+    Resources(Vec<Resource>),
+    /// Signing keys, oldest first.
+    Keys(Vec<KeyView>),
+}
+
+/// A secret on its way to the operator. Serialising shows it, `Debug` does not.
+#[derive(Clone, Debug)]
+pub struct Shown(pub Secret);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for Shown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
+/// An invitation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InviteView {
+    /// The account's identifier.
+    pub user_id: Uuid,
+    /// Its name.
+    pub username: String,
+    /// The single-use link.
+    pub link: Shown,
+    /// RFC 3339, UTC.
+    pub expires_at: String,
+}
+
+/// A person.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct UserView {
+    /// The account's identifier.
+    pub user_id: Uuid,
+    /// Its name.
+    pub username: String,
+    /// `invited`, `active` or `disabled`.
+    pub state: String,
+    /// Standard claims (OpenID Connect Core §5.1).
+    pub claims: Map<String, Value>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+impl fmt::Debug for UserView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Who she is stays out of logs.
+        f.debug_struct("UserView")
+            .field("user_id", &self.user_id)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client, by the names of RFC 7591 §2.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientView {
+    /// Its identifier.
+    pub client_id: String,
+    /// Its name.
+    pub client_name: String,
+    /// `none`, `client_secret_basic` (which allows `client_secret_post`) or `private_key_jwt`.
+    pub token_endpoint_auth_method: String,
+    /// How many secrets are good now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_secrets: Option<usize>,
+    /// Its public keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<JwkSet>,
+    /// Where people may be sent back to.
+    pub redirect_uris: Vec<String>,
+    /// Which grants it may use.
+    pub grant_types: Vec<String>,
+    /// Which scopes it may ask for, space-delimited.
+    pub scope: String,
+    /// How its ID tokens are signed.
+    pub id_token_signed_response_alg: String,
+    /// The legal entity behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_entity: Option<String>,
+    /// Its home page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// When it was disabled: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<String>,
+}
+
+/// A signing key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyView {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: String,
+    /// `next`, `active`, `retiring` or `retired`.
+    pub state: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// When its state last changed: RFC 3339, UTC.
+    pub changed_at: String,
+}
+
+impl From<Invited> for InviteView {
+    fn from(invited: Invited) -> Self {
+        Self {
+            user_id: invited.user_id,
+            username: invited.username,
+            link: Shown(invited.link),
+            expires_at: date(invited.expires_at),
+        }
+    }
+}
+
+impl From<UserInfo> for UserView {
+    fn from(user: UserInfo) -> Self {
+        Self {
+            user_id: user.id,
+            username: user.profile.username,
+            state: user.state.as_str().to_owned(),
+            claims: user.profile.claims,
+            created_at: date(user.created_at),
+        }
+    }
+}
+
+impl From<Client> for ClientView {
+    fn from(client: Client) -> Self {
+        let method = clients::method(&client.auth).to_owned();
+        let (live_secrets, jwks) = match client.auth {
+            ClientAuth::None => (None, None),
+            ClientAuth::Secret { hashes } => (Some(hashes.len()), None),
+            ClientAuth::PrivateKeyJwt { jwks } => (None, Some(jwks)),
+        };
+        Self {
+            client_id: client.id,
+            client_name: client.name,
+            token_endpoint_auth_method: method,
+            live_secrets,
+            jwks,
+            redirect_uris: client.redirect_uris,
+            grant_types: client
+                .grant_types
+                .iter()
+                .map(|grant| grant.as_str().to_owned())
+                .collect(),
+            scope: client.scopes.to_string(),
+            id_token_signed_response_alg: client.id_token_signed_response_alg.to_string(),
+            legal_entity: client.legal_entity,
+            client_uri: client.client_uri,
+            disabled_at: client.disabled_at.map(date),
+        }
+    }
+}
+
+impl From<KeyInfo> for KeyView {
+    fn from(key: KeyInfo) -> Self {
+        Self {
+            kid: key.kid,
+            alg: key.alg.to_string(),
+            state: key.state.as_str().to_owned(),
+            created_at: date(key.created_at),
+            changed_at: date(key.changed_at),
+        }
+    }
+}
+
+impl From<Registered> for AdminReply {
+    fn from(registered: Registered) -> Self {
+        Self::Registered {
+            client: Box::new(registered.client.into()),
+            client_secret: registered.secret.map(Shown),
+        }
+    }
+}
+
+/// RFC 3339 in UTC, to the second.
+fn date(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.secs())
+        .map_or_else(|_| at.secs().to_string(), |at| at.to_string())
+}

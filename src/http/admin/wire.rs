@@ -1,0 +1,110 @@
+//! Frames on the administrators' socket: four bytes of length (big-endian), then JSON.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use zeroize::Zeroizing;
+
+use super::command::AdminCommand;
+use super::view::AdminReply;
+use crate::flows::AdminFailure;
+
+/// The largest command, in bytes.
+pub(super) const LARGEST_COMMAND: usize = 1 << 20;
+/// The largest answer, in bytes: a long list of clients.
+const LARGEST_ANSWER: usize = 64 << 20;
+/// How long a command may take. Making an RSA key on a busy machine takes some seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a command ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It was carried out.
+    Done(AdminReply),
+    /// It was refused; the sentence says what to change.
+    Refused(String),
+    /// The server failed.
+    Fault(String),
+}
+
+impl From<Result<AdminReply, AdminFailure>> for Answer {
+    fn from(result: Result<AdminReply, AdminFailure>) -> Self {
+        match result {
+            Ok(reply) => Self::Done(reply),
+            Err(AdminFailure::Refused(why)) => Self::Refused(why),
+            Err(AdminFailure::Fault(fault)) => Self::Fault(fault.to_string()),
+        }
+    }
+}
+
+/// Sends a command to the server that listens on `socket`; `None` when nobody listens there.
+///
+/// # Errors
+/// When the socket may not be opened, or the connection breaks.
+pub async fn ask(socket: &Path, command: &AdminCommand) -> io::Result<Option<Answer>> {
+    let mut stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                // A file that is left of a server that was killed refuses connections.
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let exchange = async {
+        write(&mut stream, command).await?;
+        read(&mut stream, LARGEST_ANSWER).await
+    };
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time"))?
+        .map(Some)
+}
+
+/// Reads one frame of at most `largest` bytes.
+pub(super) async fn read<T, R>(from: &mut R, largest: usize) -> io::Result<T>
+where
+    T: DeserializeOwned,
+    R: AsyncRead + Unpin,
+{
+    let length = from.read_u32().await? as usize;
+    if length > largest {
+        return Err(invalid(format!(
+            "{length} bytes are more than the {largest} that are allowed"
+        )));
+    }
+    // It grows with what arrives, not with what was announced; secrets may be in it.
+    let mut json = Zeroizing::new(Vec::new());
+    let read = from.take(length as u64).read_to_end(&mut json).await?;
+    if read < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))
+}
+
+/// Writes one frame.
+pub(super) async fn write<T, W>(to: &mut W, message: &T) -> io::Result<()>
+where
+    T: Serialize,
+    W: AsyncWrite + Unpin,
+{
+    let json = Zeroizing::new(serde_json::to_vec(message).map_err(io::Error::other)?);
+    let length = u32::try_from(json.len()).map_err(io::Error::other)?;
+    to.write_u32(length).await?;
+    to.write_all(&json).await?;
+    to.flush().await
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}

@@ -1,0 +1,162 @@
+//! What is around every request: its id, its time limit, the host it asked for, the headers that
+//! every answer carries, and one line in the log.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::{Peer, pages};
+use crate::app::App;
+use crate::flows::Caller;
+use crate::rng;
+
+/// Where the request's id stands in every answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest `User-Agent` that is kept, in characters.
+const USER_AGENT: usize = 256;
+
+/// Wraps every request.
+pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let Ok(id) = rng::uuid(app.clock.now()) else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let id = id.to_string();
+    let caller = Caller {
+        request_id: id.clone(),
+        address: request.extensions().get::<Peer>().map(|peer| peer.0),
+        user_agent: text(request.headers(), &header::USER_AGENT)
+            .map(|agent| agent.chars().take(USER_AGENT).collect()),
+    };
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    // The route, never the address: an address may hold what a log must not.
+    let route = route.as_ref().map_or("-", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let probe = matches!(route.as_str(), "/healthz" | "/readyz");
+    let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
+    let misdirected = !probe && !asks_for(&request, &app);
+    request.extensions_mut().insert(caller.clone());
+    let started = app.clock.monotonic();
+    let mut response = async {
+        if misdirected {
+            return pages::wrong_host(&app, &caller);
+        }
+        let limit = app.config.server.request_timeout;
+        let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match tokio::time::timeout(limit, work).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => pages::unavailable(&app, &caller, "a handler panicked"),
+            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        }
+    }
+    .instrument(span.clone())
+    .await;
+    dress(&app, &id, response.headers_mut());
+    let took = app.clock.monotonic().saturating_sub(started);
+    span.in_scope(|| {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        if probe {
+            tracing::debug!(http.status = status, micros, "answered");
+        } else {
+            tracing::info!(http.status = status, micros, "answered");
+        }
+    });
+    response
+}
+
+/// Lets web apps on other origins read these endpoints. They take no cookie, so nothing is lent
+/// (RFC 9700 §2.6 forbids it at the authorization endpoint only).
+pub async fn cross_origin(request: Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, dpop",
+        ),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "www-authenticate, x-request-id",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "3600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The value of a header, when it is readable text.
+pub fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// Whether the request asks for this server under its own name.
+fn asks_for(request: &Request<Body>, app: &App) -> bool {
+    let asked = match request.uri().authority() {
+        Some(authority) => authority.as_str().to_owned(),
+        None => text(request.headers(), &header::HOST).unwrap_or_default(),
+    };
+    let own = app.config.issuer.authority();
+    let default_port = if app.config.issuer.is_secure() {
+        ":443"
+    } else {
+        ":80"
+    };
+    asked.eq_ignore_ascii_case(own)
+        || asked
+            .strip_suffix(default_port)
+            .is_some_and(|name| name.eq_ignore_ascii_case(own))
+}
+
+fn dress(app: &App, id: &str, headers: &mut HeaderMap) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    // `same-origin`, because `no-referrer` would turn the Origin of our own forms into null.
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    headers.insert(
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
+    );
+    if app.config.issuer.is_secure() {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
+        );
+    }
+}

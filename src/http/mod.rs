@@ -1,0 +1,88 @@
+//! HTTP: the whole surface on one page. Handlers parse, call one flow and reply.
+
+pub mod admin;
+mod cookies;
+mod form;
+mod layer;
+pub mod oauth;
+pub mod pages;
+mod reply;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// The network address at the other end of the connection; the listener adds it to each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// The largest request body, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// Everything this server answers.
+pub fn router(app: Arc<App>) -> Router {
+    use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
+    use pages::{account, activate, assets, health, interaction, sign_in};
+
+    let open_to_browsers = Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(discovery::metadata),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(discovery::metadata),
+        )
+        .route("/jwks", get(discovery::jwks))
+        .route("/par", post(par::par))
+        .route("/token", post(token::token))
+        .route("/revoke", post(revoke::revoke))
+        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .layer(middleware::from_fn(layer::cross_origin));
+
+    Router::new()
+        .merge(open_to_browsers)
+        .route("/introspect", post(introspect::introspect))
+        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route("/interaction/{id}", get(interaction::show))
+        .route("/interaction/{id}/sign-in", post(interaction::sign_in))
+        .route("/interaction/{id}/consent", post(interaction::consent))
+        .route("/interaction/{id}/cancel", post(interaction::cancel))
+        .route("/interaction/{id}/switch", post(interaction::switch))
+        .route("/", get(account::home))
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route(
+            "/sign-out",
+            get(sign_in::ask_sign_out).post(sign_in::sign_out),
+        )
+        .route("/account", get(account::show))
+        .route(
+            "/account/apps/{grant}/stop",
+            get(account::ask_stop).post(account::stop),
+        )
+        .route("/account/sessions/{id}/end", post(account::end_session))
+        .route(
+            "/invite/{token}",
+            get(activate::greet).post(activate::begin),
+        )
+        .route("/activate", get(activate::show))
+        .route("/activate/password", post(activate::password))
+        .route("/activate/factor", post(activate::factor))
+        .route("/activate/codes", post(activate::codes))
+        .route("/about", get(assets::about))
+        .route("/static/{file}", get(assets::file))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::wrong_method)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            layer::around,
+        ))
+        .with_state(app)
+}

@@ -1,0 +1,66 @@
+//! `GET` and `POST /authorize` (RFC 6749 §3.1).
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::HeaderMap;
+use axum::response::Response;
+use rules::protocol::Params;
+
+use super::caller;
+use crate::app::App;
+use crate::config::Lifetimes;
+use crate::flows::Caller;
+use crate::flows::authorize::{self, Begun, NotBegun};
+use crate::flows::sessions;
+use crate::http::cookies::{self, Cookies};
+use crate::http::form::{self, BadForm};
+use crate::http::pages;
+
+/// With the parameters in the query.
+pub async fn get(State(app): State<Arc<App>>, request: Request) -> Response {
+    let caller = caller(&request);
+    let query = request.uri().query().unwrap_or_default();
+    match Params::parse(query.as_bytes()) {
+        Ok(params) => begin(&app, &params, request.headers(), &caller).await,
+        Err(error) => pages::refused(&app, &caller, &error),
+    }
+}
+
+/// With the parameters in the form (OpenID Connect Core §3.1.2.1).
+pub async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
+    let caller = caller(&request);
+    match form::read(request).await {
+        Ok((headers, params)) => begin(&app, &params, &headers, &caller).await,
+        Err(BadForm::TooLarge) => pages::too_large(&app, &caller),
+        Err(BadForm::Invalid(error)) => pages::refused(&app, &caller, &error),
+    }
+}
+
+async fn begin(app: &Arc<App>, params: &Params, headers: &HeaderMap, caller: &Caller) -> Response {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let signed_in = match sessions::current(app, cookies.get(cookies::SESSION)).await {
+        Ok(signed_in) => signed_in,
+        Err(fault) => return pages::failed(app, caller, &fault),
+    };
+    match authorize::begin(app, params, signed_in.as_ref(), caller).await {
+        Ok(Begun::Reply(reply)) => pages::answer(app, &reply),
+        Ok(Begun::Interaction { id, token }) => {
+            let name = format!("{}{id}", cookies::INTERACTION);
+            let mut response = pages::see_other(&format!("/interaction/{id}"));
+            let lifetime = Some(Lifetimes::INTERACTION);
+            pages::set_cookie(&mut response, cookies.set(&name, token.expose(), lifetime));
+            for forget in cookies.forget_surplus() {
+                pages::set_cookie(&mut response, forget);
+            }
+            response
+        }
+        Err(NotBegun::Page(error)) => {
+            let mut response = pages::refused(app, caller, &error);
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            response
+        }
+        Err(NotBegun::Fault(fault)) => pages::failed(app, caller, &fault),
+    }
+}

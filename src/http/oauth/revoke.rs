@@ -1,0 +1,19 @@
+//! `POST /revoke` (RFC 7009).
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+
+use super::authenticated;
+use crate::app::App;
+use crate::flows::revoke;
+use crate::http::reply::ApiError;
+
+/// Revokes a token.
+pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<StatusCode, ApiError> {
+    let asked = authenticated(&app, request).await?;
+    let token = asked.params.require("token")?;
+    revoke::revoke(&app, &asked.client, token, &asked.caller).await?;
+    Ok(StatusCode::OK)
+}

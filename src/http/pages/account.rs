@@ -1,0 +1,194 @@
+//! The account page.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::sign_in::signed_in;
+use super::view::{Account, ConfirmStop, ConnectedApp, SessionRow, WayIn};
+use super::{chrome, failed, not_found, own_form, page, see_other, words};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::flows::account::{self, GrantInfo, Overview};
+use crate::flows::sessions::{self, SignedIn};
+use crate::http::oauth::caller;
+use crate::registry::Registered;
+
+/// `GET /`.
+pub async fn home() -> Response {
+    see_other("/account")
+}
+
+/// `GET /account`.
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
+    let caller = caller(&request);
+    let (asked, _) = request.into_parts();
+    let showing = async {
+        let Some(held) = signed_in(&app, &asked.headers).await? else {
+            return Ok(see_other("/sign-in"));
+        };
+        let overview = account::overview(&app, &held).await?;
+        let notice = match asked.uri.query() {
+            Some("stopped") => Some("Sharing has stopped. The app can see nothing more."),
+            Some("ended") => Some("That device is signed out."),
+            _ => None,
+        };
+        render(&app, &held, overview, notice)
+    };
+    match showing.await {
+        Ok(response) => response,
+        Err(fault) => failed(&app, &caller, &fault),
+    }
+}
+
+fn render(
+    app: &App,
+    held: &SignedIn,
+    overview: Overview,
+    notice: Option<&str>,
+) -> Result<Response, Fault> {
+    let registered = app.registry.now();
+    let now = app.clock.now();
+    let apps = overview.grants.iter().map(|grant| ConnectedApp {
+        grant_id: grant.id.to_string(),
+        name: name_of(&registered, grant),
+        can: can(&registered, grant),
+        since: words::date(grant.created_at),
+        last_used: None,
+        action: format!("/account/apps/{}/stop", grant.id),
+    });
+    let sessions = overview.sessions.iter().map(|session| {
+        Ok(SessionRow {
+            label: words::browser(&session.agent(&held.user.keys)?),
+            started: words::date_and_time(session.created_at),
+            last_seen: words::ago(session.seen_at, now),
+            current: session.id == held.session.id,
+            action: format!("/account/sessions/{}/end", session.id),
+        })
+    });
+    let codes = overview.recovery_codes;
+    let ways = [
+        ("Password", None),
+        ("Authenticator app", None),
+        ("Recovery codes", Some(format!("{codes} left"))),
+    ];
+    let view = Account {
+        chrome: &chrome(app),
+        name: held.user.profile.display_name().to_owned(),
+        notice: notice.map(str::to_owned),
+        apps: apps.collect(),
+        sessions: sessions.collect::<Result<_, Fault>>()?,
+        ways: ways
+            .into_iter()
+            .map(|(label, detail)| WayIn {
+                label: label.to_owned(),
+                detail,
+            })
+            .collect(),
+        sign_out_action: "/sign-out".to_owned(),
+    };
+    Ok(page(StatusCode::OK, &view, None))
+}
+
+/// `GET /account/apps/{grant}/stop`: asks once more.
+pub async fn ask_stop(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let headers = request.headers().clone();
+    let asking = async {
+        let Some(held) = signed_in(&app, &headers).await? else {
+            return Ok(Some(see_other("/sign-in")));
+        };
+        let overview = account::overview(&app, &held).await?;
+        let registered = app.registry.now();
+        let grant = overview
+            .grants
+            .iter()
+            .find(|grant| grant.id.to_string() == id);
+        Ok::<_, Fault>(grant.map(|grant| {
+            let view = ConfirmStop {
+                chrome: &chrome(&app),
+                action: format!("/account/apps/{}/stop", grant.id),
+                app_name: name_of(&registered, grant),
+                can: can(&registered, grant),
+                back_href: "/account".to_owned(),
+            };
+            page(StatusCode::OK, &view, None)
+        }))
+    };
+    match asking.await {
+        Ok(Some(response)) => response,
+        Ok(None) => not_found(State(app), request).await,
+        Err(fault) => failed(&app, &caller(&request), &fault),
+    }
+}
+
+/// `POST /account/apps/{grant}/stop`.
+pub async fn stop(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (headers, _, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let stopping = async {
+        let Some(held) = signed_in(&app, &headers).await? else {
+            return Ok(see_other("/sign-in"));
+        };
+        if let Ok(grant) = Uuid::parse_str(&id) {
+            account::stop_sharing(&app, &held, grant, &caller).await?;
+        }
+        // Stopped by this request or before: either way it has stopped.
+        Ok(see_other("/account?stopped"))
+    };
+    stopping
+        .await
+        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+}
+
+/// `POST /account/sessions/{id}/end`.
+pub async fn end_session(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (headers, _, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let ending = async {
+        let Some(held) = signed_in(&app, &headers).await? else {
+            return Ok(see_other("/sign-in"));
+        };
+        if let Ok(session) = Uuid::parse_str(&id) {
+            sessions::end(&app, &held, session, &caller).await?;
+        }
+        Ok(see_other("/account?ended"))
+    };
+    ending
+        .await
+        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+}
+
+fn name_of(registered: &Registered, grant: &GrantInfo) -> String {
+    registered
+        .any_client(&grant.client_id)
+        .map_or_else(|| grant.client_id.clone(), |client| client.name.clone())
+}
+
+fn can(registered: &Registered, grant: &GrantInfo) -> Vec<String> {
+    registered
+        .resources()
+        .iter()
+        .flat_map(|resource| &resource.scopes)
+        .filter(|info| grant.scopes.contains(&info.name))
+        .map(|info| info.title.clone())
+        .collect()
+}

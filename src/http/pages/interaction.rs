@@ -1,0 +1,310 @@
+//! An app's request on its way: sign-in, consent, the answer.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::HeaderMap;
+use axum::response::Response;
+use rules::protocol::{AuthorizeRequest, Client, Scopes};
+
+use super::sign_in::{Attempt, Form, attempt, form, signed_in};
+use super::view::{Consent, ConsentItem};
+use super::{answer, chrome, failed, gone, host_of, own_form, page, see_other, set_cookie, words};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::flows::Caller;
+use crate::flows::authorize::{self, Step};
+use crate::flows::consent::{self, Answered, Decision, is_optional};
+use crate::flows::sessions::{self, SignedIn};
+use crate::http::cookies::{self, Cookies};
+use crate::http::oauth::caller;
+
+/// `GET /interaction/{id}`: the current step.
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let caller = caller(&request);
+    match step(&app, &id, request.headers(), &caller).await {
+        Ok(response) => response,
+        Err(fault) => failed(&app, &caller, &fault),
+    }
+}
+
+async fn step(
+    app: &Arc<App>,
+    id: &str,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<Response, Fault> {
+    let Some(token) = held(app, id, headers) else {
+        return Ok(gone(app, caller));
+    };
+    let signed_in = signed_in(app, headers).await?;
+    let next = authorize::next_step(app, id, &token, signed_in.as_ref(), caller).await?;
+    Ok(match next {
+        Step::Gone => gone(app, caller),
+        Step::SignIn { client, request } => form(
+            app,
+            &sign_in_form(id, &client, &request),
+            StatusCode::OK,
+            None,
+        ),
+        Step::Consent {
+            client,
+            request,
+            granted,
+        } => match &signed_in {
+            Some(signed_in) => ask(app, id, (&client, &request), &granted, signed_in),
+            None => see_other(&format!("/interaction/{id}")),
+        },
+        Step::Reply(reply) => finished(app, id, headers, answer(app, &reply)),
+    })
+}
+
+/// `POST /interaction/{id}/sign-in`.
+pub async fn sign_in(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (headers, params, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let signing_in = async {
+        let Some(token) = held(&app, &id, &headers) else {
+            return Ok(gone(&app, &caller));
+        };
+        // The interaction must be alive before anything about a person is looked at.
+        let Some((client, request)) = authorize::look(&app, &id, &token).await? else {
+            return Ok(gone(&app, &caller));
+        };
+        match attempt(&app, &headers, &params, &caller).await? {
+            Attempt::Again(again) => {
+                Ok(again.show(&app, &sign_in_form(&id, &client, &request), &params))
+            }
+            Attempt::SignedIn { session, cookies } => {
+                authorize::signed_in(&app, &id, session).await?;
+                let mut response = see_other(&format!("/interaction/{id}"));
+                for cookie in cookies {
+                    set_cookie(&mut response, cookie);
+                }
+                Ok(response)
+            }
+        }
+    };
+    signing_in
+        .await
+        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+}
+
+/// `POST /interaction/{id}/consent`. Anything but a clear yes is a no.
+pub async fn consent(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (headers, params, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let decision = match params.get("decision") {
+        Some("allow") => Decision::Allow {
+            ticked: params.all("scope").iter().map(String::as_str).collect(),
+        },
+        _ => Decision::Deny,
+    };
+    let answering = async {
+        let Some(token) = held(&app, &id, &headers) else {
+            return Ok(gone(&app, &caller));
+        };
+        let signed_in = signed_in(&app, &headers).await?;
+        let interaction = (id.as_str(), token.as_str());
+        let answered =
+            consent::answer(&app, interaction, signed_in.as_ref(), decision, &caller).await?;
+        Ok(conclude(&app, &id, &headers, answered, &caller))
+    };
+    answering
+        .await
+        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+}
+
+/// `POST /interaction/{id}/cancel`: back to the app, with nothing.
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (headers, _, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let cancelling = async {
+        let Some(token) = held(&app, &id, &headers) else {
+            return Ok(gone(&app, &caller));
+        };
+        let signed_in = signed_in(&app, &headers).await?;
+        let interaction = (id.as_str(), token.as_str());
+        let answered = consent::cancel(&app, interaction, signed_in.as_ref(), &caller).await?;
+        Ok(conclude(&app, &id, &headers, answered, &caller))
+    };
+    cancelling
+        .await
+        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+}
+
+/// `POST /interaction/{id}/switch`: she is somebody else, and signs in as herself.
+pub async fn switch(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (headers, _, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let switching = async {
+        if held(&app, &id, &headers).is_none() {
+            return Ok(gone(&app, &caller));
+        }
+        if let Some(held) = signed_in(&app, &headers).await? {
+            sessions::end(&app, &held, held.session.id, &caller).await?;
+        }
+        let mut response = see_other(&format!("/interaction/{id}"));
+        let cookies = Cookies::of(&headers, &app.config.issuer);
+        set_cookie(&mut response, cookies.forget(cookies::SESSION));
+        Ok(response)
+    };
+    switching
+        .await
+        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+}
+
+fn conclude(
+    app: &App,
+    id: &str,
+    headers: &HeaderMap,
+    answered: Answered,
+    caller: &Caller,
+) -> Response {
+    match answered {
+        Answered::Reply(reply) => finished(app, id, headers, answer(app, &reply)),
+        Answered::ShowAgain => see_other(&format!("/interaction/{id}")),
+        Answered::Gone => gone(app, caller),
+    }
+}
+
+/// The browser lets go of an interaction that has ended.
+fn finished(app: &App, id: &str, headers: &HeaderMap, mut response: Response) -> Response {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let name = format!("{}{id}", cookies::INTERACTION);
+    set_cookie(&mut response, cookies.forget(&name));
+    response
+}
+
+/// The browser's hold on an interaction.
+fn held(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let name = format!("{}{id}", cookies::INTERACTION);
+    cookies.get(&name).map(str::to_owned)
+}
+
+fn sign_in_form(id: &str, client: &Client, request: &AuthorizeRequest) -> Form {
+    let hint = request.login_hint.as_deref();
+    Form::for_app(id, &client.name, &request.return_to.redirect_uri, hint)
+}
+
+fn ask(
+    app: &App,
+    id: &str,
+    (client, request): (&Client, &AuthorizeRequest),
+    granted: &Scopes,
+    signed_in: &SignedIn,
+) -> Response {
+    let registered = app.registry.now();
+    let mut items = own_items(&request.scopes, granted);
+    let infos = registered
+        .resources()
+        .iter()
+        .flat_map(|resource| &resource.scopes);
+    for info in infos.filter(|info| request.scopes.contains(&info.name)) {
+        let already = granted.contains(&info.name);
+        items.push(ConsentItem {
+            id: info.name.clone(),
+            title: info.title.clone(),
+            detail: info.detail.clone(),
+            optional: is_optional(&registered, &info.name),
+            checked: already,
+            already,
+        });
+    }
+    let until = app.clock.now().plus(app.config.lifetimes.authorization);
+    let shares_accounts = !request.resources.is_empty();
+    let (heading, primary_label, deny_label) = if shares_accounts {
+        let heading = format!("Share accounts with {}?", client.name);
+        (heading, "Share accounts", "Don’t share")
+    } else {
+        let heading = format!("Sign in to {}?", client.name);
+        (heading, "Continue", "Don’t continue")
+    };
+    let cannot = if shares_accounts {
+        vec![
+            "It cannot move money".to_owned(),
+            "It never sees your password".to_owned(),
+        ]
+    } else {
+        vec![
+            "It cannot see your accounts".to_owned(),
+            "It never sees your password".to_owned(),
+        ]
+    };
+    let view = Consent {
+        chrome: &chrome(app),
+        action: format!("/interaction/{id}/consent"),
+        heading,
+        client_name: client.name.clone(),
+        legal_entity: client.legal_entity.clone(),
+        licence: None,
+        country: None,
+        client_uri_host: client.client_uri.as_deref().map(host_of),
+        items,
+        cannot,
+        until: format!("until you stop it, at the latest {}", words::date(until)),
+        redirect_host: host_of(&request.return_to.redirect_uri),
+        signed_in_as: signed_in.user.profile.display_name().to_owned(),
+        switch_action: format!("/interaction/{id}/switch"),
+        primary_label: primary_label.to_owned(),
+        deny_label: deny_label.to_owned(),
+    };
+    page(StatusCode::OK, &view, Some(&request.return_to.redirect_uri))
+}
+
+/// What the server's own scopes mean to a person (OpenID Connect Core §5.4, §11).
+const OWN: [(&str, &str); 6] = [
+    ("openid", "Recognise you when you come back"),
+    ("profile", "See your name and profile"),
+    ("email", "See your e-mail address"),
+    ("address", "See your postal address"),
+    ("phone", "See your phone number"),
+    ("offline_access", "Go on while you are not there"),
+];
+
+fn own_items(asked: &Scopes, granted: &Scopes) -> Vec<ConsentItem> {
+    OWN.iter()
+        .filter(|(scope, _)| asked.contains(scope))
+        .map(|(scope, title)| {
+            let already = granted.contains(scope);
+            ConsentItem {
+                id: (*scope).to_owned(),
+                title: (*title).to_owned(),
+                detail: None,
+                optional: false,
+                checked: true,
+                already,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,260 @@
+//! Signing in without an app's request, and signing out.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::response::Response;
+use rules::protocol::Params;
+
+use super::view::{Message, Problem, SignIn, SignOut, Tone};
+use super::{chrome, failed, own_form, page, see_other, set_cookie, words};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::flows::Caller;
+use crate::flows::sessions::{self, SignedIn};
+use crate::flows::sign_in::{self, Held, Typed, Verdict};
+use crate::http::cookies::{self, Cookies};
+use crate::http::oauth::caller;
+use crate::secret::Secret;
+
+/// How long the cookie of a known device stays.
+const DEVICE_DAYS: u64 = 90;
+
+/// `GET /sign-in`.
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
+    match signed_in(&app, request.headers()).await {
+        Ok(Some(_)) => see_other("/account"),
+        Ok(None) => form(&app, &Form::new("/sign-in"), StatusCode::OK, None),
+        Err(fault) => failed(&app, &caller(&request), &fault),
+    }
+}
+
+/// `POST /sign-in`.
+pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (headers, params, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    match attempt(&app, &headers, &params, &caller).await {
+        Ok(Attempt::SignedIn { cookies, .. }) => {
+            let mut response = see_other("/account");
+            for cookie in cookies {
+                set_cookie(&mut response, cookie);
+            }
+            response
+        }
+        Ok(Attempt::Again(again)) => again.show(&app, &Form::new("/sign-in"), &params),
+        Err(fault) => failed(&app, &caller, &fault),
+    }
+}
+
+/// `GET /sign-out`.
+pub async fn ask_sign_out(State(app): State<Arc<App>>, request: Request) -> Response {
+    match signed_in(&app, request.headers()).await {
+        Ok(Some(held)) => {
+            let ask = SignOut {
+                chrome: &chrome(&app),
+                action: "/sign-out".to_owned(),
+                fields: Vec::new(),
+                signed_in_as: held.user.profile.display_name().to_owned(),
+                asked_by: None,
+                stay_href: "/account".to_owned(),
+            };
+            page(StatusCode::OK, &ask, None)
+        }
+        Ok(None) => signed_out(&app),
+        Err(fault) => failed(&app, &caller(&request), &fault),
+    }
+}
+
+/// `POST /sign-out`.
+pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (headers, _, caller) = match own_form(&app, request).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let ended = async {
+        if let Some(held) = signed_in(&app, &headers).await? {
+            sessions::end(&app, &held, held.session.id, &caller).await?;
+        }
+        Ok::<_, Fault>(())
+    };
+    match ended.await {
+        Ok(()) => {
+            let mut response = signed_out(&app);
+            let cookies = Cookies::of(&headers, &app.config.issuer);
+            set_cookie(&mut response, cookies.forget(cookies::SESSION));
+            response
+        }
+        Err(fault) => failed(&app, &caller, &fault),
+    }
+}
+
+fn signed_out(app: &App) -> Response {
+    let message = Message {
+        chrome: &chrome(app),
+        tone: Tone::Success,
+        heading: "You are signed out".to_owned(),
+        what: "Nobody can use this browser to see your account.".to_owned(),
+        todo: None,
+        reference: None,
+        link: Some(("/sign-in".to_owned(), "Sign in again".to_owned())),
+        detail: None,
+    };
+    page(StatusCode::OK, &message, None)
+}
+
+/// Who is signed in in this browser.
+pub(super) async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, Fault> {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    sessions::current(app, cookies.get(cookies::SESSION)).await
+}
+
+/// Where the form leads, and on whose behalf it is shown.
+pub(super) struct Form {
+    action: String,
+    asked_by: Option<String>,
+    cancel_action: Option<String>,
+    returns_to: Option<String>,
+    hint: Option<String>,
+}
+
+impl Form {
+    fn new(action: &str) -> Self {
+        Self {
+            action: action.to_owned(),
+            asked_by: None,
+            cancel_action: None,
+            returns_to: None,
+            hint: None,
+        }
+    }
+
+    /// For an app's request.
+    pub(super) fn for_app(id: &str, name: &str, returns_to: &str, hint: Option<&str>) -> Self {
+        Self {
+            action: format!("/interaction/{id}/sign-in"),
+            asked_by: Some(name.to_owned()),
+            cancel_action: Some(format!("/interaction/{id}/cancel")),
+            returns_to: Some(returns_to.to_owned()),
+            hint: hint.map(str::to_owned),
+        }
+    }
+}
+
+pub(super) fn form(
+    app: &App,
+    form: &Form,
+    status: StatusCode,
+    again: Option<(Problem, &str)>,
+) -> Response {
+    let (problem, username) = match again {
+        Some((problem, username)) => (Some(problem), username.to_owned()),
+        None => (None, form.hint.clone().unwrap_or_default()),
+    };
+    let view = SignIn {
+        chrome: &chrome(app),
+        action: form.action.clone(),
+        asked_by: form.asked_by.clone(),
+        username,
+        problem,
+        cancel_action: form.cancel_action.clone(),
+    };
+    page(status, &view, form.returns_to.as_deref())
+}
+
+/// How an attempt ended.
+pub(super) enum Attempt {
+    /// She is signed in.
+    SignedIn {
+        session: uuid::Uuid,
+        cookies: Vec<HeaderValue>,
+    },
+    /// The form is shown again.
+    Again(Again),
+}
+
+/// Why.
+pub(super) struct Again {
+    status: StatusCode,
+    problem: Problem,
+    retry_after: Option<u64>,
+}
+
+impl Again {
+    pub(super) fn show(self, app: &App, shown: &Form, params: &Params) -> Response {
+        let username = params.get("username").unwrap_or_default();
+        let mut response = form(app, shown, self.status, Some((self.problem, username)));
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Takes what was typed to the one verdict.
+pub(super) async fn attempt(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    params: &Params,
+    caller: &Caller,
+) -> Result<Attempt, Fault> {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let field = |name| params.get(name).unwrap_or_default().to_owned();
+    let typed = Typed {
+        username: field("username"),
+        password: Secret::new(field("password")),
+        code: Secret::new(field("code")),
+    };
+    let again = |status, problem, retry_after| {
+        Ok(Attempt::Again(Again {
+            status,
+            problem,
+            retry_after,
+        }))
+    };
+    let missing = typed.username.is_empty()
+        || typed.password.expose().is_empty()
+        || typed.code.expose().is_empty();
+    if missing {
+        let problem = Problem::of("Please fill in your name, your password and a code.");
+        return again(StatusCode::BAD_REQUEST, problem, None);
+    }
+    let held = Held {
+        device: cookies.get(cookies::DEVICE).map(str::to_owned),
+        session: sessions::current(app, cookies.get(cookies::SESSION)).await?,
+    };
+    match sign_in::sign_in(app, typed, held, caller).await? {
+        Verdict::SignedIn {
+            session,
+            token,
+            device,
+        } => {
+            let mut set = vec![cookies.set(cookies::SESSION, token.expose(), None)];
+            if let Some(device) = device {
+                let lifetime = std::time::Duration::from_secs(DEVICE_DAYS * 24 * 3600);
+                set.push(cookies.set(cookies::DEVICE, device.expose(), Some(lifetime)));
+            }
+            let cookies = set;
+            Ok(Attempt::SignedIn { session, cookies })
+        }
+        Verdict::Refused => again(
+            StatusCode::BAD_REQUEST,
+            Problem::of("These details don’t match. Check your password and enter a new code."),
+            None,
+        ),
+        Verdict::Blocked { until } => {
+            let left = until.since(app.clock.now());
+            let problem = Problem::of(format!(
+                "There were too many attempts for this name, so we wait. Try again in {}.",
+                words::wait(left)
+            ));
+            let seconds = left.as_secs().max(1);
+            again(StatusCode::TOO_MANY_REQUESTS, problem, Some(seconds))
+        }
+    }
+}

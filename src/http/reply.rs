@@ -1,0 +1,117 @@
+//! Answers to programs: JSON, and the one place where a failure becomes one.
+
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use rules::protocol::{ErrorCode, OAuthError};
+use serde_json::Value;
+
+use super::form::BadForm;
+use crate::fault::Fault;
+use crate::flows::Failure;
+
+/// JSON that no cache keeps (RFC 6749 §5.1).
+pub fn json(body: &Value) -> Response {
+    (
+        [
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            ),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+/// A refusal or a failure, as a program reads it.
+pub struct ApiError {
+    status: StatusCode,
+    error: OAuthError,
+    challenge: Option<HeaderValue>,
+}
+
+impl ApiError {
+    /// With a `WWW-Authenticate` that says how to authenticate.
+    pub fn challenge(mut self, challenge: &str) -> Self {
+        self.challenge = HeaderValue::from_str(challenge).ok();
+        self
+    }
+
+    /// The refusal.
+    pub const fn error(&self) -> &OAuthError {
+        &self.error
+    }
+}
+
+impl From<OAuthError> for ApiError {
+    fn from(error: OAuthError) -> Self {
+        let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        // RFC 6749 §5.2, RFC 9110 §15.5.2: a 401 says how to authenticate.
+        let challenge = (error.code == ErrorCode::InvalidClient)
+            .then_some(HeaderValue::from_static("Basic realm=\"countersign\""));
+        Self {
+            status,
+            error,
+            challenge,
+        }
+    }
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        tracing::error!(fault = %fault, "the request failed here");
+        OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            "this server cannot answer now; nothing was decided, so try again",
+        )
+        .into()
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(error) => error.into(),
+            Failure::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<BadForm> for ApiError {
+    fn from(bad: BadForm) -> Self {
+        match bad {
+            BadForm::Invalid(error) => error.into(),
+            BadForm::TooLarge => {
+                let error = OAuthError::invalid_request("the body is larger than 64 KiB");
+                let mut this = Self::from(error);
+                this.status = StatusCode::PAYLOAD_TOO_LARGE;
+                this
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if self.status != StatusCode::SERVICE_UNAVAILABLE {
+            let detail = self.error.detail.as_deref().unwrap_or_default();
+            tracing::info!(error = self.error.code.as_str(), description = %self.error.description, detail, "refused");
+        }
+        let mut response = json(&self.error.body());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        headers.insert(
+            HeaderName::from_static("pragma"),
+            HeaderValue::from_static("no-cache"),
+        );
+        response
+    }
+}

@@ -1,0 +1,139 @@
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Extension, Router};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Notify;
+
+use super::*;
+use crate::http::Peer;
+
+/// A listener that serves `router` until the test ends, or the sender says so.
+async fn serving(router: Router, max: usize) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stopping, stopped) = watch::channel(false);
+    let server = tokio::spawn(async move {
+        let connections = Connections::new(router, builder(), stopped.clone());
+        let mut tasks = JoinSet::new();
+        tokio::select! {
+            () = until(stopped) => {}
+            never = accept(&listener, &connections, &mut tasks, max) => match never {},
+        }
+        drop(listener);
+        drain(tasks, Duration::from_secs(10)).await;
+    });
+    (address, stopping, server)
+}
+
+/// Sends one request and reads until the connection ends.
+async fn ask(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    // A connection that is reset after its answer has answered all the same.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_knows_its_peer() {
+    let peer = |Extension(Peer(peer)): Extension<Peer>| async move { peer.to_string() };
+    let (address, _stopping, _server) = serving(Router::new().route("/", get(peer)), 8).await;
+    let answer = ask(address, GET).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn http2_is_spoken_by_prior_knowledge() {
+    let (address, _stopping, _server) = serving(Router::new(), 8).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // RFC 9113 §3.4: the preface, then a SETTINGS frame, here an empty one.
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await
+        .unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame[3], 0x04, "the answer begins with SETTINGS");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused() {
+    let (address, _stopping, _server) =
+        serving(Router::new().route("/", get(|| async {})), 8).await;
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "x".repeat(40 << 10)
+    );
+    let answer = ask(address, long.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let many = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\n{}\r\n",
+        "X: y\r\n".repeat(100)
+    );
+    let answer = ask(address, many.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_running_request_ends_before_the_server_stops() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        move || async move {
+            begun.notify_one();
+            go_on.notified().await;
+            "done"
+        }
+    };
+    let (address, stopping, server) = serving(Router::new().route("/", get(slow)), 8).await;
+    let answer = tokio::spawn(async move { ask(address, GET).await });
+    begun.notified().await;
+    stopping.send_replace(true);
+    // New connections are refused at once, or soon.
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!server.is_finished());
+    go_on.notify_one();
+    server.await.unwrap();
+    assert!(answer.await.unwrap().ends_with("done"));
+}
+
+#[tokio::test]
+async fn an_idle_connection_ends_when_the_server_stops() {
+    let (address, stopping, server) = serving(Router::new().route("/", get(|| async {})), 8).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    stream.read_exact(&mut [0; 12]).await.unwrap();
+    stopping.send_replace(true);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_limit_waits_for_a_place() {
+    let (address, _stopping, _server) =
+        serving(Router::new().route("/", get(|| async { "ok" })), 1).await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    first.read_exact(&mut [0; 12]).await.unwrap();
+    let mut second = tokio::spawn(async move { ask(address, GET).await });
+    let waited = tokio::time::timeout(Duration::from_millis(100), &mut second).await;
+    assert!(waited.is_err());
+    drop(first);
+    assert!(second.await.unwrap().ends_with("ok"));
+}

@@ -1,0 +1,21 @@
+//! Every test that runs the server whole, over real HTTP, on both databases: one binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    dead_code,
+    reason = "a test says what is wrong by panicking, and reads as a story"
+)]
+
+#[macro_use]
+mod support;
+
+mod oauth;
+mod pages;
+mod properties;
+mod store;

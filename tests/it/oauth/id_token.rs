@@ -1,0 +1,105 @@
+//! ID tokens (OpenID Connect Core §2), verified by another implementation.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use rules::jose::Alg;
+
+use crate::support::{AuthRequest, Spec, TestServer, jwt, on_both};
+
+on_both![
+    it_says_who_signed_in_how_and_when,
+    it_is_signed_as_the_client_registered,
+    a_nonce_is_repeated_only_when_sent,
+    it_holds_no_claims_that_userinfo_tells,
+    auth_time_is_when_the_person_signed_in,
+    sid_names_the_session,
+];
+
+async fn it_says_who_signed_in_how_and_when(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let request = AuthRequest::new(&app, "openid");
+    let code = server.browser().walk(&server, &request, &ada).await.code();
+    let tokens = request.redeem(&server, &app, &code).await;
+    let jwt::Verified { header, claims } = jwt::verify(&server, &tokens.id).await;
+    assert_eq!(header.alg, Algorithm::RS256, "OpenID Connect Registration §2");
+    assert_eq!(claims["iss"], server.issuer.as_str());
+    assert_eq!(claims["sub"], ada.id.to_string());
+    assert_eq!(claims["aud"], "app");
+    assert_eq!(claims["iat"], server.now());
+    assert_eq!(claims["exp"], server.now() + 300);
+    assert_eq!(claims["auth_time"], server.now());
+    assert_eq!(claims["nonce"], request.get("nonce"));
+    assert_eq!(claims["acr"], "urn:countersign:acr:2fa");
+    let mut amr: Vec<_> = claims["amr"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();
+    amr.sort_unstable();
+    assert_eq!(amr, ["mfa", "otp", "pwd"]);
+    assert!(!claims["sid"].as_str().unwrap().is_empty());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, tokens.access.as_bytes());
+    assert_eq!(claims["at_hash"], URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]));
+}
+
+async fn it_is_signed_as_the_client_registered(server: TestServer) {
+    let mut spec = Spec::confidential("app");
+    spec.alg = Some(Alg::Es256);
+    let app = server.register(spec).await;
+    let ada = server.person("ada").await;
+    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
+    assert_eq!(jwt::verify(&server, &tokens.id).await.header.alg, Algorithm::ES256);
+}
+
+async fn a_nonce_is_repeated_only_when_sent(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let mut browser = server.browser();
+    let request = AuthRequest::new(&app, "openid").without("nonce");
+    let code = browser.walk(&server, &request, &ada).await.code();
+    let tokens = request.redeem(&server, &app, &code).await;
+    assert!(jwt::verify(&server, &tokens.id).await.claims.get("nonce").is_none());
+    let long = "n-._~".repeat(76);
+    let request = AuthRequest::new(&app, "openid").with("nonce", &long);
+    let code = browser.walk(&server, &request, &ada).await.code();
+    let tokens = request.redeem(&server, &app, &code).await;
+    assert_eq!(jwt::verify(&server, &tokens.id).await.claims["nonce"], long);
+}
+
+async fn it_holds_no_claims_that_userinfo_tells(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let scope = "openid profile email address phone";
+    let tokens = server.browser().code_flow(&server, &app, &ada, scope).await;
+    let claims = jwt::verify(&server, &tokens.id).await.claims;
+    for name in ["name", "email", "address", "phone_number", "username"] {
+        assert!(claims.get(name).is_none(), "{name}");
+    }
+}
+
+async fn auth_time_is_when_the_person_signed_in(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    let signed_in = server.now();
+    server.advance(600);
+    let tokens = browser.code_flow(&server, &app, &ada, "openid").await;
+    let claims = jwt::verify(&server, &tokens.id).await.claims;
+    assert_eq!((&claims["auth_time"], &claims["iat"]), (&signed_in.into(), &(signed_in + 600).into()));
+}
+
+async fn sid_names_the_session(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let (mut one, mut two) = (server.browser(), server.browser());
+    let mut sids = Vec::new();
+    for browser in [&mut one, &mut two] {
+        for _ in 0..2 {
+            let tokens = browser.code_flow(&server, &app, &ada, "openid").await;
+            let claims = jwt::verify(&server, &tokens.id).await.claims;
+            sids.push(claims["sid"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(sids[0], sids[1]);
+    assert_eq!(sids[2], sids[3]);
+    assert_ne!(sids[0], sids[2]);
+}

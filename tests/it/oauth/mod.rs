@@ -1,0 +1,17 @@
+//! The machine endpoints, as an app's developer meets them.
+
+mod authorize;
+mod client_auth;
+mod client_credentials;
+mod code;
+mod discovery;
+mod http;
+mod id_token;
+mod introspection;
+mod jwt_access;
+mod prompt;
+mod pushed;
+mod races;
+mod refresh;
+mod revocation;
+mod userinfo;

@@ -1,0 +1,95 @@
+//! Userinfo (OpenID Connect Core §5.3).
+
+use crate::support::{Reply, Spec, TestServer, on_both};
+
+on_both![
+    it_tells_what_the_scopes_ask_for,
+    it_is_asked_by_get_and_by_post,
+    a_token_in_the_query_is_not_accepted,
+    without_a_token_it_says_which_scheme,
+    a_bad_token_is_refused_with_a_challenge,
+    a_clients_own_token_has_nobody_behind_it,
+    an_id_token_is_no_access_token,
+];
+
+async fn ask(server: &TestServer, token: &str) -> Reply {
+    Reply::of(server.http.get(server.at("/userinfo")).bearer_auth(token)).await
+}
+
+async fn it_tells_what_the_scopes_ask_for(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let mut browser = server.browser();
+    let tokens = browser.code_flow(&server, &app, &ada, "openid").await;
+    let told = ask(&server, &tokens.access).await.ok();
+    assert_eq!(told, serde_json::json!({ "sub": ada.id.to_string() }));
+    let scope = "openid profile email address phone";
+    let tokens = browser.code_flow(&server, &app, &ada, scope).await;
+    let told = ask(&server, &tokens.access).await.ok();
+    assert_eq!(told["name"], "ada Example");
+    assert_eq!(told["email"], "ada@mail.example");
+    assert_eq!(told["email_verified"], true);
+    assert_eq!(told["address"]["locality"], "Uppsala");
+    assert_eq!(told["phone_number"], "+46 18 000 00");
+}
+
+async fn it_is_asked_by_get_and_by_post(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let tokens = server.browser().code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let get = ask(&server, &tokens.access).await;
+    let post = server.http.post(server.at("/userinfo"));
+    let header = Reply::of(post.try_clone().unwrap().bearer_auth(&tokens.access)).await;
+    let body = Reply::of(post.form(&[("access_token", &tokens.access)])).await;
+    assert_eq!(get.json, header.json);
+    assert_eq!(get.json, body.json);
+    assert!(get.header("cache-control").contains("no-store"));
+    get.ok();
+}
+
+async fn a_token_in_the_query_is_not_accepted(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
+    let reply = server.get(&format!("/userinfo?access_token={}", tokens.access)).await;
+    assert!(matches!(reply.status, 400 | 401), "{}", reply.body);
+    let get = server.http.get(server.at("/userinfo"));
+    let lower = get.header("authorization", format!("bearer {}", tokens.access));
+    Reply::of(lower).await.ok();
+}
+
+async fn without_a_token_it_says_which_scheme(server: TestServer) {
+    let reply = server.get("/userinfo").await;
+    assert_eq!(reply.status, 401);
+    let challenge = reply.header("www-authenticate");
+    assert!(challenge.starts_with("Bearer"), "{challenge}");
+    // RFC 6750 §3.1: no error code when no credentials were sent.
+    assert!(!challenge.contains("error="), "{challenge}");
+}
+
+async fn a_bad_token_is_refused_with_a_challenge(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
+    app.revoke(&server, &tokens.access).await;
+    for token in [tokens.access.as_str(), "x", "cs_at_garbage", &tokens.refresh] {
+        let reply = ask(&server, token).await;
+        assert_eq!(reply.status, 401, "{}", reply.body);
+        assert!(reply.header("www-authenticate").contains("error=\"invalid_token\""));
+    }
+}
+
+async fn a_clients_own_token_has_nobody_behind_it(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let reply = app.client_credentials(&server, "accounts:read").await.ok();
+    let reply = ask(&server, reply["access_token"].as_str().unwrap()).await;
+    assert_eq!(reply.status, 403);
+    assert!(reply.header("www-authenticate").contains("error=\"insufficient_scope\""));
+}
+
+async fn an_id_token_is_no_access_token(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
+    assert_eq!(ask(&server, &tokens.id).await.status, 401);
+}

@@ -1,0 +1,74 @@
+//! The harness: a server on a port of its own with a clock that stands still, and typed actors
+//! that speak to it over real HTTP.
+
+pub mod apps;
+pub mod browser;
+pub mod flow;
+pub mod jwt;
+pub mod people;
+pub mod postgres;
+pub mod reply;
+pub mod server;
+pub mod template;
+
+pub use apps::{ClientApp, Spec};
+pub use browser::{Browser, Page};
+pub use flow::{Answer, AuthRequest, Tokens};
+pub use people::Person;
+pub use reply::Reply;
+pub use server::TestServer;
+
+/// A database engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// A file.
+    Sqlite,
+    /// A database of the test cluster.
+    Postgres,
+}
+
+/// Makes two tests of each named function, `<name>::sqlite` and `<name>::postgres`. The function
+/// takes a fresh [`TestServer`].
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::{Engine, TestServer};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(TestServer::start(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name(TestServer::start(Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+/// Runs the same future many times at once and collects what each gave.
+pub async fn race<F, T>(many: usize, make: impl Fn(usize) -> F) -> Vec<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(many));
+    let tasks: Vec<_> = (0..many)
+        .map(|n| {
+            let barrier = std::sync::Arc::clone(&barrier);
+            let work = make(n);
+            tokio::spawn(async move {
+                barrier.wait().await;
+                work.await
+            })
+        })
+        .collect();
+    let mut done = Vec::with_capacity(many);
+    for task in tasks {
+        done.push(task.await.unwrap());
+    }
+    done
+}
+
+pub(crate) use on_both;

@@ -1,0 +1,194 @@
+//! A server under test: the whole application in this process, on a port that the system chose.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::app::App;
+use countersign::clock::Clock;
+use countersign::config::Config;
+use countersign::flows::Caller;
+use countersign::http::{Peer, router};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::apps::{self, ClientApp, Spec};
+use super::browser::Browser;
+use super::people::{self, Person};
+use super::template::{self, Directory};
+use super::{Engine, Reply};
+
+/// The API whose tokens are opaque.
+pub const ACCOUNTS: &str = "https://api.bank.example/accounts";
+/// The API whose tokens are JWTs.
+pub const CARDS: &str = "https://api.bank.example/cards";
+
+/// A running server, its database, and a clock that only tests move.
+pub struct TestServer {
+    /// The application itself; tests act through HTTP and look in here only to count.
+    pub app: Arc<App>,
+    /// Its issuer, `http://localhost:<port>`.
+    pub issuer: String,
+    /// Its time.
+    pub clock: Clock,
+    /// An HTTP client that follows no redirects.
+    pub http: reqwest::Client,
+    /// The API behind [`ACCOUNTS`].
+    pub accounts: ClientApp,
+    /// The API behind [`CARDS`].
+    pub cards: ClientApp,
+    /// Its engine.
+    pub engine: Engine,
+    /// Where its files lie.
+    pub directory: Directory,
+    /// The name of its database, on `PostgreSQL`.
+    pub database: Option<String>,
+    config: Config,
+    listener: TcpListener,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl TestServer {
+    /// Starts one on a fresh database, with two APIs registered.
+    pub async fn start(engine: Engine) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let issuer = format!("http://localhost:{port}");
+        let directory = Directory::new();
+        let (database, url) = match engine {
+            Engine::Sqlite => (None, template::sqlite(&directory)),
+            Engine::Postgres => {
+                let (name, url) = template::postgres();
+                (Some(name), url)
+            }
+        };
+        let config = template::config(&issuer, &url, directory.path());
+        let clock = Clock::manual(template::START);
+        let app = App::open(config.clone(), &template::ROOT, clock.clone())
+            .await
+            .unwrap();
+        let mut server = Self {
+            http: http_client(port),
+            accounts: apps::api(&app, "accounts-api").await,
+            cards: apps::api(&app, "cards-api").await,
+            app,
+            issuer,
+            clock,
+            engine,
+            directory,
+            database,
+            config,
+            listener,
+            running: None,
+        };
+        apps::resources(&server.app).await;
+        server.serve();
+        server
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where a path of it lies.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// Its time, in whole seconds.
+    pub fn now(&self) -> i64 {
+        self.clock.now().secs()
+    }
+
+    /// Moves its clock.
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Registers a client.
+    pub async fn register(&self, spec: Spec) -> ClientApp {
+        apps::register(&self.app, spec).await
+    }
+
+    /// A new browser, without a cookie.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.http.clone(), &self.issuer)
+    }
+
+    /// Invites a person and activates her through the pages.
+    pub async fn person(&self, username: &str) -> Person {
+        people::activate(self, username).await
+    }
+
+    /// GETs a path as no browser and no client.
+    pub async fn get(&self, path: &str) -> Reply {
+        Reply::of(self.http.get(self.at(path))).await
+    }
+
+    /// Stops without any farewell to the database, and opens the application anew on it.
+    pub async fn restart(mut self) -> Self {
+        if let Some((stop, done)) = self.running.take() {
+            // Idle connections of the pool would keep the old application alive.
+            self.http = http_client(self.port());
+            let _ = stop.send(());
+            done.await.unwrap();
+        }
+        let Self { app, config, .. } = self;
+        let old = Arc::downgrade(&app);
+        drop(app);
+        // An SQLite file serves one server: the old one must be gone.
+        for _ in 0..500 {
+            if old.strong_count() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(old.strong_count(), 0, "something still holds the old application");
+        let app = App::open(config.clone(), &template::ROOT, self.clock.clone())
+            .await
+            .unwrap();
+        let mut server = Self { app, config, ..self };
+        server.serve();
+        server
+    }
+
+    fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
+    }
+
+    fn serve(&mut self) {
+        let listener = tokio::net::TcpListener::from_std(self.listener.try_clone().unwrap()).unwrap();
+        let peer = Peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let service = router(Arc::clone(&self.app)).layer(axum::Extension(peer));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let done = tokio::spawn(async move {
+            let stopped = async move {
+                let _ = stopped.await;
+            };
+            axum::serve(listener, service)
+                .with_graceful_shutdown(stopped)
+                .await
+                .unwrap();
+        });
+        self.running = Some((stop, done));
+    }
+}
+
+/// Nobody in particular, as flows want to know.
+pub fn caller() -> Caller {
+    Caller::default()
+}
+
+fn http_client(port: u16) -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        // Nothing here speaks TLS: no certificates need to be read.
+        .tls_certs_only([])
+        .resolve("localhost", SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap()
+}
