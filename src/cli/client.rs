@@ -1,5 +1,10 @@
 //! `countersign client …`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the help, and a terminal shows backticks as they are"
+)]
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -253,11 +253,12 @@ impl Places {
             text.push('\n');
         }
         text.push_str("Next:\n");
-        text.push_str(&format!("  {}\n", self.command("serve")));
+        let mut step = |line: String| text.extend(["  ", &line, "\n"]);
+        step(self.command("serve"));
         if invite.is_none() {
-            text.push_str(&format!("  {} USERNAME\n", self.command("user add")));
+            step(format!("{} USERNAME", self.command("user add")));
         }
-        text.push_str(&format!("  {} --help\n", self.command("client add")));
+        step(format!("{} --help", self.command("client add")));
         text
     }
 }

@@ -55,11 +55,11 @@ pub(super) async fn run(config: &Path, arguments: &Arguments, json: bool) -> Res
             schema_version()
         ));
     }
-    let lines: String = applied
+    let lines: Vec<String> = applied
         .iter()
         .map(|one| format!("applied {:04} {}\n", one.version, one.name))
         .collect();
-    output::text(&lines)
+    output::text(&lines.concat())
 }
 
 /// Compares the schema with that of a new database.

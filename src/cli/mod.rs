@@ -50,7 +50,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line.",
     max_term_width = 100
 )]
 pub struct Cli {
-    /// The settings. Each can be overridden by the environment: COUNTERSIGN__SERVER__LISTEN=…
+    /// The file with the settings; the environment goes over it
     #[arg(
         long,
         global = true,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use rules::jose::JwkSet;
 use rules::protocol::{Format, Resource};
 use serde::Serialize;
 
@@ -129,7 +130,7 @@ fn one_client(client: &ClientView) -> String {
             .iter()
             .map(|uri| ("Home page", uri.clone())),
     );
-    let keys = client.jwks.iter().flat_map(|jwks| jwks.keys());
+    let keys = client.jwks.iter().flat_map(JwkSet::keys);
     rows.extend(keys.map(|key| ("Key", key.thumbprint().to_owned())));
     fields(&rows)
 }

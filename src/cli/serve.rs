@@ -62,7 +62,6 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failed> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping");
     })
 }
 

@@ -38,7 +38,7 @@ fn examples(command: &clap::Command) -> Vec<String> {
         .get_after_help()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let joined = help.replace("\\\n", " ");
+    let joined = help.replace("\\\n      ", "");
     let mut found: Vec<String> = joined
         .lines()
         .map(str::trim)
@@ -171,6 +171,9 @@ fn every_setting_is_in_the_example_file() {
         let Some((name, kind)) = field.split_once(": ") else {
             continue;
         };
+        if name.contains(' ') {
+            continue;
+        }
         let present = if kind.ends_with("File,") {
             text.contains(&format!("\n[{name}]\n"))
         } else {

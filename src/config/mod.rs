@@ -207,15 +207,15 @@ pub struct Lifetimes {
 
 impl Lifetimes {
     /// An authorization code (FAPI 2.0 SP §5.3.2.2: at most 60 s).
-    pub const CODE: Duration = Duration::from_secs(60);
+    pub const CODE: Duration = Duration::from_mins(1);
     /// A pushed request (RFC 9126 §2.2).
     pub const PUSHED: Duration = Duration::from_secs(90);
     /// An interaction.
-    pub const INTERACTION: Duration = Duration::from_secs(30 * 60);
+    pub const INTERACTION: Duration = Duration::from_mins(30);
     /// An activation ceremony.
-    pub const ACTIVATION: Duration = Duration::from_secs(30 * 60);
+    pub const ACTIVATION: Duration = Duration::from_mins(30);
     /// The longest access token that a resource may ask for.
-    pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_secs(24 * 3600);
+    pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(24);
 }
 
 /// How it logs.

@@ -119,7 +119,7 @@ async fn assertion(
     let event = app.pending(event, caller, None)?;
     let client_id = client.id.clone();
     // RFC 7523 §3: jti. The row outlives the assertion by the leeway given to clocks.
-    let until = id.exp.plus(std::time::Duration::from_secs(60));
+    let until = id.exp.plus(std::time::Duration::from_mins(1));
     let fresh = app
         .store
         .write(move |tx| {

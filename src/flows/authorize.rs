@@ -108,7 +108,7 @@ pub async fn push(app: &App, client: &Client, params: &Params) -> Result<Token, 
         return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
     }
     let registered = app.registry.now();
-    let resources = registered.resources().iter();
+    let resources = registered.resources();
     let return_to = authorize::return_to(params, client)?;
     let request = AuthorizeRequest::parse(params, client, return_to, resources)?;
     let token = Token::generate(Purpose::PushedRequest)?;
@@ -214,7 +214,7 @@ async fn read(app: &App, params: &Params, client: &Client) -> Result<Read, NotBe
     }
     let return_to = authorize::return_to(params, client)?;
     let registered = app.registry.now();
-    let resources = registered.resources().iter();
+    let resources = registered.resources();
     let parsed = AuthorizeRequest::parse(params, client, return_to.clone(), resources);
     Ok(parsed
         .map(|request| (request, None))

@@ -50,25 +50,17 @@ pub async fn client_credentials(
     caller: &Caller,
 ) -> Result<Value, Failure> {
     let registered = app.registry.now();
-    let target = target::for_itself(&client, scopes, resources, registered.resources().iter())
+    let target = target::for_itself(&client, scopes, resources, registered.resources())
         .map_err(|error| refused(app, &client, error))?;
     issue::check_manner(&registered, &target)?;
-    let id = authorization(app, &client, &target).await?;
+    let authorization = authorization(app, &client, target.clone()).await?;
     let event = app
         .event_by_client(Kind::TokenIssued, &client, caller)?
-        .authorization(id)
+        .authorization(authorization.id)
         .with("grant_type", "client_credentials")
         .with("scope", target.scopes.to_string());
     let event = app.pending(event, caller, None)?;
     app.store.append(event).await?;
-    let authorization = Authorization {
-        id,
-        client_id: client.id.clone(),
-        person: None,
-        target: target.clone(),
-        expires_at: Timestamp::from_millis(i64::MAX),
-        revoked: false,
-    };
     let issuance = Issuance {
         client,
         authorization,
@@ -79,7 +71,7 @@ pub async fn client_credentials(
     issue::mint(app, issuance).await
 }
 
-async fn authorization(app: &App, client: &Client, target: &Target) -> Result<Uuid, Fault> {
+async fn authorization(app: &App, client: &Client, target: Target) -> Result<Authorization, Fault> {
     let lookup = sha256(&[
         client.id.as_bytes(),
         b"\0",
@@ -87,22 +79,27 @@ async fn authorization(app: &App, client: &Client, target: &Target) -> Result<Uu
         b"\0",
         target.resources.join(" ").as_bytes(),
     ]);
-    if let Some(id) = app.own_authorizations.get(&lookup) {
-        return Ok(id);
-    }
     let now = app.clock.now();
-    let id = rng::uuid(now)?;
-    let (client_id, target) = (client.id.clone(), target.clone());
-    let id = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                authorizations::of_client(tx, id, &client_id, &target, lookup, now).await
+    let known = app.own_authorizations.get(&lookup);
+    let mut authorization = Authorization {
+        id: known.map_or_else(|| rng::uuid(now), Ok)?,
+        client_id: client.id.clone(),
+        person: None,
+        target,
+        expires_at: Timestamp::from_millis(i64::MAX),
+        revoked: false,
+    };
+    if known.is_none() {
+        let new = authorization.clone();
+        authorization.id = app
+            .store
+            .write(move |tx| {
+                Box::pin(async move { authorizations::of_client(tx, &new, lookup, now).await })
             })
-        })
-        .await?;
-    app.own_authorizations.put(lookup, id);
-    Ok(id)
+            .await?;
+        app.own_authorizations.put(lookup, authorization.id);
+    }
+    Ok(authorization)
 }
 
 fn refused(app: &App, client: &Client, error: OAuthError) -> OAuthError {

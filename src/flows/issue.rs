@@ -52,13 +52,23 @@ pub async fn admit(tx: &mut Tx, user: Uuid, proofs: &[Proof]) -> Result<Option<A
     Ok(assurance.map(|assurance| Admission { assurance }))
 }
 
+/// Who signed in, how, and with what.
+pub struct SignedInBy<'a> {
+    /// Who.
+    pub user: Uuid,
+    /// Her keys.
+    pub keys: &'a PersonKeys,
+    /// What she proved.
+    pub proofs: &'a [Proof],
+    /// The `User-Agent` of her browser.
+    pub agent: &'a str,
+}
+
 /// Begins a session under a new identifier and a new cookie.
 pub async fn session(
     tx: &mut Tx,
     _: &Admission,
-    (user, keys): (Uuid, &PersonKeys),
-    proofs: &[Proof],
-    agent: &str,
+    by: SignedInBy<'_>,
     now: Timestamp,
 ) -> Result<(Uuid, Token), Fault> {
     let token = Token::generate(Purpose::Session)?;
@@ -66,11 +76,11 @@ pub async fn session(
     let new = NewSession {
         id,
         token: token.hash(),
-        user_id: user,
-        proofs,
-        agent,
+        user_id: by.user,
+        proofs: by.proofs,
+        agent: by.agent,
     };
-    sessions::insert(tx, &new, keys, now).await?;
+    sessions::insert(tx, &new, by.keys, now).await?;
     Ok((id, token))
 }
 

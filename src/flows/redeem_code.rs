@@ -90,7 +90,7 @@ impl Redeeming {
             ));
         }
         let registered = self.app.registry.now();
-        let resources = registered.resources().iter();
+        let resources = registered.resources();
         let narrowed = target::narrow(
             &authorization.target,
             None,

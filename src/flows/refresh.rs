@@ -92,7 +92,7 @@ impl Refreshing {
             &authorization.target,
             self.presented.scopes.as_ref(),
             &self.presented.resources,
-            registered.resources().iter(),
+            registered.resources(),
         );
         let target = match narrowed {
             Ok(target) => target,

@@ -12,7 +12,7 @@ use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::Caller;
-use super::issue;
+use super::issue::{self, SignedInBy};
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;
@@ -24,7 +24,7 @@ use crate::store::{Tx, factors, sessions};
 use crate::totp;
 
 /// How long a browser is remembered as one that signed this person in.
-const DEVICE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
+const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 /// What was typed.
 pub struct Typed {
@@ -212,7 +212,12 @@ impl Deciding {
             return self.refuse(tx).await;
         };
         let agent = self.caller.user_agent.clone().unwrap_or_default();
-        let who = (user.id, &user.keys);
+        let by = SignedInBy {
+            user: user.id,
+            keys: &user.keys,
+            proofs: &proofs,
+            agent: &agent,
+        };
         let before = self.held.session.as_ref().map(|held| &held.session);
         let (session, token) = match before {
             // The same person proves herself anew: her session goes on under a new cookie.
@@ -223,7 +228,7 @@ impl Deciding {
                 if let Some(session) = before {
                     sessions::end(tx, session.id, session.user_id, now).await?;
                 }
-                issue::session(tx, &admission, who, &proofs, &agent, now).await?
+                issue::session(tx, &admission, by, now).await?
             }
         };
         let device = self.remember_device(tx, user, now).await?;

@@ -1,5 +1,7 @@
 //! Reading forms.
 
+use std::error::Error;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{self, HeaderMap};
@@ -42,8 +44,8 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, BadForm> {
         )));
     }
     to_bytes(body, MAX_BODY).await.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        if source.is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>()) {
+        let source = error.source();
+        if source.is_some_and(<dyn Error>::is::<http_body_util::LengthLimitError>) {
             BadForm::TooLarge
         } else {
             BadForm::Invalid(OAuthError::invalid_request("the body ended early"))

@@ -53,11 +53,11 @@ impl PendingEvent {
         let plain = serde_json::to_vec(&Opened { salt, personal })
             .map_err(|error| Fault::Internal(error.to_string()))?;
         let cell = personal_cell(&event.id);
-        let sealed = match sealer {
+        let envelope = match sealer {
             Sealer::Person(keys) => keys.seal_activity(cell, &plain)?,
             Sealer::Institution(vault) => vault.seal(KeyUse::Activity, cell, &plain)?,
         };
-        let personal = Some(sealed);
+        let personal = Some(envelope);
         Ok(Self { event, personal })
     }
 }

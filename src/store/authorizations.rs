@@ -86,9 +86,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Authorization>, Fault>
 /// first to come makes it.
 pub async fn of_client(
     tx: &mut Tx,
-    id: Uuid,
-    client_id: &str,
-    target: &Target,
+    new: &Authorization,
     lookup: [u8; 32],
     now: Timestamp,
 ) -> Result<Uuid, Fault> {
@@ -98,13 +96,13 @@ pub async fn of_client(
     );
     const FIND: Sql = Sql("SELECT id FROM authorizations WHERE lookup = $1 AND revoked_at IS NULL");
     let values = vec![
-        id.into(),
-        client_id.into(),
-        target.scopes.to_string().into(),
-        target.resources.join(" ").into(),
+        new.id.into(),
+        (&new.client_id).into(),
+        new.target.scopes.to_string().into(),
+        new.target.resources.join(" ").into(),
         lookup.into(),
         now.into(),
-        i64::MAX.into(),
+        new.expires_at.into(),
     ];
     tx.execute(INSERT, values).await?;
     let row = tx.optional(FIND, vec![lookup.into()]).await?;

@@ -173,8 +173,8 @@ impl Conn {
     /// A statement without values, sent as it is (`BEGIN`, `COMMIT`, `SAVEPOINT`).
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Fault> {
         match self {
-            Self::Sqlite(c) => drop(sqlx::raw_sql(sql).execute(&mut **c).await?),
-            Self::Postgres(c) => drop(sqlx::raw_sql(sql).execute(&mut **c).await?),
+            Self::Sqlite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ())?,
+            Self::Postgres(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ())?,
         }
         Ok(())
     }

@@ -9,9 +9,9 @@ use super::sql::Sql;
 use crate::fault::Fault;
 
 /// How long what has ended stays, so that a replay is still recognised as one.
-const KEEP: Duration = Duration::from_secs(24 * 3600);
+const KEEP: Duration = Duration::from_hours(24);
 /// How long ended sessions, devices not seen and quiet lockouts stay.
-const KEEP_LONG: Duration = Duration::from_secs(90 * 24 * 3600);
+const KEEP_LONG: Duration = Duration::from_hours(90 * 24);
 
 const SWEEPS: [(Sql, Duration); 11] = [
     (

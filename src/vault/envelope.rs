@@ -61,15 +61,11 @@ pub(super) struct SealingKey {
 
 impl SealingKey {
     /// From 32 bytes.
-    pub(super) fn new(id: u32, bytes: &[u8]) -> Self {
-        // Anything but 32 bytes is a key that opens nothing.
-        let mut exact = Zeroizing::new([0; 32]);
-        let length = bytes.len().min(32);
-        exact[..length].copy_from_slice(&bytes[..length]);
-        let key = UnboundKey::new(&AES_256_GCM_SIV, exact.as_slice())
-            .map(LessSafeKey::new)
-            .unwrap_or_else(|_| unreachable!("32 bytes are an AES-256 key"));
-        Self { id, key }
+    pub(super) fn new(id: u32, bytes: &[u8]) -> Result<Self, Fault> {
+        let key = UnboundKey::new(&AES_256_GCM_SIV, bytes)
+            .map_err(|_| Fault::Unreadable(format!("vault key {id} has the wrong length")))?;
+        let key = LessSafeKey::new(key);
+        Ok(Self { id, key })
     }
 
     pub(super) fn seal(&self, cell: Cell<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {

@@ -99,12 +99,12 @@ impl Vault {
     /// [`Fault::Randomness`].
     pub fn create(root: &RootKey, now: Timestamp) -> Result<Vec<WrappedKey>, Fault> {
         let kek_bytes = Zeroizing::new(rng::bytes::<32>()?);
-        let kek = SealingKey::new(1, kek_bytes.as_slice());
+        let kek = SealingKey::new(1, kek_bytes.as_slice())?;
         let mut keys = vec![WrappedKey {
             id: 1,
             key_use: KeyUse::Kek.as_str().to_owned(),
             wrapped: root
-                .sealing_key()
+                .sealing_key()?
                 .seal(wrap_cell(1), kek_bytes.as_slice())?,
             created_at: now,
         }];
@@ -135,7 +135,7 @@ impl Vault {
             .filter(|key| key.key_use == KeyUse::Kek.as_str())
         {
             let bytes = root
-                .sealing_key()
+                .sealing_key()?
                 .open(wrap_cell(key.id), &key.wrapped)
                 .map_err(|_| {
                     Fault::Unreadable(
@@ -143,7 +143,7 @@ impl Vault {
                             .to_owned(),
                     )
                 })?;
-            keks.insert(key.id, SealingKey::new(key.id, &bytes));
+            keks.insert(key.id, SealingKey::new(key.id, &bytes)?);
         }
         let mut vault = Self {
             keys: HashMap::new(),
@@ -164,7 +164,7 @@ impl Vault {
                 vault.lookup = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
                 found_lookup = true;
             }
-            vault.keys.insert(key.id, SealingKey::new(key.id, &bytes));
+            vault.keys.insert(key.id, SealingKey::new(key.id, &bytes)?);
             let newest = vault.current.entry(key_use).or_insert(key.id);
             *newest = key.id.max(*newest);
         }

@@ -57,7 +57,7 @@ impl Vault {
     ) -> Result<PersonKeys, Fault> {
         let unwrap = |column, sealed: &[u8]| {
             let cell = Cell::new("person_keys", column, user.as_bytes());
-            Ok::<_, Fault>(SealingKey::new(0, &self.open_cell(cell, sealed)?))
+            SealingKey::new(0, &self.open_cell(cell, sealed)?)
         };
         Ok(PersonKeys {
             profile: unwrap("profile", &wrapped.profile)?,

@@ -81,7 +81,7 @@ impl RootKey {
         file.sync_all()
     }
 
-    pub(super) fn sealing_key(&self) -> SealingKey {
+    pub(super) fn sealing_key(&self) -> Result<SealingKey, Fault> {
         SealingKey::new(0, self.0.as_slice())
     }
 }

@@ -12,7 +12,6 @@
     reason = "a test says what is wrong by panicking, and reads as a story"
 )]
 
-#[macro_use]
 mod support;
 
 mod oauth;

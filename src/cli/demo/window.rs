@@ -1,12 +1,13 @@
 //! A window into the server, so that the demo can show what a partner never sees: the
 //! introspection answer and the audit line behind a page.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rules::audit::Event;
 use rules::identity::Username;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -69,12 +70,7 @@ impl Window {
             .store
             .read(|tx| Box::pin(audit::newest(tx, LOOKED_THROUGH)))
             .await?;
-        Ok(leaves
-            .into_iter()
-            .filter(|leaf| concerns(leaf, client))
-            .take(most)
-            .map(|leaf| String::from_utf8_lossy(&leaf).into_owned())
-            .collect())
+        Ok(about(client, &leaves).take(most).collect())
     }
 
     /// Whether a person's account can be used by now; `None` when there is none of that name.
@@ -123,8 +119,26 @@ impl Window {
     }
 }
 
-fn concerns(leaf: &[u8], client: &str) -> bool {
-    Event::parse(leaf).is_ok_and(|event| event.client.as_deref() == Some(client))
+/// The events about a client, or about a grant that it holds or held.
+fn about<'l>(client: &'l str, leaves: &'l [Vec<u8>]) -> impl Iterator<Item = String> + 'l {
+    let read = |leaf: &'l Vec<u8>| Some((leaf, Event::parse(leaf).ok()?));
+    let events: Vec<(&[u8], Event)> = leaves
+        .iter()
+        .filter_map(read)
+        .map(|(leaf, event)| (leaf.as_slice(), event))
+        .collect();
+    let is_its = |event: &Event| event.client.as_deref() == Some(client);
+    let grants: BTreeSet<Uuid> = events
+        .iter()
+        .filter(|(_, event)| is_its(event))
+        .filter_map(|(_, event)| event.grant)
+        .collect();
+    events
+        .into_iter()
+        .filter(move |(_, event)| {
+            is_its(event) || event.grant.is_some_and(|grant| grants.contains(&grant))
+        })
+        .map(|(leaf, _)| String::from_utf8_lossy(leaf).into_owned())
 }
 
 #[cfg(test)]
@@ -132,7 +146,6 @@ mod tests {
     use rules::audit::Kind;
     use rules::time::Timestamp;
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -157,10 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn an_audit_line_is_shown_to_the_client_it_is_about() {
-        let event = Event::new(Uuid::nil(), Timestamp::from_secs(1), Kind::TokenIssued);
-        let leaf = event.client("pocket-budget").leaf_bytes();
-        assert!(concerns(&leaf, "pocket-budget"));
-        assert!(!concerns(&leaf, "nightly-report"));
+    fn a_client_sees_the_lines_about_itself_and_its_grants() {
+        let event = |kind| Event::new(Uuid::nil(), Timestamp::from_secs(1), kind);
+        let (its, anothers) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let leaves = [
+            event(Kind::GrantRevoked).grant(anothers).leaf_bytes(),
+            event(Kind::GrantRevoked).grant(its).leaf_bytes(),
+            event(Kind::TokenIssued).client("pocket-budget").grant(its).leaf_bytes(),
+            event(Kind::TokenIssued).client("nightly-report").leaf_bytes(),
+            b"{}".to_vec(),
+        ];
+        let lines: Vec<String> = about("pocket-budget", &leaves).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("grant.revoked") && lines[1].contains("token.issued"));
     }
 }

@@ -95,7 +95,12 @@ async fn serve(app: &App, mut stream: UnixStream) {
         Ok(Err(error)) => Answer::Refused(format!("the command cannot be read: {error}")),
         Ok(Ok(command)) => run(app, command).await,
     };
-    match tokio::time::timeout(PATIENCE, wire::write(&mut stream, &answer)).await {
+    match tokio::time::timeout(
+        PATIENCE,
+        wire::write(&mut stream, &answer, wire::LARGEST_ANSWER),
+    )
+    .await
+    {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "a command's answer was not taken"),
         Err(_) => tracing::warn!("a command's answer was not taken in time"),
@@ -119,11 +124,14 @@ async fn run(app: &App, command: AdminCommand) -> Answer {
             command = name,
             "an operator's command was carried out"
         ),
-        Answer::Refused(why) => {
-            tracing::info!(request.id = request_id, command = name, %why, "an operator's command was refused")
-        }
+        // Why is for the operator alone: the sentence may name a person.
+        Answer::Refused(_) => tracing::info!(
+            request.id = request_id,
+            command = name,
+            "an operator's command was refused"
+        ),
         Answer::Fault(fault) => {
-            tracing::error!(request.id = request_id, command = name, %fault, "an operator's command failed")
+            tracing::error!(request.id = request_id, command = name, %fault, "an operator's command failed");
         }
     }
     answer

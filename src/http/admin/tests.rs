@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Map;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 
@@ -289,13 +289,8 @@ async fn garbage_is_refused_and_the_server_goes_on() {
         let mut stream = UnixStream::connect(server.folder.socket()).await.unwrap();
         stream.write_all(garbage).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        assert!(
-            answer[4..].starts_with(b"{\"refused\""),
-            "{:?}",
-            String::from_utf8_lossy(&answer)
-        );
+        let answer: Answer = wire::read(&mut stream, wire::LARGEST_ANSWER).await.unwrap();
+        assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
     }
     assert!(
         matches!(server.done(AdminCommand::ClientList).await, AdminReply::Clients(all) if all.is_empty())

@@ -17,7 +17,7 @@ use crate::flows::AdminFailure;
 /// The largest command, in bytes.
 pub(super) const LARGEST_COMMAND: usize = 1 << 20;
 /// The largest answer, in bytes: a long list of clients.
-const LARGEST_ANSWER: usize = 64 << 20;
+pub(super) const LARGEST_ANSWER: usize = 64 << 20;
 /// How long a command may take. Making an RSA key on a busy machine takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -62,7 +62,7 @@ pub async fn ask(socket: &Path, command: &AdminCommand) -> io::Result<Option<Ans
         Err(error) => return Err(error),
     };
     let exchange = async {
-        write(&mut stream, command).await?;
+        write(&mut stream, command, LARGEST_COMMAND).await?;
         read(&mut stream, LARGEST_ANSWER).await
     };
     tokio::time::timeout(PATIENCE, exchange)
@@ -79,9 +79,7 @@ where
 {
     let length = from.read_u32().await? as usize;
     if length > largest {
-        return Err(invalid(format!(
-            "{length} bytes are more than the {largest} that are allowed"
-        )));
+        return Err(too_large(length, largest));
     }
     // It grows with what arrives, not with what was announced; secrets may be in it.
     let mut json = Zeroizing::new(Vec::new());
@@ -92,17 +90,26 @@ where
     serde_json::from_slice(&json).map_err(|error| invalid(error.to_string()))
 }
 
-/// Writes one frame.
-pub(super) async fn write<T, W>(to: &mut W, message: &T) -> io::Result<()>
+/// Writes one frame of at most `largest` bytes.
+pub(super) async fn write<T, W>(to: &mut W, message: &T, largest: usize) -> io::Result<()>
 where
     T: Serialize,
     W: AsyncWrite + Unpin,
 {
     let json = Zeroizing::new(serde_json::to_vec(message).map_err(io::Error::other)?);
     let length = u32::try_from(json.len()).map_err(io::Error::other)?;
+    if json.len() > largest {
+        return Err(too_large(json.len(), largest));
+    }
     to.write_u32(length).await?;
     to.write_all(&json).await?;
     to.flush().await
+}
+
+fn too_large(length: usize, largest: usize) -> io::Error {
+    invalid(format!(
+        "{length} bytes are more than the {largest} that are allowed"
+    ))
 }
 
 fn invalid(why: String) -> io::Error {

@@ -36,7 +36,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
             Some("ended") => Some("That device is signed out."),
             _ => None,
         };
-        render(&app, &held, overview, notice)
+        render(&app, &held, &overview, notice)
     };
     match showing.await {
         Ok(response) => response,
@@ -47,7 +47,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
 fn render(
     app: &App,
     held: &SignedIn,
-    overview: Overview,
+    overview: &Overview,
     notice: Option<&str>,
 ) -> Result<Response, Fault> {
     let registered = app.registry.now();

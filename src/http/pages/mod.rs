@@ -77,6 +77,7 @@ fn rendered(
 }
 
 /// 303, so that no form is ever sent along (RFC 9700 §4.12).
+#[must_use]
 pub fn see_other(to: &str) -> Response {
     match HeaderValue::from_str(to) {
         Ok(to) => (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response(),

@@ -236,7 +236,7 @@ pub(super) async fn attempt(
         } => {
             let mut set = vec![cookies.set(cookies::SESSION, token.expose(), None)];
             if let Some(device) = device {
-                let lifetime = std::time::Duration::from_secs(DEVICE_DAYS * 24 * 3600);
+                let lifetime = std::time::Duration::from_hours(DEVICE_DAYS * 24);
                 set.push(cookies.set(cookies::DEVICE, device.expose(), Some(lifetime)));
             }
             let cookies = set;

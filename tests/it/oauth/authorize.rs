@@ -49,7 +49,14 @@ async fn state_comes_back_exactly(server: TestServer) {
     let ada = server.person("ada").await;
     let mut browser = server.browser();
     let long = "s".repeat(1000);
-    for state in ["a b+c%20&d=e", "é ünï ✓", "-._~", "{\"x\":\"y\"}", "<script>", &long] {
+    for state in [
+        "a b+c%20&d=e",
+        "é ünï ✓",
+        "-._~",
+        "{\"x\":\"y\"}",
+        "<script>",
+        &long,
+    ] {
         let request = AuthRequest::new(&app, "openid").with("state", state);
         let answer = browser.walk(&server, &request, &ada).await;
         assert_eq!(answer.get("state"), state);
@@ -61,7 +68,9 @@ async fn without_state_none_is_invented(server: TestServer) {
     let app = app(&server).await;
     let ada = server.person("ada").await;
     for request in [
-        AuthRequest::new(&app, "openid").without("state").without("nonce"),
+        AuthRequest::new(&app, "openid")
+            .without("state")
+            .without("nonce"),
         AuthRequest::new(&app, "openid").with("state", ""),
     ] {
         let answer = server.browser().walk(&server, &request, &ada).await;
@@ -72,11 +81,16 @@ async fn without_state_none_is_invented(server: TestServer) {
 
 async fn a_query_in_the_redirect_uri_is_kept(server: TestServer) {
     let uri = "https://app.example/cb?dummy1=lorem&dummy2=ipsum";
-    let app = server.register(Spec::confidential("app").redirect(&[uri])).await;
+    let app = server
+        .register(Spec::confidential("app").redirect(&[uri]))
+        .await;
     let ada = server.person("ada").await;
     let request = AuthRequest::new(&app, "openid");
     let answer = server.browser().walk(&server, &request, &ada).await;
-    assert!(answer.page.location().starts_with(&format!("{uri}&")), "{answer:?}");
+    assert!(
+        answer.page.location().starts_with(&format!("{uri}&")),
+        "{answer:?}"
+    );
     assert_eq!(answer.get("dummy2"), "ipsum");
     request.redeem(&server, &app, &answer.code()).await;
 }
@@ -101,16 +115,28 @@ async fn each_mistake_has_its_own_code(server: TestServer) {
     let good = || AuthRequest::new(&app, "openid accounts:read");
     let table = [
         (good().without("response_type"), "invalid_request"),
-        (good().with("response_type", "token"), "unsupported_response_type"),
-        (good().with("response_type", "id_token token"), "unsupported_response_type"),
+        (
+            good().with("response_type", "token"),
+            "unsupported_response_type",
+        ),
+        (
+            good().with("response_type", "id_token token"),
+            "unsupported_response_type",
+        ),
         (good().without("code_challenge"), "invalid_request"),
-        (good().with("code_challenge_method", "plain"), "invalid_request"),
+        (
+            good().with("code_challenge_method", "plain"),
+            "invalid_request",
+        ),
         (good().without("code_challenge_method"), "invalid_request"),
         (good().with("code_challenge", "x"), "invalid_request"),
         (good().without("scope"), "invalid_scope"),
         (good().with("scope", "payments:write"), "invalid_scope"),
         (good().with("scope", "a\"b"), "invalid_scope"),
-        (good().with("resource", "https://elsewhere.example"), "invalid_target"),
+        (
+            good().with("resource", "https://elsewhere.example"),
+            "invalid_target",
+        ),
         (good().with("prompt", "none login"), "invalid_request"),
         (good().with("prompt", "create"), "invalid_request"),
         (good().with("max_age", "-1"), "invalid_request"),
@@ -118,12 +144,20 @@ async fn each_mistake_has_its_own_code(server: TestServer) {
         (good().with("response_mode", "fragment"), "invalid_request"),
         (good().with("request", "eyJ9.e30."), "request_not_supported"),
         (good().and("scope", "openid"), "invalid_request"),
-        (good().and("prompt", "login").and("prompt", "none"), "invalid_request"),
+        (
+            good().and("prompt", "login").and("prompt", "none"),
+            "invalid_request",
+        ),
     ];
     for (request, code) in table {
         let page = server.browser().begin(&server, &request).await;
         let answer = Answer::of(&page);
-        let shown = format!("{:?} gave {:?} {}", request.pairs().last(), answer.params, page.status);
+        let shown = format!(
+            "{:?} gave {:?} {}",
+            request.pairs().last(),
+            answer.params,
+            page.status
+        );
         if answer.to.is_empty() {
             // A doubled parameter leaves it open where the answer may go: a page is right too.
             assert_eq!((page.status, code), (400, "invalid_request"), "{shown}");
@@ -144,7 +178,10 @@ fn stays(page: &Page) {
     assert!(page.location().is_empty() && page.header("refresh").is_empty());
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(!page.header("x-request-id").is_empty());
-    assert!(page.body.contains(page.header("x-request-id")), "the page names the request");
+    assert!(
+        page.body.contains(page.header("x-request-id")),
+        "the page names the request"
+    );
     assert!(!page.body.contains("href=\"https://evil"));
 }
 
@@ -180,7 +217,12 @@ async fn an_unverified_redirect_uri_never_redirects(server: TestServer) {
     ] {
         bad.push(good().with("redirect_uri", uri));
         // An error in the rest of the request must not make it redirect either.
-        bad.push(good().with("redirect_uri", uri).without("response_type").with("prompt", "none"));
+        bad.push(
+            good()
+                .with("redirect_uri", uri)
+                .without("response_type")
+                .with("prompt", "none"),
+        );
     }
     for request in bad {
         let page = server.browser().begin(&server, &request).await;
@@ -217,7 +259,9 @@ async fn a_request_may_be_posted(server: TestServer) {
     let mut browser = server.browser();
     // It comes from the app's own page: another origin.
     let origin = Some("https://app.example");
-    let page = browser.post_from("/authorize", &request.pairs(), origin).await;
+    let page = browser
+        .post_from("/authorize", &request.pairs(), origin)
+        .await;
     let answer = browser.go_on(&server, page, &ada).await;
     request.redeem(&server, &app, &answer.code()).await;
 }
@@ -310,7 +354,10 @@ async fn form_post_answers_with_a_form(server: TestServer) {
     assert_eq!(answer.get("iss"), server.issuer);
     assert!(!answer.page.body.contains("<script>alert"));
     let policy = answer.page.header("content-security-policy");
-    assert!(policy.contains("form-action") && policy.contains("https://app.example"), "{policy}");
+    assert!(
+        policy.contains("form-action") && policy.contains("https://app.example"),
+        "{policy}"
+    );
     request.redeem(&server, &app, &answer.code()).await;
 }
 
@@ -336,7 +383,10 @@ async fn an_answer_of_one_interaction_is_given_once(server: TestServer) {
     let first = browser.post(&action, &form).await;
     Answer::of(&first).code();
     let second = kept.clone().post(&action, &form).await;
-    assert!(second.location().is_empty() && second.status >= 400, "{second:?}");
+    assert!(
+        second.location().is_empty() && second.status >= 400,
+        "{second:?}"
+    );
 }
 
 async fn an_interaction_belongs_to_its_browser(server: TestServer) {
@@ -356,7 +406,13 @@ async fn an_interaction_belongs_to_its_browser(server: TestServer) {
     ];
     let refused = stranger.post(&action, &form).await;
     assert!(refused.status >= 400, "{refused:?}");
-    assert!(stranger.get(action.trim_end_matches("/sign-in")).await.status >= 400);
+    assert!(
+        stranger
+            .get(action.trim_end_matches("/sign-in"))
+            .await
+            .status
+            >= 400
+    );
     assert!(!stranger.is_signed_in().await);
     browser.go_on(&server, page, &ada).await.code();
 }
@@ -423,6 +479,9 @@ async fn pages_cannot_be_framed_or_cached(server: TestServer) {
         assert!(page.header("cache-control").contains("no-store"));
         assert_eq!(page.header("x-content-type-options"), "nosniff");
         let referrer = page.header("referrer-policy");
-        assert!(matches!(referrer, "no-referrer" | "same-origin" | "strict-origin"), "{referrer}");
+        assert!(
+            matches!(referrer, "no-referrer" | "same-origin" | "strict-origin"),
+            "{referrer}"
+        );
     }
 }

@@ -28,7 +28,10 @@ on_both![
     both_secrets_are_good_while_one_is_replaced,
 ];
 
-const ASK: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "accounts:read")];
+const ASK: [(&str, &str); 2] = [
+    ("grant_type", "client_credentials"),
+    ("scope", "accounts:read"),
+];
 
 async fn with_header(server: &TestServer, header: &str, form: &[(&str, &str)]) -> Reply {
     let request = server.http.post(server.at("/token"));
@@ -86,15 +89,28 @@ async fn a_secret_is_taken_from_the_body(server: TestServer) {
 
 async fn two_methods_at_once_are_refused(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
-    let form = [ASK[0], ASK[1], ("client_id", "app"), ("client_secret", &app.secret)];
+    let form = [
+        ASK[0],
+        ASK[1],
+        ("client_id", "app"),
+        ("client_secret", &app.secret),
+    ];
     let reply = with_header(&server, &app.basic(), &form).await;
     reply.refused(400, "invalid_request");
 }
 
 async fn a_wrong_secret_and_an_unknown_client_get_the_same_answer(server: TestServer) {
     server.register(Spec::confidential("app")).await;
-    let wrong = bare(&server, &[("client_id", "app"), ("client_secret", "cs_sk_wrong")]).await;
-    let unknown = bare(&server, &[("client_id", "nobody"), ("client_secret", "cs_sk_wrong")]).await;
+    let wrong = bare(
+        &server,
+        &[("client_id", "app"), ("client_secret", "cs_sk_wrong")],
+    )
+    .await;
+    let unknown = bare(
+        &server,
+        &[("client_id", "nobody"), ("client_secret", "cs_sk_wrong")],
+    )
+    .await;
     wrong.refused(401, "invalid_client");
     assert_eq!((wrong.status, &wrong.body), (unknown.status, &unknown.body));
 }
@@ -104,21 +120,29 @@ async fn a_refused_header_is_answered_with_a_challenge(server: TestServer) {
     for header in ["Basic !!!", "Basic YTpi", "Bearer x", "Basic"] {
         let reply = with_header(&server, header, &ASK).await;
         reply.refused(401, "invalid_client");
-        assert!(reply.header("www-authenticate").starts_with("Basic"), "{header}");
+        assert!(
+            reply.header("www-authenticate").starts_with("Basic"),
+            "{header}"
+        );
     }
 }
 
 async fn a_client_cannot_do_with_less_than_it_is_registered_for(server: TestServer) {
     for spec in [Spec::confidential("secret-app"), Spec::with_key("key-app")] {
         let app = server.register(spec).await;
-        bare(&server, &[("client_id", &app.id)]).await.refused(401, "invalid_client");
+        bare(&server, &[("client_id", &app.id)])
+            .await
+            .refused(401, "invalid_client");
     }
     bare(&server, &[]).await.refused(401, "invalid_client");
 }
 
 async fn a_public_client_that_sends_a_secret_is_refused(server: TestServer) {
     let app = server.register(Spec::public("app")).await;
-    let form = [("client_id", app.id.as_str()), ("client_secret", "anything")];
+    let form = [
+        ("client_id", app.id.as_str()),
+        ("client_secret", "anything"),
+    ];
     bare(&server, &form).await.refused(401, "invalid_client");
 }
 
@@ -127,7 +151,11 @@ async fn another_client_id_in_the_body_is_refused(server: TestServer) {
     server.register(Spec::confidential("other")).await;
     let form = [ASK[0], ASK[1], ("client_id", "other")];
     let reply = with_header(&server, &app.basic(), &form).await;
-    assert!(matches!(reply.error(), "invalid_client" | "invalid_request"), "{}", reply.body);
+    assert!(
+        matches!(reply.error(), "invalid_client" | "invalid_request"),
+        "{}",
+        reply.body
+    );
     let key = server.register(Spec::with_key("key-app")).await;
     let assertion = key.assertion(&key.claims(&server));
     let form = [
@@ -142,7 +170,9 @@ async fn an_assertion_is_taken_once(server: TestServer) {
     let app = server.register(Spec::with_key("app")).await;
     let assertion = app.assertion(&app.claims(&server));
     with_jwt(&server, &assertion).await.ok();
-    with_jwt(&server, &assertion).await.refused(401, "invalid_client");
+    with_jwt(&server, &assertion)
+        .await
+        .refused(401, "invalid_client");
     // The same id in another client's assertion is another id.
     let other = server.register(Spec::with_key("other")).await;
     let mut claims = other.claims(&server);
@@ -191,7 +221,11 @@ async fn assertions_that_say_the_wrong_thing_are_refused(server: TestServer) {
             value => claims[name] = value,
         }
         let reply = with_claims(&server, &app, &claims).await;
-        assert_eq!((reply.status, reply.error()), (401, "invalid_client"), "{shown}");
+        assert_eq!(
+            (reply.status, reply.error()),
+            (401, "invalid_client"),
+            "{shown}"
+        );
         reply.well_formed_error();
     }
     app.token(&server, &ASK).await.ok();
@@ -213,25 +247,35 @@ async fn an_assertion_under_rs256_is_refused(server: TestServer) {
     // The key itself would do for PS256: only the algorithm of this signature is wrong.
     set["keys"][0].as_object_mut().unwrap().remove("alg");
     let set = JwkSet::from_json(set.to_string().as_bytes()).unwrap();
-    countersign::flows::clients::set_jwks(&server.app, &app.id, set, &crate::support::server::caller())
-        .await
-        .unwrap();
+    countersign::flows::clients::set_jwks(
+        &server.app,
+        &app.id,
+        set,
+        &crate::support::server::caller(),
+    )
+    .await
+    .unwrap();
     let assertion = jwt::sign(&rsa, &app.claims(&server));
-    with_jwt(&server, &assertion).await.refused(401, "invalid_client");
+    with_jwt(&server, &assertion)
+        .await
+        .refused(401, "invalid_client");
 }
 
 async fn an_assertion_under_another_clients_key_is_refused(server: TestServer) {
     let app = server.register(Spec::with_key("app")).await;
     let other = server.register(Spec::with_key("other")).await;
     let assertion = other.assertion(&app.claims(&server));
-    with_jwt(&server, &assertion).await.refused(401, "invalid_client");
+    with_jwt(&server, &assertion)
+        .await
+        .refused(401, "invalid_client");
 }
 
 async fn an_assertion_without_a_signature_is_refused(server: TestServer) {
     let app = server.register(Spec::with_key("app")).await;
     let assertion = app.assertion(&app.claims(&server));
     let (signed, _) = assertion.rsplit_once('.').unwrap();
-    let encode = |json: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string());
+    let encode =
+        |json: &Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string());
     let claims = encode(&app.claims(&server));
     let none = encode(&json!({"alg": "none"}));
     let hmac = encode(&json!({"alg": "HS256"}));
@@ -250,10 +294,20 @@ async fn an_assertion_without_a_signature_is_refused(server: TestServer) {
 async fn an_assertion_of_a_wrong_type_is_refused(server: TestServer) {
     let app = server.register(Spec::with_key("app")).await;
     let assertion = app.assertion(&app.claims(&server));
-    for kind in ["urn:ietf:params:oauth:client-assertion-type:saml2-bearer", ""] {
-        let form = [("client_assertion_type", kind), ("client_assertion", assertion.as_str())];
+    for kind in [
+        "urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
+        "",
+    ] {
+        let form = [
+            ("client_assertion_type", kind),
+            ("client_assertion", assertion.as_str()),
+        ];
         let reply = bare(&server, &form).await;
-        assert!(matches!(reply.error(), "invalid_client" | "invalid_request"), "{}", reply.body);
+        assert!(
+            matches!(reply.error(), "invalid_client" | "invalid_request"),
+            "{}",
+            reply.body
+        );
     }
     with_jwt(&server, &assertion).await.ok();
 }
@@ -266,8 +320,13 @@ async fn a_disabled_client_is_nobody(server: TestServer) {
     let token = token["access_token"].as_str().unwrap();
     assert!(server.accounts.sees(&server, token).await);
     clients::disable(&server.app, "app", &caller).await.unwrap();
-    app.token(&server, &ASK).await.refused(401, "invalid_client");
-    assert!(!server.accounts.sees(&server, token).await, "its tokens end with it");
+    app.token(&server, &ASK)
+        .await
+        .refused(401, "invalid_client");
+    assert!(
+        !server.accounts.sees(&server, token).await,
+        "its tokens end with it"
+    );
     clients::enable(&server.app, "app", &caller).await.unwrap();
     app.token(&server, &ASK).await.ok();
 }
@@ -277,11 +336,17 @@ async fn both_secrets_are_good_while_one_is_replaced(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let caller = crate::support::server::caller();
     let mut newer = app.clone();
-    let secret = clients::rotate_secret(&server.app, "app", &caller).await.unwrap();
+    let secret = clients::rotate_secret(&server.app, "app", &caller)
+        .await
+        .unwrap();
     secret.expose().clone_into(&mut newer.secret);
     app.token(&server, &ASK).await.ok();
     newer.token(&server, &ASK).await.ok();
-    clients::rotate_secret(&server.app, "app", &caller).await.unwrap();
-    app.token(&server, &ASK).await.refused(401, "invalid_client");
+    clients::rotate_secret(&server.app, "app", &caller)
+        .await
+        .unwrap();
+    app.token(&server, &ASK)
+        .await
+        .refused(401, "invalid_client");
     newer.token(&server, &ASK).await.ok();
 }

@@ -39,7 +39,10 @@ async fn a_client_gets_a_token_for_what_it_asks(server: TestServer) {
 async fn without_a_scope_it_gets_all_that_is_its_own(server: TestServer) {
     let spec = Spec::confidential("app").scopes("openid accounts:read transactions:read");
     let app = server.register(spec).await;
-    let reply = app.token(&server, &[("grant_type", "client_credentials")]).await.ok();
+    let reply = app
+        .token(&server, &[("grant_type", "client_credentials")])
+        .await
+        .ok();
     assert_eq!(reply["scope"], "accounts:read transactions:read");
 }
 
@@ -60,28 +63,45 @@ async fn there_is_no_refresh_token_and_no_id_token(server: TestServer) {
 }
 
 async fn a_scope_that_is_not_its_own_is_refused(server: TestServer) {
-    let app = server.register(Spec::confidential("app").scopes("accounts:read")).await;
-    for scope in ["cards:read", "accounts:read cards:read", "payments:write", "a\"b"] {
-        app.client_credentials(&server, scope).await.refused(400, "invalid_scope");
+    let app = server
+        .register(Spec::confidential("app").scopes("accounts:read"))
+        .await;
+    for scope in [
+        "cards:read",
+        "accounts:read cards:read",
+        "payments:write",
+        "a\"b",
+    ] {
+        app.client_credentials(&server, scope)
+            .await
+            .refused(400, "invalid_scope");
     }
 }
 
 async fn scopes_about_people_are_refused(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     for scope in ["openid", "profile", "offline_access accounts:read"] {
-        app.client_credentials(&server, scope).await.refused(400, "invalid_scope");
+        app.client_credentials(&server, scope)
+            .await
+            .refused(400, "invalid_scope");
     }
 }
 
 async fn an_unknown_resource_is_refused(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
-    for resource in ["https://elsewhere.example", "not a uri", "https://api.bank.example/accounts#x"] {
+    for resource in [
+        "https://elsewhere.example",
+        "not a uri",
+        "https://api.bank.example/accounts#x",
+    ] {
         let form = [
             ("grant_type", "client_credentials"),
             ("scope", "accounts:read"),
             ("resource", resource),
         ];
-        app.token(&server, &form).await.refused(400, "invalid_target");
+        app.token(&server, &form)
+            .await
+            .refused(400, "invalid_target");
     }
 }
 
@@ -96,13 +116,25 @@ async fn a_client_without_the_grant_is_refused(server: TestServer) {
 
 async fn an_unknown_grant_type_is_refused(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
-    for grant in ["password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "Client_Credentials"] {
+    for grant in [
+        "password",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "Client_Credentials",
+    ] {
         let reply = app.token(&server, &[("grant_type", grant)]).await;
         reply.refused(400, "unsupported_grant_type");
     }
-    app.token(&server, &[]).await.refused(400, "invalid_request");
-    let doubled = [("grant_type", "client_credentials"), ("grant_type", "client_credentials")];
-    app.token(&server, &doubled).await.refused(400, "invalid_request");
+    app.token(&server, &[])
+        .await
+        .refused(400, "invalid_request");
+    let doubled = [
+        ("grant_type", "client_credentials"),
+        ("grant_type", "client_credentials"),
+    ];
+    app.token(&server, &doubled)
+        .await
+        .refused(400, "invalid_request");
 }
 
 async fn answers_are_never_cached(server: TestServer) {
@@ -111,7 +143,10 @@ async fn answers_are_never_cached(server: TestServer) {
     let good = app.client_credentials(&server, "accounts:read").await;
     let bad = app.client_credentials(&server, "nothing").await;
     for reply in [good, bad] {
-        assert!(reply.header("cache-control").contains("no-store"), "{reply:?}");
+        assert!(
+            reply.header("cache-control").contains("no-store"),
+            "{reply:?}"
+        );
         assert!(reply.header("content-type").starts_with("application/json"));
         assert_eq!(reply.header("x-content-type-options"), "nosniff");
     }

@@ -53,7 +53,9 @@ async fn a_replayed_code_revokes_what_it_gave(server: TestServer) {
         let again = request.try_redeem(&server, &app, &code).await;
         again.refused(400, "invalid_grant");
         assert!(!server.accounts.sees(&server, &tokens.access).await);
-        app.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
+        app.refresh(&server, &tokens.refresh)
+            .await
+            .refused(400, "invalid_grant");
     }
 }
 
@@ -91,7 +93,12 @@ async fn a_wrong_verifier_is_refused_and_spends_nothing(server: TestServer) {
     let ada = server.person("ada").await;
     let request = AuthRequest::new(&app, "openid accounts:read");
     let code = server.browser().walk(&server, &request, &ada).await.code();
-    for verifier in ["", "short", &jwt::random_id().repeat(2), request.get("code_challenge")] {
+    for verifier in [
+        "",
+        "short",
+        &jwt::random_id().repeat(2),
+        request.get("code_challenge"),
+    ] {
         let mut wrong = request.clone();
         verifier.clone_into(&mut wrong.verifier);
         let reply = wrong.try_redeem(&server, &app, &code).await;
@@ -108,7 +115,10 @@ async fn a_wrong_verifier_on_a_spent_code_revokes_nothing(server: TestServer) {
     let tokens = request.redeem(&server, &app, &code).await;
     let mut wrong = request.clone();
     wrong.verifier = jwt::random_id().repeat(2);
-    wrong.try_redeem(&server, &app, &code).await.refused(400, "invalid_grant");
+    wrong
+        .try_redeem(&server, &app, &code)
+        .await
+        .refused(400, "invalid_grant");
     assert!(server.accounts.sees(&server, &tokens.access).await);
 }
 
@@ -129,7 +139,8 @@ async fn a_code_lives_for_a_minute(server: TestServer) {
 }
 
 async fn another_redirect_uri_is_refused(server: TestServer) {
-    let spec = Spec::confidential("app").redirect(&["https://app.example/a", "https://app.example/b"]);
+    let spec =
+        Spec::confidential("app").redirect(&["https://app.example/a", "https://app.example/b"]);
     let app = server.register(spec).await;
     let ada = server.person("ada").await;
     let request = AuthRequest::new(&app, "openid accounts:read");
@@ -144,7 +155,12 @@ async fn another_redirect_uri_is_refused(server: TestServer) {
 async fn an_unknown_code_is_refused(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let request = AuthRequest::new(&app, "openid");
-    for code in ["x", "cs_ac_", "cs_ac_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &"x".repeat(4000)] {
+    for code in [
+        "x",
+        "cs_ac_",
+        "cs_ac_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        &"x".repeat(4000),
+    ] {
         let reply = request.try_redeem(&server, &app, code).await;
         reply.refused(400, "invalid_grant");
     }
@@ -196,7 +212,9 @@ async fn a_resource_that_was_not_granted_is_refused(server: TestServer) {
     let code = server.browser().walk(&server, &request, &ada).await.code();
     let mut form = request.redemption(&app, &code);
     form.push(("resource", CARDS));
-    app.token(&server, &form).await.refused(400, "invalid_target");
+    app.token(&server, &form)
+        .await
+        .refused(400, "invalid_target");
     request.redeem(&server, &app, &code).await;
 }
 
@@ -231,7 +249,9 @@ async fn a_disabled_person_gets_no_tokens(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
     let mut browser = server.browser();
-    let before = browser.code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let before = browser
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     let request = AuthRequest::new(&app, "openid accounts:read");
     let code = browser.walk(&server, &request, &ada).await.code();
     let caller = crate::support::server::caller();
@@ -239,16 +259,24 @@ async fn a_disabled_person_gets_no_tokens(server: TestServer) {
     let reply = request.try_redeem(&server, &app, &code).await;
     reply.refused(400, "invalid_grant");
     assert!(!server.accounts.sees(&server, &before.access).await);
-    app.refresh(&server, &before.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &before.refresh)
+        .await
+        .refused(400, "invalid_grant");
     assert!(!browser.is_signed_in().await);
 }
 
 async fn without_openid_there_is_no_id_token(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "accounts:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "accounts:read")
+        .await;
     assert!(tokens.id.is_empty());
-    let reply = server.http.get(server.at("/userinfo")).bearer_auth(&tokens.access);
+    let reply = server
+        .http
+        .get(server.at("/userinfo"))
+        .bearer_auth(&tokens.access);
     let reply = crate::support::Reply::of(reply).await;
     assert_eq!(reply.status, 403);
 }

@@ -15,14 +15,23 @@ on_both![
 ];
 
 fn list(document: &Value, name: &str) -> Vec<String> {
-    let entries = document[name].as_array().unwrap_or_else(|| panic!("{name} is no list"));
-    entries.iter().map(|entry| entry.as_str().unwrap().to_owned()).collect()
+    let entries = document[name]
+        .as_array()
+        .unwrap_or_else(|| panic!("{name} is no list"));
+    entries
+        .iter()
+        .map(|entry| entry.as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn both_documents_say_the_same(server: TestServer) {
     let openid = server.get("/.well-known/openid-configuration").await;
     let oauth = server.get("/.well-known/oauth-authorization-server").await;
-    assert!(openid.header("content-type").starts_with("application/json"));
+    assert!(
+        openid
+            .header("content-type")
+            .starts_with("application/json")
+    );
     assert_eq!(openid.ok(), oauth.ok());
 }
 
@@ -30,20 +39,41 @@ async fn the_document_says_what_is_true(server: TestServer) {
     let document = server.get("/.well-known/openid-configuration").await.ok();
     assert_eq!(document["issuer"], server.issuer.as_str());
     assert_eq!(list(&document, "response_types_supported"), ["code"]);
-    assert_eq!(list(&document, "code_challenge_methods_supported"), ["S256"]);
-    assert_eq!(document["authorization_response_iss_parameter_supported"], true);
+    assert_eq!(
+        list(&document, "code_challenge_methods_supported"),
+        ["S256"]
+    );
+    assert_eq!(
+        document["authorization_response_iss_parameter_supported"],
+        true
+    );
     let scopes = list(&document, "scopes_supported");
     for scope in ["openid", "accounts:read", "cards:read"] {
         assert!(scopes.iter().any(|known| known == scope), "{scope}");
     }
-    for method in ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"] {
+    for method in [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "none",
+    ] {
         let known = list(&document, "token_endpoint_auth_methods_supported");
         assert!(known.iter().any(|name| name == method), "{method}");
     }
     let algs = list(&document, "id_token_signing_alg_values_supported");
-    assert!(algs.contains(&"RS256".to_owned()), "OpenID Connect Discovery §3");
-    let signing = list(&document, "token_endpoint_auth_signing_alg_values_supported");
-    assert!(!signing.iter().any(|alg| alg == "none" || alg.starts_with("HS")));
+    assert!(
+        algs.contains(&"RS256".to_owned()),
+        "OpenID Connect Discovery §3"
+    );
+    let signing = list(
+        &document,
+        "token_endpoint_auth_signing_alg_values_supported",
+    );
+    assert!(
+        !signing
+            .iter()
+            .any(|alg| alg == "none" || alg.starts_with("HS"))
+    );
 }
 
 async fn every_endpoint_it_names_exists(server: TestServer) {
@@ -70,25 +100,38 @@ async fn the_key_set_holds_public_keys_only(server: TestServer) {
         for private in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
             assert!(key.get(private).is_none(), "{private} is published");
         }
-        assert!(kids.insert(key["kid"].as_str().unwrap()), "two keys with one kid");
+        assert!(
+            kids.insert(key["kid"].as_str().unwrap()),
+            "two keys with one kid"
+        );
         assert_eq!(key["use"], "sig");
         match key["kty"].as_str().unwrap() {
-            "EC" => assert_eq!((&key["alg"], &key["crv"]), (&"ES256".into(), &"P-256".into())),
+            "EC" => assert_eq!(
+                (&key["alg"], &key["crv"]),
+                (&"ES256".into(), &"P-256".into())
+            ),
             "RSA" => assert!(key["n"].as_str().unwrap().len() >= 2048 / 6),
             other => panic!("an unexpected kind of key: {other}"),
         }
     }
-    assert!(kids.len() >= 4, "for each algorithm one that signs and one that will");
+    assert!(
+        kids.len() >= 4,
+        "for each algorithm one that signs and one that will"
+    );
 }
 
 async fn a_rotated_key_stays_published_and_the_next_one_already_was(server: TestServer) {
     use countersign::flows::rotate_keys;
     use rules::jose::Alg;
-    let app = server.register(crate::support::Spec::confidential("app")).await;
+    let app = server
+        .register(crate::support::Spec::confidential("app"))
+        .await;
     let kids = async || -> BTreeSet<String> {
         let set = server.get("/jwks").await.ok();
         let keys = set["keys"].as_array().unwrap();
-        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        keys.iter()
+            .map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect()
     };
     let token = async || {
         let reply = app.client_credentials(&server, "cards:read").await.ok();
@@ -96,11 +139,16 @@ async fn a_rotated_key_stays_published_and_the_next_one_already_was(server: Test
     };
     let (before, old) = (kids().await, token().await);
     let caller = crate::support::server::caller();
-    rotate_keys::rotate(&server.app, Alg::Es256, &caller).await.unwrap();
+    rotate_keys::rotate(&server.app, Alg::Es256, &caller)
+        .await
+        .unwrap();
     let (after, new) = (kids().await, token().await);
     assert!(before.is_subset(&after), "nothing was withdrawn");
     let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
     assert_ne!(kid(&old), kid(&new));
-    assert!(before.contains(&kid(&new)), "the new key was published before it signed");
+    assert!(
+        before.contains(&kid(&new)),
+        "the new key was published before it signed"
+    );
     assert!(server.cards.sees(&server, &old).await && server.cards.sees(&server, &new).await);
 }

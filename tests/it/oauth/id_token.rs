@@ -23,7 +23,11 @@ async fn it_says_who_signed_in_how_and_when(server: TestServer) {
     let code = server.browser().walk(&server, &request, &ada).await.code();
     let tokens = request.redeem(&server, &app, &code).await;
     let jwt::Verified { header, claims } = jwt::verify(&server, &tokens.id).await;
-    assert_eq!(header.alg, Algorithm::RS256, "OpenID Connect Registration §2");
+    assert_eq!(
+        header.alg,
+        Algorithm::RS256,
+        "OpenID Connect Registration §2"
+    );
     assert_eq!(claims["iss"], server.issuer.as_str());
     assert_eq!(claims["sub"], ada.id.to_string());
     assert_eq!(claims["aud"], "app");
@@ -32,12 +36,20 @@ async fn it_says_who_signed_in_how_and_when(server: TestServer) {
     assert_eq!(claims["auth_time"], server.now());
     assert_eq!(claims["nonce"], request.get("nonce"));
     assert_eq!(claims["acr"], "urn:countersign:acr:2fa");
-    let mut amr: Vec<_> = claims["amr"].as_array().unwrap().iter().map(|m| m.as_str().unwrap()).collect();
+    let mut amr: Vec<_> = claims["amr"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m.as_str().unwrap())
+        .collect();
     amr.sort_unstable();
     assert_eq!(amr, ["mfa", "otp", "pwd"]);
     assert!(!claims["sid"].as_str().unwrap().is_empty());
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, tokens.access.as_bytes());
-    assert_eq!(claims["at_hash"], URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16]));
+    assert_eq!(
+        claims["at_hash"],
+        URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
+    );
 }
 
 async fn it_is_signed_as_the_client_registered(server: TestServer) {
@@ -45,8 +57,14 @@ async fn it_is_signed_as_the_client_registered(server: TestServer) {
     spec.alg = Some(Alg::Es256);
     let app = server.register(spec).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
-    assert_eq!(jwt::verify(&server, &tokens.id).await.header.alg, Algorithm::ES256);
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid")
+        .await;
+    assert_eq!(
+        jwt::verify(&server, &tokens.id).await.header.alg,
+        Algorithm::ES256
+    );
 }
 
 async fn a_nonce_is_repeated_only_when_sent(server: TestServer) {
@@ -56,7 +74,13 @@ async fn a_nonce_is_repeated_only_when_sent(server: TestServer) {
     let request = AuthRequest::new(&app, "openid").without("nonce");
     let code = browser.walk(&server, &request, &ada).await.code();
     let tokens = request.redeem(&server, &app, &code).await;
-    assert!(jwt::verify(&server, &tokens.id).await.claims.get("nonce").is_none());
+    assert!(
+        jwt::verify(&server, &tokens.id)
+            .await
+            .claims
+            .get("nonce")
+            .is_none()
+    );
     let long = "n-._~".repeat(76);
     let request = AuthRequest::new(&app, "openid").with("nonce", &long);
     let code = browser.walk(&server, &request, &ada).await.code();
@@ -84,7 +108,10 @@ async fn auth_time_is_when_the_person_signed_in(server: TestServer) {
     server.advance(600);
     let tokens = browser.code_flow(&server, &app, &ada, "openid").await;
     let claims = jwt::verify(&server, &tokens.id).await.claims;
-    assert_eq!((&claims["auth_time"], &claims["iat"]), (&signed_in.into(), &(signed_in + 600).into()));
+    assert_eq!(
+        (&claims["auth_time"], &claims["iat"]),
+        (&signed_in.into(), &(signed_in + 600).into())
+    );
 }
 
 async fn sid_names_the_session(server: TestServer) {

@@ -31,7 +31,14 @@ async fn everything_else_is_inactive_and_says_nothing_more(server: TestServer) {
     let token = reply["access_token"].as_str().unwrap();
     let mut changed = token.to_owned();
     changed.replace_range(20..21, if &token[20..21] == "A" { "B" } else { "A" });
-    for garbage in [changed.as_str(), "x", "cs_at_", "a.b.c", "é", &"x".repeat(8000)] {
+    for garbage in [
+        changed.as_str(),
+        "x",
+        "cs_at_",
+        "a.b.c",
+        "é",
+        &"x".repeat(8000),
+    ] {
         assert_eq!(
             server.accounts.introspect(&server, garbage).await,
             json!({"active": false})
@@ -44,7 +51,11 @@ async fn an_expired_token_is_inactive(server: TestServer) {
     for scope in ["accounts:read", "cards:read"] {
         let reply = app.client_credentials(&server, scope).await.ok();
         let token = reply["access_token"].as_str().unwrap();
-        let api = if scope == "cards:read" { &server.cards } else { &server.accounts };
+        let api = if scope == "cards:read" {
+            &server.cards
+        } else {
+            &server.accounts
+        };
         server.advance(299);
         assert!(api.sees(&server, token).await);
         server.advance(1);
@@ -57,11 +68,22 @@ async fn asking_needs_authentication(server: TestServer) {
     let form = [("token", "x")];
     let bare = Reply::of(server.http.post(server.at("/introspect")).form(&form)).await;
     bare.refused(401, "invalid_client");
-    public.post(&server, "/introspect", &form).await.refused(401, "invalid_client");
+    public
+        .post(&server, "/introspect", &form)
+        .await
+        .refused(401, "invalid_client");
     let mut wrong = server.accounts.clone();
     wrong.secret = "cs_sk_wrong".to_owned();
-    wrong.post(&server, "/introspect", &form).await.refused(401, "invalid_client");
-    server.accounts.posting().post(&server, "/introspect", &form).await.ok();
+    wrong
+        .post(&server, "/introspect", &form)
+        .await
+        .refused(401, "invalid_client");
+    server
+        .accounts
+        .posting()
+        .post(&server, "/introspect", &form)
+        .await
+        .ok();
 }
 
 async fn a_client_that_is_no_api_sees_nothing(server: TestServer) {
@@ -74,14 +96,21 @@ async fn a_client_that_is_no_api_sees_nothing(server: TestServer) {
 async fn a_refresh_token_is_no_access_token(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     for token in [&tokens.refresh, &tokens.id] {
         assert!(!server.accounts.sees(&server, token).await);
     }
 }
 
 async fn a_missing_token_is_an_invalid_request(server: TestServer) {
-    for form in [vec![], vec![("token", "")], vec![("token", "a"), ("token", "b")]] {
+    for form in [
+        vec![],
+        vec![("token", "")],
+        vec![("token", "a"), ("token", "b")],
+    ] {
         let reply = server.accounts.post(&server, "/introspect", &form).await;
         reply.refused(400, "invalid_request");
     }
@@ -93,13 +122,20 @@ async fn a_wrong_hint_does_not_matter(server: TestServer) {
     let token = reply["access_token"].as_str().unwrap();
     for hint in ["access_token", "refresh_token", "nonsense"] {
         let form = [("token", token), ("token_type_hint", hint)];
-        let seen = server.accounts.post(&server, "/introspect", &form).await.ok();
+        let seen = server
+            .accounts
+            .post(&server, "/introspect", &form)
+            .await
+            .ok();
         assert_eq!(seen["active"], true);
     }
 }
 
 async fn answers_are_never_cached(server: TestServer) {
-    let reply = server.accounts.post(&server, "/introspect", &[("token", "x")]).await;
+    let reply = server
+        .accounts
+        .post(&server, "/introspect", &[("token", "x")])
+        .await;
     assert!(reply.header("cache-control").contains("no-store"));
 }
 

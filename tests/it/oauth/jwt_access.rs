@@ -32,14 +32,20 @@ async fn it_has_the_type_and_the_claims_of_the_standard(server: TestServer) {
 async fn it_tells_how_the_person_was_authenticated(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid cards:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid cards:read")
+        .await;
     let claims = jwt::verify(&server, &tokens.access).await.claims;
     assert_eq!(claims["sub"], ada.id.to_string());
     assert_eq!(claims["acr"], "urn:countersign:acr:2fa");
     assert_eq!(claims["auth_time"], server.now());
     assert_eq!(claims["aud"], json!([CARDS, server.issuer]));
     let seen = server.cards.introspect(&server, &tokens.access).await;
-    assert_eq!((&seen["aud"], &seen["scope"]), (&json!(CARDS), &json!("cards:read")));
+    assert_eq!(
+        (&seen["aud"], &seen["scope"]),
+        (&json!(CARDS), &json!("cards:read"))
+    );
 }
 
 async fn a_jwt_that_we_did_not_sign_is_inactive(server: TestServer) {
@@ -68,14 +74,23 @@ async fn an_id_token_is_not_taken_for_one(server: TestServer) {
     spec.alg = Some(rules::jose::Alg::Es256);
     let app = server.register(spec).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid cards:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid cards:read")
+        .await;
     assert!(!server.cards.sees(&server, &tokens.id).await);
 }
 
 async fn it_serves_at_userinfo(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid email cards:read").await;
-    let request = server.http.get(server.at("/userinfo")).bearer_auth(&tokens.access);
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid email cards:read")
+        .await;
+    let request = server
+        .http
+        .get(server.at("/userinfo"))
+        .bearer_auth(&tokens.access);
     assert_eq!(Reply::of(request).await.ok()["email"], "ada@mail.example");
 }

@@ -1,6 +1,8 @@
 //! What a client may ask to happen with the person (OpenID Connect Core §3.1.2.1).
 
-use crate::support::{Answer, AuthRequest, Browser, ClientApp, Person, Spec, TestServer, jwt, on_both};
+use crate::support::{
+    Answer, AuthRequest, Browser, ClientApp, Person, Spec, TestServer, jwt, on_both,
+};
 
 on_both![
     none_without_a_session_needs_a_login,
@@ -31,7 +33,12 @@ async fn story(server: &TestServer) -> Story {
     Story { app, ada, browser }
 }
 
-async fn silent(server: &TestServer, browser: &mut Browser, app: &ClientApp, scope: &str) -> Answer {
+async fn silent(
+    server: &TestServer,
+    browser: &mut Browser,
+    app: &ClientApp,
+    scope: &str,
+) -> Answer {
     let request = AuthRequest::new(app, scope).with("prompt", "none");
     Answer::of(&browser.begin(server, &request).await)
 }
@@ -43,26 +50,48 @@ async fn none_without_a_session_needs_a_login(server: TestServer) {
 }
 
 async fn none_without_consent_needs_consent(server: TestServer) {
-    let Story { app, mut browser, .. } = story(&server).await;
+    let Story {
+        app, mut browser, ..
+    } = story(&server).await;
     let answer = silent(&server, &mut browser, &app, "openid accounts:read").await;
-    assert!(matches!(answer.error(), "consent_required" | "interaction_required"));
+    assert!(matches!(
+        answer.error(),
+        "consent_required" | "interaction_required"
+    ));
 }
 
 async fn none_with_both_answers_at_once(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
-    browser.code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
+    browser
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     server.advance(60);
-    silent(&server, &mut browser, &app, "openid accounts:read").await.code();
+    silent(&server, &mut browser, &app, "openid accounts:read")
+        .await
+        .code();
     silent(&server, &mut browser, &app, "openid").await.code();
     let more = silent(&server, &mut browser, &app, "openid cards:read").await;
-    assert!(matches!(more.error(), "consent_required" | "interaction_required"));
+    assert!(matches!(
+        more.error(),
+        "consent_required" | "interaction_required"
+    ));
 }
 
 async fn none_with_an_old_session_needs_a_login(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
     browser.code_flow(&server, &app, &ada, "openid").await;
     server.advance(100);
-    let request = AuthRequest::new(&app, "openid").with("prompt", "none").with("max_age", "60");
+    let request = AuthRequest::new(&app, "openid")
+        .with("prompt", "none")
+        .with("max_age", "60");
     let answer = Answer::of(&browser.begin(&server, &request).await);
     assert_eq!(answer.error(), "login_required");
     let request = request.with("max_age", "1000");
@@ -70,7 +99,11 @@ async fn none_with_an_old_session_needs_a_login(server: TestServer) {
 }
 
 async fn login_asks_for_the_password_again(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
     let before = browser.code_flow(&server, &app, &ada, "openid").await;
     server.advance(120);
     for prompt in ["login", "select_account"] {
@@ -79,14 +112,24 @@ async fn login_asks_for_the_password_again(server: TestServer) {
         assert!(page.form("/sign-in").is_some(), "{prompt}: {}", page.body);
         let answer = browser.go_on(&server, page, &ada).await;
         let after = request.redeem(&server, &app, &answer.code()).await;
-        let time = async |id: &str| jwt::verify(&server, id).await.claims["auth_time"].as_i64().unwrap();
+        let time = async |id: &str| {
+            jwt::verify(&server, id).await.claims["auth_time"]
+                .as_i64()
+                .unwrap()
+        };
         assert!(time(&after.id).await > time(&before.id).await);
     }
 }
 
 async fn consent_asks_again(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
-    browser.code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
+    browser
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     let request = AuthRequest::new(&app, "openid accounts:read").with("prompt", "consent");
     let page = browser.begin(&server, &request).await;
     assert!(page.form("/consent").is_some(), "{}", page.body);
@@ -94,7 +137,11 @@ async fn consent_asks_again(server: TestServer) {
 }
 
 async fn max_age_asks_for_a_newer_sign_in(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
     browser.code_flow(&server, &app, &ada, "openid").await;
     server.advance(61);
     let request = AuthRequest::new(&app, "openid").with("max_age", "60");
@@ -109,7 +156,11 @@ async fn max_age_asks_for_a_newer_sign_in(server: TestServer) {
 }
 
 async fn max_age_zero_asks_every_time(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
     let request = AuthRequest::new(&app, "openid").with("max_age", "0");
     let page = browser.begin(&server, &request).await;
     assert!(page.form("/sign-in").is_some());
@@ -118,8 +169,14 @@ async fn max_age_zero_asks_every_time(server: TestServer) {
 }
 
 async fn consent_is_remembered_and_only_the_difference_is_asked(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
-    browser.code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
+    browser
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     let again = AuthRequest::new(&app, "openid accounts:read");
     Answer::of(&browser.begin(&server, &again).await).code();
     let more = AuthRequest::new(&app, "openid cards:read");
@@ -133,18 +190,28 @@ async fn consent_is_remembered_and_only_the_difference_is_asked(server: TestServ
     let bea = server.person("bea").await;
     let mut other = server.browser();
     other.sign_in(&server, &bea).await;
-    let page = other.begin(&server, &AuthRequest::new(&app, "openid accounts:read")).await;
+    let page = other
+        .begin(&server, &AuthRequest::new(&app, "openid accounts:read"))
+        .await;
     assert!(page.form("/consent").is_some());
 }
 
 async fn optional_scopes_may_be_left_out(server: TestServer) {
-    let Story { app, mut browser, .. } = story(&server).await;
+    let Story {
+        app, mut browser, ..
+    } = story(&server).await;
     let request = AuthRequest::new(&app, "openid accounts:read transactions:read");
     let page = browser.begin(&server, &request).await;
     let action = page.form("/consent").unwrap();
-    assert!(page.body.contains("value=\"transactions:read\""), "{}", page.body);
+    assert!(
+        page.body.contains("value=\"transactions:read\""),
+        "{}",
+        page.body
+    );
     let page = browser.post(&action, &[("decision", "allow")]).await;
-    let tokens = request.redeem(&server, &app, &Answer::of(&page).code()).await;
+    let tokens = request
+        .redeem(&server, &app, &Answer::of(&page).code())
+        .await;
     assert_eq!(tokens.scope, "accounts:read openid");
     // A form cannot give more than was asked, and unknown values deny.
     let request = AuthRequest::new(&app, "openid accounts:read").with("prompt", "consent");
@@ -162,7 +229,11 @@ async fn optional_scopes_may_be_left_out(server: TestServer) {
 }
 
 async fn an_idle_session_must_sign_in_again(server: TestServer) {
-    let Story { app, ada, mut browser } = story(&server).await;
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
     browser.code_flow(&server, &app, &ada, "openid").await;
     server.advance(29 * 60);
     assert!(browser.is_signed_in().await);
@@ -171,7 +242,13 @@ async fn an_idle_session_must_sign_in_again(server: TestServer) {
     server.advance(30 * 60 + 1);
     assert!(!browser.is_signed_in().await);
     let request = AuthRequest::new(&app, "openid");
-    assert!(browser.begin(&server, &request).await.form("/sign-in").is_some());
+    assert!(
+        browser
+            .begin(&server, &request)
+            .await
+            .form("/sign-in")
+            .is_some()
+    );
 }
 
 async fn a_session_ends_at_an_absolute_time(server: TestServer) {

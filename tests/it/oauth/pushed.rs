@@ -27,7 +27,10 @@ async fn a_pushed_request_is_answered_with_its_address(server: TestServer) {
     let reply = AuthRequest::new(&app, "openid").push(&server, &app).await;
     assert_eq!(reply.status, 201, "{}", reply.body);
     let uri = reply.text("request_uri");
-    assert!(uri.starts_with("urn:ietf:params:oauth:request_uri:"), "{uri}");
+    assert!(
+        uri.starts_with("urn:ietf:params:oauth:request_uri:"),
+        "{uri}"
+    );
     assert!(uri.len() >= 34 + 43);
     let life = reply.json["expires_in"].as_u64().unwrap();
     assert!((60..=90).contains(&life));
@@ -70,7 +73,9 @@ async fn what_stands_outside_changes_nothing(server: TestServer) {
 async fn a_state_only_outside_is_not_returned(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let request = AuthRequest::new(&app, "openid").without("state").without("nonce");
+    let request = AuthRequest::new(&app, "openid")
+        .without("state")
+        .without("nonce");
     let short = request.pushed(&server, &app).await.with("state", "outside");
     let answer = server.browser().walk(&server, &short, &ada).await;
     answer.code();
@@ -97,7 +102,11 @@ async fn a_pushed_request_expires(server: TestServer) {
     let short = AuthRequest::new(&app, "openid").pushed(&server, &app).await;
     server.advance(reply.json["expires_in"].as_u64().unwrap());
     let page = server.browser().begin(&server, &short).await;
-    assert!(page_or(&Answer::of(&page), "invalid_request_uri"), "{}", page.body);
+    assert!(
+        page_or(&Answer::of(&page), "invalid_request_uri"),
+        "{}",
+        page.body
+    );
     assert!(page.form("/sign-in").is_none());
 }
 
@@ -125,7 +134,10 @@ async fn a_completed_request_is_not_started_again(server: TestServer) {
     let mut browser = server.browser();
     browser.walk(&server, &short, &ada).await.code();
     let page = browser.begin(&server, &short).await;
-    assert!(page_or(&Answer::of(&page), "invalid_request_uri"), "{page:?}");
+    assert!(
+        page_or(&Answer::of(&page), "invalid_request_uri"),
+        "{page:?}"
+    );
 }
 
 async fn the_sibling_in_another_browser_dies_with_completion(server: TestServer) {
@@ -161,7 +173,10 @@ async fn pushing_needs_authentication(server: TestServer) {
     Reply::of(form).await.refused(401, "invalid_client");
     let mut wrong = app.clone();
     wrong.secret = "cs_sk_wrong".to_owned();
-    request.push(&server, &wrong).await.refused(401, "invalid_client");
+    request
+        .push(&server, &wrong)
+        .await
+        .refused(401, "invalid_client");
 }
 
 async fn what_cannot_be_pushed_is_refused(server: TestServer) {
@@ -169,18 +184,44 @@ async fn what_cannot_be_pushed_is_refused(server: TestServer) {
     let good = || AuthRequest::new(&app, "openid accounts:read");
     let table = [
         (good().without("code_challenge"), "invalid_request"),
-        (good().with("code_challenge_method", "plain"), "invalid_request"),
+        (
+            good().with("code_challenge_method", "plain"),
+            "invalid_request",
+        ),
         (good().without("code_challenge_method"), "invalid_request"),
         (good().with("code_challenge", "short"), "invalid_request"),
         (good().without("redirect_uri"), "invalid_request"),
-        (good().with("redirect_uri", "https://app.example/cb/more"), "invalid_request"),
-        (good().with("redirect_uri", "https://evil.example/cb"), "invalid_request"),
-        (good().with("response_type", "code id_token"), "unsupported_response_type"),
-        (good().with("response_type", "token"), "unsupported_response_type"),
+        (
+            good().with("redirect_uri", "https://app.example/cb/more"),
+            "invalid_request",
+        ),
+        (
+            good().with("redirect_uri", "https://evil.example/cb"),
+            "invalid_request",
+        ),
+        (
+            good().with("response_type", "code id_token"),
+            "unsupported_response_type",
+        ),
+        (
+            good().with("response_type", "token"),
+            "unsupported_response_type",
+        ),
         (good().without("response_type"), "invalid_request"),
-        (good().with("scope", "openid nothing:known").with("scope", "payments:write"), "invalid_scope"),
-        (good().with("resource", "https://elsewhere.example"), "invalid_target"),
-        (good().with("request_uri", "urn:ietf:params:oauth:request_uri:x"), "invalid_request"),
+        (
+            good()
+                .with("scope", "openid nothing:known")
+                .with("scope", "payments:write"),
+            "invalid_scope",
+        ),
+        (
+            good().with("resource", "https://elsewhere.example"),
+            "invalid_target",
+        ),
+        (
+            good().with("request_uri", "urn:ietf:params:oauth:request_uri:x"),
+            "invalid_request",
+        ),
         (good().with("response_mode", "fragment"), "invalid_request"),
         (good().with("prompt", "none login"), "invalid_request"),
         (good().with("max_age", "soon"), "invalid_request"),
@@ -190,7 +231,8 @@ async fn what_cannot_be_pushed_is_refused(server: TestServer) {
     for (request, code) in table {
         let reply = request.push(&server, &app).await;
         let shown = format!("{:?}: {}", request.pairs().last(), reply.body);
-        let ok = reply.error() == code || code == "invalid_request" && reply.error().starts_with("request_");
+        let ok = reply.error() == code
+            || code == "invalid_request" && reply.error().starts_with("request_");
         assert!(ok && reply.status == 400, "{shown}");
         reply.well_formed_error();
     }
@@ -207,7 +249,8 @@ async fn an_unknown_request_uri_shows_a_page(server: TestServer) {
         let request = AuthRequest::new(&app, "openid").with("request_uri", uri);
         let page = server.browser().begin(&server, &request).await;
         let answer = Answer::of(&page);
-        let refused = page_or(&answer, "invalid_request_uri") || answer.error() == "request_uri_not_supported";
+        let refused = page_or(&answer, "invalid_request_uri")
+            || answer.error() == "request_uri_not_supported";
         assert!(refused, "{uri}: {page:?}");
         assert!(page.form("/sign-in").is_none());
     }

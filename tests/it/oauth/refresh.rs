@@ -85,8 +85,12 @@ async fn a_repeat_after_thirty_seconds_revokes_everything(server: TestServer) {
     let Story { app, tokens, .. } = story(&server, Spec::public("app"), SCOPE).await;
     let next = rotate(&server, &app, &tokens.refresh).await;
     server.advance(30);
-    app.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
-    app.refresh(&server, &next.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
+    app.refresh(&server, &next.refresh)
+        .await
+        .refused(400, "invalid_grant");
     assert!(!server.accounts.sees(&server, &next.access).await);
     assert!(!server.accounts.sees(&server, &tokens.access).await);
 }
@@ -95,8 +99,12 @@ async fn a_token_older_than_the_last_revokes_everything(server: TestServer) {
     let Story { app, tokens, .. } = story(&server, Spec::public("app"), SCOPE).await;
     let one = rotate(&server, &app, &tokens.refresh).await;
     let two = rotate(&server, &app, &one.refresh).await;
-    app.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
-    app.refresh(&server, &two.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
+    app.refresh(&server, &two.refresh)
+        .await
+        .refused(400, "invalid_grant");
     assert!(!server.accounts.sees(&server, &two.access).await);
 }
 
@@ -105,18 +113,28 @@ async fn using_the_successor_ends_the_repeat(server: TestServer) {
     let one = rotate(&server, &app, &tokens.refresh).await;
     rotate(&server, &app, &one.refresh).await;
     server.advance(1);
-    app.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
-    app.refresh(&server, &one.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
+    app.refresh(&server, &one.refresh)
+        .await
+        .refused(400, "invalid_grant");
 }
 
 async fn another_client_cannot_use_it(server: TestServer) {
     let Story { app, tokens, .. } = story(&server, Spec::public("app"), SCOPE).await;
     let other = server.register(Spec::public("other")).await;
-    other.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
+    other
+        .refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
     // The stranger's attempt changed nothing.
     let next = rotate(&server, &app, &tokens.refresh).await;
     server.advance(40);
-    other.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
+    other
+        .refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
     rotate(&server, &app, &next.refresh).await;
 }
 
@@ -129,7 +147,9 @@ async fn it_ends_at_an_absolute_time(server: TestServer) {
         current = rotate(&server, &app, &current.refresh).await;
     }
     server.advance(DAY);
-    app.refresh(&server, &current.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &current.refresh)
+        .await
+        .refused(400, "invalid_grant");
 }
 
 async fn scope_may_be_narrowed_and_comes_back(server: TestServer) {
@@ -149,18 +169,27 @@ async fn scope_may_be_narrowed_and_comes_back(server: TestServer) {
         .await;
     assert_eq!(seen["scope"], "accounts:read");
     let whole = rotate(&server, &app, &tokens.refresh).await;
-    assert_eq!(whole.scope, "accounts:read offline_access openid transactions:read");
+    assert_eq!(
+        whole.scope,
+        "accounts:read offline_access openid transactions:read"
+    );
 }
 
 async fn scope_cannot_grow(server: TestServer) {
     let Story { app, tokens, .. } = story(&server, Spec::public("app"), SCOPE).await;
-    for scope in ["cards:read", "accounts:read transactions:read", "nothing:known"] {
+    for scope in [
+        "cards:read",
+        "accounts:read transactions:read",
+        "nothing:known",
+    ] {
         let form = [
             ("grant_type", "refresh_token"),
             ("refresh_token", tokens.refresh.as_str()),
             ("scope", scope),
         ];
-        app.token(&server, &form).await.refused(400, "invalid_scope");
+        app.token(&server, &form)
+            .await
+            .refused(400, "invalid_scope");
     }
     // A refusal rotates nothing.
     rotate(&server, &app, &tokens.refresh).await;
@@ -178,10 +207,22 @@ async fn garbage_is_refused(server: TestServer) {
     let Story { app, tokens, .. } = story(&server, Spec::public("app"), SCOPE).await;
     let mut forged = tokens.refresh.clone();
     let at = forged.len() / 2;
-    let other = if forged.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let other = if forged.as_bytes()[at] == b'A' {
+        "B"
+    } else {
+        "A"
+    };
     forged.replace_range(at..=at, other);
-    for garbage in [forged.as_str(), "cs_rt_", "x", &tokens.access, &"x".repeat(5000)] {
-        app.refresh(&server, garbage).await.refused(400, "invalid_grant");
+    for garbage in [
+        forged.as_str(),
+        "cs_rt_",
+        "x",
+        &tokens.access,
+        &"x".repeat(5000),
+    ] {
+        app.refresh(&server, garbage)
+            .await
+            .refused(400, "invalid_grant");
     }
     app.token(&server, &[("grant_type", "refresh_token")])
         .await
@@ -191,17 +232,29 @@ async fn garbage_is_refused(server: TestServer) {
 
 async fn without_offline_access_it_ends_with_the_session(server: TestServer) {
     let scope = "openid accounts:read";
-    let Story { app, mut browser, tokens, .. } = story(&server, Spec::confidential("app"), scope).await;
+    let Story {
+        app,
+        mut browser,
+        tokens,
+        ..
+    } = story(&server, Spec::confidential("app"), scope).await;
     server.advance(60);
     let fresh = rotate(&server, &app, &tokens.refresh).await;
     browser.post("/sign-out", &[]).await;
     assert!(!browser.is_signed_in().await);
-    app.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
     assert!(!server.accounts.sees(&server, &fresh.access).await);
 }
 
 async fn with_offline_access_it_outlives_the_session(server: TestServer) {
-    let Story { app, mut browser, tokens, .. } = story(&server, Spec::confidential("app"), SCOPE).await;
+    let Story {
+        app,
+        mut browser,
+        tokens,
+        ..
+    } = story(&server, Spec::confidential("app"), SCOPE).await;
     browser.post("/sign-out", &[]).await;
     let next = rotate(&server, &app, &tokens.refresh).await;
     assert!(server.accounts.sees(&server, &next.access).await);
@@ -220,7 +273,9 @@ async fn without_the_grant_there_is_none(server: TestServer) {
 
 async fn the_id_token_of_a_refresh_tells_of_the_same_sign_in(server: TestServer) {
     use crate::support::jwt::verify;
-    let Story { app, tokens, ada, .. } = story(&server, Spec::confidential("app"), SCOPE).await;
+    let Story {
+        app, tokens, ada, ..
+    } = story(&server, Spec::confidential("app"), SCOPE).await;
     let first = verify(&server, &tokens.id).await.claims;
     server.advance(100);
     let next = rotate(&server, &app, &tokens.refresh).await;
@@ -231,5 +286,9 @@ async fn the_id_token_of_a_refresh_tells_of_the_same_sign_in(server: TestServer)
     }
     assert_eq!(second["sub"], ada.id.to_string());
     assert_eq!(second["iat"], server.now());
-    assert!(second.get("nonce").is_none_or(|nonce| nonce == &first["nonce"]));
+    assert!(
+        second
+            .get("nonce")
+            .is_none_or(|nonce| nonce == &first["nonce"])
+    );
 }

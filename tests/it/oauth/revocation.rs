@@ -48,16 +48,24 @@ async fn the_other_tokens_of_the_client_live_on(server: TestServer) {
 async fn a_revoked_refresh_token_takes_its_access_tokens_along(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     assert_eq!(app.revoke(&server, &tokens.refresh).await.status, 200);
     assert!(!server.accounts.sees(&server, &tokens.access).await);
-    app.refresh(&server, &tokens.refresh).await.refused(400, "invalid_grant");
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
 }
 
 async fn a_public_client_revokes_its_own(server: TestServer) {
     let app = server.register(Spec::public("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     assert_eq!(app.revoke(&server, &tokens.access).await.status, 200);
     assert!(!server.accounts.sees(&server, &tokens.access).await);
     app.refresh(&server, &tokens.refresh).await.ok();
@@ -67,7 +75,10 @@ async fn another_clients_token_is_left_alone(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let other = server.register(Spec::confidential("other")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     for token in [&tokens.access, &tokens.refresh] {
         let reply = other.revoke(&server, token).await;
         assert!(matches!(reply.status, 200 | 400), "{}", reply.body);
@@ -99,7 +110,13 @@ async fn revoking_needs_authentication(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let reply = app.client_credentials(&server, "accounts:read").await.ok();
     let token = reply["access_token"].as_str().unwrap();
-    let bare = Reply::of(server.http.post(server.at("/revoke")).form(&[("token", token)])).await;
+    let bare = Reply::of(
+        server
+            .http
+            .post(server.at("/revoke"))
+            .form(&[("token", token)]),
+    )
+    .await;
     bare.refused(401, "invalid_client");
     let named = [("token", token), ("client_id", "app")];
     let named = Reply::of(server.http.post(server.at("/revoke")).form(&named)).await;
@@ -109,7 +126,13 @@ async fn revoking_needs_authentication(server: TestServer) {
 
 async fn a_missing_token_is_an_invalid_request(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
-    for form in [vec![], vec![("token", "")], vec![("token", "a"), ("token", "b")]] {
-        app.post(&server, "/revoke", &form).await.refused(400, "invalid_request");
+    for form in [
+        vec![],
+        vec![("token", "")],
+        vec![("token", "a"), ("token", "b")],
+    ] {
+        app.post(&server, "/revoke", &form)
+            .await
+            .refused(400, "invalid_request");
     }
 }

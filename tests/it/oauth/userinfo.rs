@@ -36,7 +36,10 @@ async fn it_tells_what_the_scopes_ask_for(server: TestServer) {
 async fn it_is_asked_by_get_and_by_post(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid accounts:read").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid accounts:read")
+        .await;
     let get = ask(&server, &tokens.access).await;
     let post = server.http.post(server.at("/userinfo"));
     let header = Reply::of(post.try_clone().unwrap().bearer_auth(&tokens.access)).await;
@@ -50,8 +53,13 @@ async fn it_is_asked_by_get_and_by_post(server: TestServer) {
 async fn a_token_in_the_query_is_not_accepted(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
-    let reply = server.get(&format!("/userinfo?access_token={}", tokens.access)).await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid")
+        .await;
+    let reply = server
+        .get(&format!("/userinfo?access_token={}", tokens.access))
+        .await;
     assert!(matches!(reply.status, 400 | 401), "{}", reply.body);
     let get = server.http.get(server.at("/userinfo"));
     let lower = get.header("authorization", format!("bearer {}", tokens.access));
@@ -70,12 +78,24 @@ async fn without_a_token_it_says_which_scheme(server: TestServer) {
 async fn a_bad_token_is_refused_with_a_challenge(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid")
+        .await;
     app.revoke(&server, &tokens.access).await;
-    for token in [tokens.access.as_str(), "x", "cs_at_garbage", &tokens.refresh] {
+    for token in [
+        tokens.access.as_str(),
+        "x",
+        "cs_at_garbage",
+        &tokens.refresh,
+    ] {
         let reply = ask(&server, token).await;
         assert_eq!(reply.status, 401, "{}", reply.body);
-        assert!(reply.header("www-authenticate").contains("error=\"invalid_token\""));
+        assert!(
+            reply
+                .header("www-authenticate")
+                .contains("error=\"invalid_token\"")
+        );
     }
 }
 
@@ -84,12 +104,19 @@ async fn a_clients_own_token_has_nobody_behind_it(server: TestServer) {
     let reply = app.client_credentials(&server, "accounts:read").await.ok();
     let reply = ask(&server, reply["access_token"].as_str().unwrap()).await;
     assert_eq!(reply.status, 403);
-    assert!(reply.header("www-authenticate").contains("error=\"insufficient_scope\""));
+    assert!(
+        reply
+            .header("www-authenticate")
+            .contains("error=\"insufficient_scope\"")
+    );
 }
 
 async fn an_id_token_is_no_access_token(server: TestServer) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
-    let tokens = server.browser().code_flow(&server, &app, &ada, "openid").await;
+    let tokens = server
+        .browser()
+        .code_flow(&server, &app, &ada, "openid")
+        .await;
     assert_eq!(ask(&server, &tokens.id).await.status, 401);
 }

@@ -9,9 +9,9 @@ use countersign::flows::clients::{self, NewAuth, NewClient};
 use countersign::flows::resources as resource_flow;
 use rules::jose::{Alg, JwkSet, SigningKey};
 use rules::protocol::access::Format;
+use rules::protocol::client::GrantType;
 use rules::protocol::resource::{Resource, ScopeInfo};
 use rules::protocol::scope::Scopes;
-use rules::protocol::client::GrantType;
 use serde_json::{Value, json};
 
 use super::server::{ACCOUNTS, CARDS, TestServer, caller};
@@ -117,7 +117,8 @@ pub struct ClientApp {
 
 /// Registers a client.
 pub async fn register(app: &App, spec: Spec) -> ClientApp {
-    let key = (spec.auth == Method::Jwt).then(|| Arc::new(SigningKey::generate(Alg::Es256).unwrap()));
+    let key =
+        (spec.auth == Method::Jwt).then(|| Arc::new(SigningKey::generate(Alg::Es256).unwrap()));
     let auth = match (spec.auth, &key) {
         (Method::None, _) => NewAuth::None,
         (Method::Jwt, Some(key)) => {
@@ -237,7 +238,9 @@ impl ClientApp {
 
     /// Asks about a token.
     pub async fn introspect(&self, server: &TestServer, token: &str) -> Value {
-        self.post(server, "/introspect", &[("token", token)]).await.ok()
+        self.post(server, "/introspect", &[("token", token)])
+            .await
+            .ok()
     }
 
     /// Whether a token is active, as this API sees it.
@@ -255,7 +258,8 @@ impl ClientApp {
 
     /// The `Authorization` header: id and secret are form-encoded first (RFC 6749 §2.3.1).
     pub fn basic(&self) -> String {
-        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let encode =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let pair = format!("{}:{}", encode(&self.id), encode(&self.secret));
         format!("Basic {}", STANDARD.encode(pair))
     }

@@ -61,7 +61,9 @@ impl Page {
     /// Every `Set-Cookie` header.
     pub fn set_cookies(&self) -> Vec<String> {
         let values = self.headers.get_all("set-cookie").iter();
-        values.map(|value| value.to_str().unwrap().to_owned()).collect()
+        values
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The action of the form that ends so.
@@ -116,7 +118,12 @@ impl Browser {
     }
 
     /// POSTs a form from a page of another origin, or saying nothing of it.
-    pub async fn post_from(&mut self, address: &str, form: &[(&str, &str)], origin: Option<&str>) -> Page {
+    pub async fn post_from(
+        &mut self,
+        address: &str,
+        form: &[(&str, &str)],
+        origin: Option<&str>,
+    ) -> Page {
         let mut request = self.http.post(self.absolute(address)).form(form);
         if let Some(origin) = origin {
             request = request.header("origin", origin);
@@ -126,7 +133,10 @@ impl Browser {
 
     /// Sends a request with this browser's cookies and takes in what is set.
     pub async fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
-        let mut request = request.header("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0");
+        let mut request = request.header(
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+        );
         if !self.cookies.is_empty() {
             let pairs: Vec<String> = self
                 .cookies
@@ -165,12 +175,17 @@ impl Browser {
     pub async fn sign_in(&mut self, server: &TestServer, person: &Person) -> Page {
         self.open("/sign-in").await;
         server.advance(30);
-        self.try_sign_in(&person.username, &person.password, &person.code(server)).await
+        self.try_sign_in(&person.username, &person.password, &person.code(server))
+            .await
     }
 
     /// Submits the plain sign-in form.
     pub async fn try_sign_in(&mut self, username: &str, password: &str, code: &str) -> Page {
-        let form = [("username", username), ("password", password), ("code", code)];
+        let form = [
+            ("username", username),
+            ("password", password),
+            ("code", code),
+        ];
         self.post("/sign-in", &form).await
     }
 
@@ -185,7 +200,12 @@ impl Browser {
     }
 
     /// Goes through an app's request, signing in and consenting to everything when asked.
-    pub async fn walk(&mut self, server: &TestServer, request: &AuthRequest, person: &Person) -> Answer {
+    pub async fn walk(
+        &mut self,
+        server: &TestServer,
+        request: &AuthRequest,
+        person: &Person,
+    ) -> Answer {
         let page = self.begin(server, request).await;
         self.go_on(server, page, person).await
     }
@@ -217,7 +237,13 @@ impl Browser {
     }
 
     /// The whole code flow, to the tokens.
-    pub async fn code_flow(&mut self, server: &TestServer, client: &ClientApp, person: &Person, scope: &str) -> Tokens {
+    pub async fn code_flow(
+        &mut self,
+        server: &TestServer,
+        client: &ClientApp,
+        person: &Person,
+        scope: &str,
+    ) -> Tokens {
         let request = AuthRequest::new(client, scope);
         let answer = self.walk(server, &request, person).await;
         request.redeem(server, client, &answer.code()).await

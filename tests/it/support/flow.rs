@@ -80,7 +80,10 @@ impl AuthRequest {
     pub async fn push(&self, server: &TestServer, client: &ClientApp) -> Reply {
         let pairs = self.pairs();
         // Authentication names the client where that is needed.
-        let form: Vec<_> = pairs.into_iter().filter(|(name, _)| *name != "client_id").collect();
+        let form: Vec<_> = pairs
+            .into_iter()
+            .filter(|(name, _)| *name != "client_id")
+            .collect();
         client.post(server, "/par", &form).await
     }
 
@@ -98,7 +101,11 @@ impl AuthRequest {
     }
 
     /// The form that redeems a code.
-    pub fn redemption<'a>(&'a self, client: &'a ClientApp, code: &'a str) -> Vec<(&'a str, &'a str)> {
+    pub fn redemption<'a>(
+        &'a self,
+        client: &'a ClientApp,
+        code: &'a str,
+    ) -> Vec<(&'a str, &'a str)> {
         vec![
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -161,7 +168,10 @@ impl Answer {
     pub fn of(page: &Page) -> Self {
         let location = page.location();
         let (to, query) = location.split_once('?').unwrap_or((location, ""));
-        assert!(!location.contains('#'), "nothing belongs in a fragment: {location}");
+        assert!(
+            !location.contains('#'),
+            "nothing belongs in a fragment: {location}"
+        );
         let params = url::form_urlencoded::parse(query.as_bytes());
         Self {
             to: to.to_owned(),

@@ -88,18 +88,29 @@ pub struct AlmostDone {
     pub person: Person,
 }
 
-/// Invites a person and goes through the ceremony up to its last step.
-pub async fn almost(server: &TestServer, username: &str) -> AlmostDone {
-    let (id, link) = invite(server, username).await;
-    let mut browser = server.browser();
-    let start = browser.get(&link).await;
+/// Opens a ceremony in a browser and chooses the password; gives the page of the authenticator.
+pub async fn to_factor(browser: &mut Browser, link: &str) -> Page {
+    let start = browser.get(link).await;
     assert_eq!(start.status, 200, "{}", start.body);
-    let page = browser.post(&link, &[]).await;
+    let page = browser.post(link, &[]).await;
     let page = browser.follow(page).await;
-    let action = page.form("/activate/password").unwrap_or_else(|| panic!("{}", page.body));
+    let action = page
+        .form("/activate/password")
+        .unwrap_or_else(|| panic!("{page:?}"));
     let form = [("password", PASSWORD), ("repeat", PASSWORD)];
     let page = browser.post(&action, &form).await;
-    let page = browser.follow(page).await;
+    browser.follow(page).await
+}
+
+/// Goes through a ceremony up to its last step.
+pub async fn go_through(
+    server: &TestServer,
+    username: &str,
+    id: uuid::Uuid,
+    link: &str,
+) -> AlmostDone {
+    let mut browser = server.browser();
+    let page = to_factor(&mut browser, link).await;
     let totp_secret = secret(&page);
     let code = code_at(&totp_secret, u64::try_from(server.now()).unwrap());
     let action = page.form("/activate/factor").unwrap();
@@ -117,6 +128,12 @@ pub async fn almost(server: &TestServer, username: &str) -> AlmostDone {
         page,
         person,
     }
+}
+
+/// Invites a person and goes through the ceremony up to its last step.
+pub async fn almost(server: &TestServer, username: &str) -> AlmostDone {
+    let (id, link) = invite(server, username).await;
+    go_through(server, username, id, &link).await
 }
 
 /// Invites a person and goes through the whole ceremony.
@@ -137,8 +154,13 @@ pub async fn activate(server: &TestServer, username: &str) -> Person {
 /// The secret that the page of the authenticator shows, base32.
 pub fn secret(page: &Page) -> String {
     let body = unescape(&page.body);
-    let rest = body.split("secret=").nth(1).unwrap_or_else(|| panic!("{}", page.body));
-    rest.chars().take_while(char::is_ascii_alphanumeric).collect()
+    let rest = body
+        .split("secret=")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{}", page.body));
+    rest.chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect()
 }
 
 /// The recovery codes that a page shows.

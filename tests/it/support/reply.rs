@@ -63,9 +63,15 @@ impl Reply {
             self.header("content-type").starts_with("application/json"),
             "{self:?}"
         );
-        let permitted =
-            |text: &str| text.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e));
-        assert!(!self.error().is_empty() && permitted(self.error()), "{}", self.body);
+        let permitted = |text: &str| {
+            text.bytes()
+                .all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+        };
+        assert!(
+            !self.error().is_empty() && permitted(self.error()),
+            "{}",
+            self.body
+        );
         let description = self.json.get("error_description");
         assert!(
             description.is_none_or(|text| permitted(text.as_str().unwrap())),

@@ -145,11 +145,19 @@ impl TestServer {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(old.strong_count(), 0, "something still holds the old application");
+        assert_eq!(
+            old.strong_count(),
+            0,
+            "something still holds the old application"
+        );
         let app = App::open(config.clone(), &template::ROOT, self.clock.clone())
             .await
             .unwrap();
-        let mut server = Self { app, config, ..self };
+        let mut server = Self {
+            app,
+            config,
+            ..self
+        };
         server.serve();
         server
     }
@@ -159,7 +167,8 @@ impl TestServer {
     }
 
     fn serve(&mut self) {
-        let listener = tokio::net::TcpListener::from_std(self.listener.try_clone().unwrap()).unwrap();
+        let listener =
+            tokio::net::TcpListener::from_std(self.listener.try_clone().unwrap()).unwrap();
         let peer = Peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let service = router(Arc::clone(&self.app)).layer(axum::Extension(peer));
         let (stop, stopped) = oneshot::channel::<()>();

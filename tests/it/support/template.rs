@@ -125,7 +125,9 @@ fn make_postgres() -> &'static str {
 fn install(url: &str, directory: &Path, sqlite: Option<PathBuf>) {
     let config = config("http://localhost:1", url, directory);
     let work = async move {
-        let app = App::open(config, &ROOT, Clock::manual(START)).await.unwrap();
+        let app = App::open(config, &ROOT, Clock::manual(START))
+            .await
+            .unwrap();
         app.store.close().await;
         drop(app);
         if let Some(path) = sqlite {
@@ -133,7 +135,10 @@ fn install(url: &str, directory: &Path, sqlite: Option<PathBuf>) {
         }
     };
     let thread = std::thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(work);
     });
     thread.join().unwrap();

@@ -125,11 +125,11 @@ impl AuthorizeRequest {
     ///
     /// # Errors
     /// What the standards name; to be sent to the client.
-    pub fn parse<'r>(
+    pub fn parse(
         params: &Params,
         client: &Client,
         return_to: ReturnTo,
-        resources: impl Iterator<Item = &'r Resource> + Clone,
+        resources: &[Resource],
     ) -> Result<Self, OAuthError> {
         // OpenID Connect Core §6: not offered, so it must be said.
         if params.get("request").is_some() {
@@ -244,7 +244,7 @@ mod tests {
         let params = Params::parse(form.as_bytes())?;
         let client = app();
         let back = return_to(&params, &client)?;
-        AuthorizeRequest::parse(&params, &client, back, resources().iter())
+        AuthorizeRequest::parse(&params, &client, back, &resources())
     }
 
     #[test]

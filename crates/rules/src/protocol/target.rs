@@ -28,14 +28,14 @@ pub struct Target {
 ///
 /// # Errors
 /// `invalid_scope` or `invalid_target`, naming the scope or resource.
-pub fn for_person<'r>(
+pub fn for_person(
     client: &Client,
     asked: &Scopes,
     named: &[String],
-    resources: impl Iterator<Item = &'r Resource> + Clone,
+    resources: &[Resource],
 ) -> Result<Target, OAuthError> {
     let known = |scope: &str| {
-        OPENID_SCOPES.contains(&scope) || resources.clone().any(|resource| resource.owns(scope))
+        OPENID_SCOPES.contains(&scope) || resources.iter().any(|resource| resource.owns(scope))
     };
     // OpenID Connect Core §3.1.2.1: scopes that are not understood are ignored.
     let scopes = if asked.contains("openid") {
@@ -51,14 +51,14 @@ pub fn for_person<'r>(
 ///
 /// # Errors
 /// As [`for_person`].
-pub fn for_itself<'r>(
+pub fn for_itself(
     client: &Client,
     asked: Option<&Scopes>,
     named: &[String],
-    resources: impl Iterator<Item = &'r Resource> + Clone,
+    resources: &[Resource],
 ) -> Result<Target, OAuthError> {
     let own = |scope: &str| {
-        resources.clone().any(|resource| {
+        resources.iter().any(|resource| {
             resource.owns(scope) && (named.is_empty() || named.contains(&resource.uri))
         })
     };
@@ -86,11 +86,11 @@ pub fn for_itself<'r>(
 ///
 /// # Errors
 /// `invalid_scope` or `invalid_target` for more than was granted.
-pub fn narrow<'r>(
+pub fn narrow(
     granted: &Target,
     asked: Option<&Scopes>,
     named: &[String],
-    mut resources: impl Iterator<Item = &'r Resource>,
+    resources: &[Resource],
 ) -> Result<Target, OAuthError> {
     if let Some(uri) = named.iter().find(|uri| !granted.resources.contains(uri)) {
         return Err(invalid_target(uri, "was not granted"));
@@ -109,7 +109,7 @@ pub fn narrow<'r>(
         });
     }
     let chosen: Vec<&Resource> = resources
-        .by_ref()
+        .iter()
         .filter(|resource| named.contains(&resource.uri))
         .collect();
     let keep = |scope: &str| {
@@ -121,20 +121,20 @@ pub fn narrow<'r>(
     })
 }
 
-fn resolve<'r>(
+fn resolve(
     client: &Client,
     scopes: &Scopes,
     named: &[String],
-    resources: impl Iterator<Item = &'r Resource> + Clone,
+    resources: &[Resource],
 ) -> Result<Target, OAuthError> {
     for uri in named {
-        if !resources.clone().any(|resource| resource.uri == *uri) {
+        if !resources.iter().any(|resource| resource.uri == *uri) {
             return Err(invalid_target(uri, "is not a resource of this server"));
         }
     }
     let mut owners: Vec<String> = named.to_vec();
     for scope in scopes.iter() {
-        let owner = resources.clone().find(|resource| resource.owns(scope));
+        let owner = resources.iter().find(|resource| resource.owns(scope));
         if owner.is_none() && !OPENID_SCOPES.contains(&scope) {
             return Err(invalid_scope(scope, "is not known here"));
         }
@@ -225,23 +225,23 @@ pub(crate) mod tests {
 
     #[test]
     fn unknown_scopes_are_ignored_for_openid_and_refused_otherwise() {
-        let target = for_person(&app(), &scopes("openid what"), &[], resources().iter()).unwrap();
+        let target = for_person(&app(), &scopes("openid what"), &[], &resources()).unwrap();
         assert_eq!(target.scopes, scopes("openid"));
-        assert!(for_person(&app(), &scopes("what"), &[], resources().iter()).is_err());
+        assert!(for_person(&app(), &scopes("what"), &[], &resources()).is_err());
     }
 
     #[test]
     fn a_scope_of_a_resource_that_is_not_named_is_refused() {
         let named = ["https://api.example/payments".to_owned()];
-        let target = for_person(&app(), &scopes("accounts:read"), &named, resources().iter());
+        let target = for_person(&app(), &scopes("accounts:read"), &named, &resources());
         assert_eq!(target.unwrap_err().code, ErrorCode::InvalidScope);
     }
 
     #[test]
     fn a_client_that_names_nothing_gets_its_own_scopes_but_none_about_people() {
-        let target = for_itself(&app(), None, &[], resources().iter()).unwrap();
+        let target = for_itself(&app(), None, &[], &resources()).unwrap();
         assert_eq!(target.scopes, scopes("accounts:read accounts:details"));
-        assert!(for_itself(&app(), Some(&scopes("openid")), &[], resources().iter()).is_err());
+        assert!(for_itself(&app(), Some(&scopes("openid")), &[], &resources()).is_err());
     }
 
     #[test]
@@ -252,14 +252,12 @@ pub(crate) mod tests {
         };
         let all = resources();
         let more = scopes("accounts:details");
-        assert!(narrow(&granted, Some(&more), &[], all.iter()).is_err());
+        assert!(narrow(&granted, Some(&more), &[], &all).is_err());
         let other = ["https://api.example/payments".to_owned()];
-        assert!(narrow(&granted, None, &other, all.iter()).is_err());
+        assert!(narrow(&granted, None, &other, &all).is_err());
         let less = scopes("accounts:read");
         assert_eq!(
-            narrow(&granted, Some(&less), &[], all.iter())
-                .unwrap()
-                .scopes,
+            narrow(&granted, Some(&less), &[], &all).unwrap().scopes,
             less
         );
     }

@@ -15,7 +15,7 @@ use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
     CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
     CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
-    CoreTokenResponse,
+    CoreTokenResponse, CoreUserInfoClaims,
 };
 use openidconnect::{
     AccessTokenHash, AdditionalProviderMetadata, AuthenticationFlow, IssuerUrl, Nonce,
@@ -199,13 +199,24 @@ impl RelyingParty {
             .map_err(refused)?;
         let verifier = provider.id_token_verifier();
         let claims = verified(&tokens, &verifier, &attempt.nonce)?;
+        // OpenID Connect Core §5.3: who she is stands at the userinfo endpoint; what it says counts
+        // only when it is about the person of the ID token.
+        let person: CoreUserInfoClaims = provider
+            .user_info(
+                tokens.access_token().clone(),
+                Some(claims.subject().clone()),
+            )
+            .map_err(broken)?
+            .request_async(&self.http)
+            .await
+            .map_err(|error| broken(chain(&error)))?;
         Ok(Connection {
             subject: claims.subject().to_string(),
-            name: claims
+            name: person
                 .name()
                 .and_then(|name| name.get(None))
                 .map(|name| name.to_string()),
-            email: claims.email().map(|email| email.to_string()),
+            email: person.email().map(|email| email.to_string()),
             assurance: assurance(claims),
             scopes: scopes(&tokens).unwrap_or_else(requested),
             access_token: Secret::new(tokens.access_token().secret().clone()),

@@ -1,0 +1,5 @@
+//! The store: one SQL for two engines, nothing readable in it, one server on a file.
+
+mod dump;
+mod guards;
+mod statements;

@@ -1,0 +1,89 @@
+//! Every statement is accepted by both engines, and the two schemas are one.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Engine, TestServer, on_both};
+
+on_both![every_statement_is_accepted];
+
+/// Engine-specific on purpose: it reads each engine's own catalogue.
+const EXCLUDED: [&str; 1] = ["migrate.rs"];
+
+async fn every_statement_is_accepted(server: TestServer) {
+    let statements = statements();
+    assert!(
+        statements.len() > 60,
+        "the scan found {} statements",
+        statements.len()
+    );
+    let mut refused = Vec::new();
+    for (file, sql) in statements {
+        // Each statement is a constant of the product; this copy of it lives as long as the tests.
+        let sql: &'static str = Box::leak(sql.into_boxed_str());
+        if let Err(fault) = server.app.store.prepare(sql).await {
+            refused.push(format!("{file}: {sql}\n    {fault}"));
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_two_schemas_are_one() {
+    let sqlite = TestServer::start(Engine::Sqlite).await;
+    let postgres = TestServer::start(Engine::Postgres).await;
+    let one = sqlite.app.store.schema().await.unwrap();
+    let two = postgres.app.store.schema().await.unwrap();
+    assert!(one.len() > 100, "{} columns", one.len());
+    assert_eq!(one, two);
+}
+
+/// Every `Sql("…")` of `src/store`, with its file.
+fn statements() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if EXCLUDED.contains(&name.as_str()) {
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        for rest in source.split("Sql(").skip(1) {
+            let Some(literal) = rest.trim_start().strip_prefix('"') else {
+                // The type itself, or one handed on.
+                continue;
+            };
+            found.push((name.clone(), unquote(literal)));
+        }
+    }
+    found
+}
+
+/// The text of a string literal whose opening quote was read.
+fn unquote(source: &str) -> String {
+    let mut text = String::new();
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return text,
+            '\\' => match chars.next() {
+                Some('\n') => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+                Some('n') => text.push('\n'),
+                Some(other) => text.push(other),
+                None => break,
+            },
+            other => text.push(other),
+        }
+    }
+    panic!("a literal without an end: {source:.80}");
+}
+
+#[test]
+fn a_literal_over_several_lines_is_read_as_rust_reads_it() {
+    assert_eq!(
+        unquote("SELECT a \\\n     FROM b\") more"),
+        "SELECT a FROM b"
+    );
+    assert_eq!(unquote("a \\\"b\\\" c\""), "a \"b\" c");
+}
