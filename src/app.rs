@@ -6,7 +6,7 @@ use rules::jose::Alg;
 
 use crate::clock::Clock;
 use crate::config::{Config, Database};
-use crate::defence::Refusals;
+use crate::defence::{FirstUses, Refusals};
 use crate::fault::Fault;
 use crate::flows;
 use crate::flows::client_credentials::Remembered;
@@ -38,6 +38,8 @@ pub struct App {
     pub signers: Workers,
     /// Refusals, counted.
     pub refusals: Refusals,
+    /// First uses of authorizations, to be written down.
+    pub first_uses: FirstUses,
     /// How this node follows what others changed.
     pub follower: Follower,
     /// What clients were issued for themselves.
@@ -91,6 +93,7 @@ impl App {
             registry: Registry::default(),
             keys: KeyRing::default(),
             refusals: Refusals::default(),
+            first_uses: FirstUses::default(),
             follower: Follower::default(),
             own_authorizations: Remembered::default(),
             config,

@@ -202,6 +202,7 @@ CREATE TABLE authorizations (
     lookup BYTEA UNIQUE,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
+    first_used_at BIGINT,
     revoked_at BIGINT
 );
 CREATE INDEX authorizations_by_session ON authorizations (session_id) WHERE session_id IS NOT NULL;

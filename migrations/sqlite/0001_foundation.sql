@@ -202,6 +202,7 @@ CREATE TABLE authorizations (
     lookup BLOB UNIQUE,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
+    first_used_at INTEGER,
     revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX authorizations_by_session ON authorizations (session_id) WHERE session_id IS NOT NULL;

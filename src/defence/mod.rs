@@ -1,10 +1,12 @@
 //! What defends the server. Refusals are counted in memory and reach the audit log a minute at a
 //! time, so that a flood of garbage writes no flood of rows.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use rules::audit::Kind;
+use rules::time::Timestamp;
+use uuid::Uuid;
 
 /// How many different refusals are told apart within a minute; the rest are counted together.
 const BOUND: usize = 1024;
@@ -18,6 +20,65 @@ pub struct Refused {
     pub client: Option<String>,
     /// Why, as a stable word.
     pub reason: &'static str,
+}
+
+/// How many authorizations are remembered as used.
+const REMEMBERED: usize = 200_000;
+
+/// An API's first question about an authorization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstUse {
+    /// The authorization.
+    pub authorization: Uuid,
+    /// The API that asked.
+    pub api: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Which authorizations were used, as far as this node remembers, and the first uses that are not
+/// yet written down.
+#[derive(Default)]
+pub struct FirstUses {
+    known: RwLock<HashSet<Uuid>>,
+    pending: Mutex<Vec<FirstUse>>,
+}
+
+impl FirstUses {
+    /// Notes a use; most are known already, and cost one look.
+    pub fn note(&self, authorization: Uuid, api: &str, at: Timestamp) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(&authorization) {
+            return;
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            // Forgetting costs one conditional statement that changes nothing.
+            known.clear();
+        }
+        if known.insert(authorization) {
+            let api = api.to_owned();
+            self.put_back(vec![FirstUse {
+                authorization,
+                api,
+                at,
+            }]);
+        }
+    }
+
+    /// Takes what is to be written down.
+    #[must_use]
+    pub fn take(&self) -> Vec<FirstUse> {
+        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes back what could not be written, as far as there is room.
+    pub fn put_back(&self, uses: Vec<FirstUse>) {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = REMEMBERED.saturating_sub(pending.len());
+        pending.extend(uses.into_iter().take(room));
+    }
 }
 
 /// Refusals since they were last taken.

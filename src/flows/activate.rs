@@ -14,14 +14,15 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Caller;
+use super::sign_in::name_pool;
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
-use crate::store::factors;
 use crate::store::invites::{self, Activation};
 use crate::store::users::{self, User, UserState};
+use crate::store::{factors, lockouts};
 use crate::totp;
 
 /// How far a ceremony got. It lies sealed in the database.
@@ -279,6 +280,7 @@ pub async fn confirm_codes(
         .subject(user.id);
     let event = app.pending(event, caller, Some(&user.keys))?;
     let (password, secret, step) = (Secret::new(password.clone()), decode(secret)?, *step);
+    let pool = name_pool(app, &user.profile.username);
     let (invite, id, now) = (activation.invite_hash, user.id, app.clock.now());
     let done = app
         .store
@@ -292,6 +294,8 @@ pub async fn confirm_codes(
                 factors::bind_totp(tx, id, &secret, step, now).await?;
                 factors::replace_recovery(tx, id, &salt, &hashes, now).await?;
                 invites::end_activations(tx, id).await?;
+                // Failures before this were against credentials that are no more.
+                lockouts::clear(tx, pool).await?;
                 tx.record(event);
                 Ok(true)
             })

@@ -224,7 +224,7 @@ where
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let Some(mut client) = clients::find(tx, &wanted).await? else {
+                let Some(mut client) = clients::lock(tx, &wanted, now).await? else {
                     return Ok(None);
                 };
                 let announced =

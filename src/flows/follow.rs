@@ -93,10 +93,10 @@ async fn look(app: &App, _looking: &mut ()) -> Result<(), Fault> {
             _ => {}
         }
     }
-    if registry && known > 0 {
+    if registry {
         reload_registry(app).await?;
     }
-    if keys && known > 0 {
+    if keys {
         reload_keys(app).await?;
     }
     app.follower.seq.store(seq, Ordering::Release);

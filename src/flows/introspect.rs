@@ -36,6 +36,8 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<Value, F
     if resources.is_empty() {
         return Ok(inactive("not_its_own"));
     }
+    app.first_uses
+        .note(record.authorization, &api.id, app.clock.now());
     Ok(record.introspection(app.config.issuer.as_str(), &resources, &scopes))
 }
 

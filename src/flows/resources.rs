@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named() {
-        let cases: [(fn(&mut Resource), &str); 9] = [
+        type Spoil = fn(&mut Resource);
+        let cases: [(Spoil, &str); 9] = [
             (|r| r.uri = "/accounts".to_owned(), "absolute URI"),
             (|r| r.uri = ISSUER.to_owned(), "this server"),
             (|r| r.name = String::new(), "name"),

@@ -112,12 +112,17 @@ pub async fn sign_in(
         .await
 }
 
+/// Whose failures are counted together when the browser is unknown: everybody's who uses the name.
+pub(super) fn name_pool(app: &App, canonical: &str) -> Pool {
+    Pool::new(app.vault.lookup("lockouts.name", canonical))
+}
+
 /// Counts the attempt and loads the person; the same statements whether she exists or not.
 async fn load(app: &Arc<App>, typed_name: &str, device: Option<&str>) -> Result<Loaded, Fault> {
     let now = app.clock.now();
     let name = Username::parse(typed_name).ok();
     let canonical = name.as_ref().map_or(typed_name, Username::as_str);
-    let shared = Pool::new(app.vault.lookup("lockouts.name", canonical));
+    let shared = name_pool(app, canonical);
     let device = device.map(|token| TokenHash::of(Purpose::Device, token));
     let device_pool = device.map(|hash| {
         let text = URL_SAFE_NO_PAD.encode(hash.as_bytes());

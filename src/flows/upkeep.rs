@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use rules::audit::{Actor, Kind};
+
 use super::Caller;
 use crate::app::App;
 use crate::config::Lifetimes;
-use crate::defence::Refused;
+use crate::defence::{FirstUse, Refused};
 use crate::fault::Fault;
 use crate::store::audit::PendingEvent;
-use crate::store::{feed, upkeep};
+use crate::store::{authorizations, feed, upkeep};
 
 /// Revocations are kept this much longer than any token may live, against clocks that differ.
 const MARGIN: Duration = Duration::from_hours(1);
@@ -24,11 +26,17 @@ pub async fn clean(app: &App) -> Result<(), Fault> {
     let now = app.clock.now();
     let mut outcome = Ok(());
     for kind in 0..upkeep::KINDS {
-        let swept = app
-            .store
-            .write(move |tx| Box::pin(upkeep::sweep(tx, kind, now)))
-            .await;
-        outcome = outcome.and(swept.map(drop));
+        loop {
+            let swept = app
+                .store
+                .write(move |tx| Box::pin(upkeep::sweep(tx, kind, now)))
+                .await;
+            let done = !matches!(swept, Ok(upkeep::AT_ONCE..));
+            outcome = outcome.and(swept.map(drop));
+            if done {
+                break;
+            }
+        }
     }
     let before = now.minus(Lifetimes::LONGEST_ACCESS_TOKEN + MARGIN);
     app.store.revocations().prune(before);
@@ -57,6 +65,48 @@ pub async fn flush_refusals(app: &App) -> Result<(), Fault> {
         outcome = outcome.and(flushed);
     }
     outcome
+}
+
+/// Writes down which authorizations APIs asked about for the first time.
+///
+/// # Errors
+/// The first [`Fault`] there was.
+pub async fn flush_first_uses(app: &App) -> Result<(), Fault> {
+    let uses = app.first_uses.take();
+    let mut outcome = Ok(());
+    for batch in uses.chunks(BATCH) {
+        let written = write_first_uses(app, batch.to_vec()).await;
+        if written.is_err() {
+            app.first_uses.put_back(batch.to_vec());
+        }
+        outcome = outcome.and(written);
+    }
+    outcome
+}
+
+async fn write_first_uses(app: &App, batch: Vec<FirstUse>) -> Result<(), Fault> {
+    let caller = Caller::default();
+    let mut events = Vec::with_capacity(batch.len());
+    for used in batch {
+        let event = app
+            .event(Kind::IntrospectionFirstUse, &caller)?
+            .by(Actor::Client(used.api.clone()))
+            .client(used.api.as_str())
+            .authorization(used.authorization);
+        events.push((used, app.pending(event, &caller, None)?));
+    }
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for (used, event) in events {
+                    if authorizations::note_use(tx, used.authorization, used.at).await? {
+                        tx.record(event);
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 async fn flush(app: &App, batch: &[(Refused, u64)]) -> Result<(), Fault> {

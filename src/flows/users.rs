@@ -107,6 +107,11 @@ pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited,
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // NIST SP 800-63B-4 §3.2.2: an ended password is bound anew, with new factors.
+                if users::await_rebinding(tx, link.user_id, now).await? {
+                    factors::unbind_all(tx, link.user_id).await?;
+                    sessions::end_all(tx, link.user_id, now).await?;
+                }
                 let Some(user) = users::find(tx, link.user_id).await? else {
                     return Err(Fault::Unreadable("users: an account is gone".to_owned()));
                 };

@@ -4,6 +4,7 @@
 pub mod audit_sealer;
 pub mod checkpointer;
 pub mod cleaner;
+pub mod first_uses;
 pub mod follow;
 pub mod key_schedule;
 pub mod refusals;
@@ -33,7 +34,7 @@ impl std::fmt::Debug for Job {
 }
 
 /// Every job.
-pub const ALL: [Job; 6] = [
+pub const ALL: [Job; 7] = [
     Job {
         name: "follow",
         every: follow::EVERY,
@@ -58,6 +59,11 @@ pub const ALL: [Job; 6] = [
         name: "refusals",
         every: refusals::EVERY,
         tick: |app| Box::pin(refusals::tick(app)),
+    },
+    Job {
+        name: "first_uses",
+        every: first_uses::EVERY,
+        tick: |app| Box::pin(first_uses::tick(app)),
     },
     Job {
         name: "key_schedule",

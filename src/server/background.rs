@@ -36,6 +36,9 @@ impl Background {
         if let Err(fault) = jobs::refusals::tick(app).await {
             error!(job = "refusals", %fault, "counted refusals could not be written");
         }
+        if let Err(fault) = jobs::first_uses::tick(app).await {
+            error!(job = "first_uses", %fault, "first uses could not be written");
+        }
     }
 }
 

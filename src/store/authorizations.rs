@@ -23,7 +23,7 @@ pub struct Authorization {
     pub target: Target,
     /// The absolute end.
     pub expires_at: Timestamp,
-    /// Whether it was revoked.
+    /// Whether it, or the grant behind it, was revoked.
     pub revoked: bool,
 }
 
@@ -75,8 +75,9 @@ pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<
 /// Looks one up.
 pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Authorization>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, client_id, grant_id, user_id, session_id, offline, scopes, resources, acr, amr, \
-         auth_time, expires_at, revoked_at FROM authorizations WHERE id = $1",
+        "SELECT a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, \
+         a.resources, a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at) \
+         FROM authorizations a LEFT JOIN grants g ON g.id = a.grant_id WHERE a.id = $1",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
     row.map(|row| read(&row, 0)).transpose()
@@ -108,6 +109,13 @@ pub async fn of_client(
     let row = tx.optional(FIND, vec![lookup.into()]).await?;
     row.ok_or_else(|| Fault::Internal("a client's authorization vanished".to_owned()))?
         .uuid(0)
+}
+
+/// Notes that an API asked about one; false when one did before.
+pub async fn note_use(tx: &mut Tx, id: Uuid, at: Timestamp) -> Result<bool, Fault> {
+    const NOTE: Sql =
+        Sql("UPDATE authorizations SET first_used_at = $2 WHERE id = $1 AND first_used_at IS NULL");
+    Ok(tx.execute(NOTE, vec![id.into(), at.into()]).await? == 1)
 }
 
 /// Revokes one, and with it every token that points to it; false when it was revoked before.

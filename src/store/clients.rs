@@ -23,6 +23,14 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Client>, Fault> {
     row.map(|row| read(tx, &row)).transpose()
 }
 
+/// One client, locked until the transaction ends, so that of two changes neither is lost.
+pub async fn lock(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Client>, Fault> {
+    const LOCK: Sql =
+        Sql("UPDATE clients SET changed_at = $2 WHERE id = $1 RETURNING id, document");
+    let row = tx.optional(LOCK, vec![id.into(), now.into()]).await?;
+    row.map(|row| read(tx, &row)).transpose()
+}
+
 /// Registers a client; false when the id is taken.
 pub async fn insert(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<bool, Fault> {
     const INSERT: Sql = Sql(

@@ -65,6 +65,17 @@ pub async fn consume_step(
         == 1)
 }
 
+/// Unbinds every factor of a person; a new activation binds others.
+pub async fn unbind_all(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
+    const TOTP: Sql = Sql("DELETE FROM totp_factors WHERE user_id = $1");
+    const SET: Sql = Sql("DELETE FROM recovery_sets WHERE user_id = $1");
+    const CODES: Sql = Sql("DELETE FROM recovery_codes WHERE user_id = $1");
+    for sql in [TOTP, SET, CODES] {
+        tx.execute(sql, vec![user.into()]).await?;
+    }
+    Ok(())
+}
+
 /// Replaces the person's recovery codes by a new set.
 pub async fn replace_recovery(
     tx: &mut Tx,

@@ -19,7 +19,7 @@ pub struct Standing {
     pub secret: Zeroizing<Vec<u8>>,
     /// What it belongs to.
     pub authorization: Authorization,
-    /// Whether grant and account stand, and the session, when the authorization ends with it.
+    /// Whether the account stands, and the session, when the authorization ends with it.
     pub stands: bool,
 }
 
@@ -52,8 +52,8 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
     const FIND: Sql = Sql(
         "SELECT f.secret, f.rotates, f.generation, f.rotated_at, f.expires_at, \
          a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, a.resources, \
-         a.acr, a.amr, a.auth_time, a.expires_at, a.revoked_at, \
-         g.revoked_at, u.state, s.ended_at \
+         a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
+         u.state, s.ended_at \
          FROM refresh_families f JOIN authorizations a ON a.id = f.authorization_id \
          JOIN grants g ON g.id = a.grant_id JOIN users u ON u.id = a.user_id \
          LEFT JOIN sessions s ON s.id = a.session_id WHERE f.id = $1",
@@ -63,8 +63,8 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
     row.map(|row| {
         let authorization = authorizations::read(&row, 5)?;
         let offline = authorization.person.as_ref().is_some_and(|p| p.offline);
-        let session_stands = offline || row.opt_time(20)?.is_none();
-        let stands = row.opt_time(18)?.is_none() && row.text(19)? == "active" && session_stands;
+        let session_stands = offline || row.opt_time(19)?.is_none();
+        let stands = row.text(18)? == "active" && session_stands;
         Ok(Standing {
             family: Family {
                 rotates: row.int(1)? != 0,

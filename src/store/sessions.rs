@@ -142,7 +142,7 @@ pub async fn end(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<bo
         "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
     );
     const REVOKE: Sql = Sql("UPDATE authorizations SET revoked_at = $2 \
-         WHERE session_id = $1 AND revoked_at IS NULL AND expires_at > $2 RETURNING id");
+         WHERE session_id = $1 AND offline = 0 AND revoked_at IS NULL AND expires_at > $2 RETURNING id");
     if tx
         .execute(END, vec![id.into(), user.into(), now.into()])
         .await?

@@ -15,32 +15,69 @@ const KEEP_LONG: Duration = Duration::from_hours(90 * 24);
 
 const SWEEPS: [(Sql, Duration); 11] = [
     (
-        Sql("DELETE FROM interactions WHERE expires_at < $1"),
+        Sql(
+            "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 1000)",
+        ),
         Duration::ZERO,
     ),
     (
-        Sql("DELETE FROM pushed_requests WHERE expires_at < $1"),
-        KEEP,
-    ),
-    (Sql("DELETE FROM codes WHERE expires_at < $1"), KEEP),
-    (
-        Sql("DELETE FROM assertion_ids WHERE expires_at < $1"),
-        Duration::ZERO,
-    ),
-    (
-        Sql("DELETE FROM activations WHERE expires_at < $1"),
-        Duration::ZERO,
-    ),
-    (Sql("DELETE FROM invites WHERE expires_at < $1"), KEEP_LONG),
-    (Sql("DELETE FROM lockouts WHERE changed_at < $1"), KEEP_LONG),
-    (Sql("DELETE FROM devices WHERE seen_at < $1"), KEEP_LONG),
-    (Sql("DELETE FROM sessions WHERE created_at < $1"), KEEP_LONG),
-    (
-        Sql("DELETE FROM refresh_families WHERE expires_at < $1"),
+        Sql(
+            "DELETE FROM pushed_requests WHERE uri_hash IN (SELECT uri_hash FROM pushed_requests WHERE expires_at < $1 LIMIT 1000)",
+        ),
         KEEP,
     ),
     (
-        Sql("DELETE FROM authorizations WHERE expires_at < $1"),
+        Sql(
+            "DELETE FROM codes WHERE code_hash IN (SELECT code_hash FROM codes WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        KEEP,
+    ),
+    (
+        Sql(
+            "DELETE FROM assertion_ids WHERE id IN (SELECT id FROM assertion_ids WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        Duration::ZERO,
+    ),
+    (
+        Sql(
+            "DELETE FROM activations WHERE token_hash IN (SELECT token_hash FROM activations WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        Duration::ZERO,
+    ),
+    (
+        Sql(
+            "DELETE FROM invites WHERE token_hash IN (SELECT token_hash FROM invites WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        KEEP_LONG,
+    ),
+    (
+        Sql(
+            "DELETE FROM lockouts WHERE pool IN (SELECT pool FROM lockouts WHERE changed_at < $1 LIMIT 1000)",
+        ),
+        KEEP_LONG,
+    ),
+    (
+        Sql(
+            "DELETE FROM devices WHERE token_hash IN (SELECT token_hash FROM devices WHERE seen_at < $1 LIMIT 1000)",
+        ),
+        KEEP_LONG,
+    ),
+    (
+        Sql(
+            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created_at < $1 LIMIT 1000)",
+        ),
+        KEEP_LONG,
+    ),
+    (
+        Sql(
+            "DELETE FROM refresh_families WHERE id IN (SELECT id FROM refresh_families WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        KEEP,
+    ),
+    (
+        Sql(
+            "DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations WHERE expires_at < $1 LIMIT 1000)",
+        ),
         KEEP,
     ),
 ];
@@ -48,7 +85,10 @@ const SWEEPS: [(Sql, Duration); 11] = [
 /// How many kinds of rows [`sweep`] knows.
 pub const KINDS: usize = SWEEPS.len();
 
-/// Removes rows of one kind whose time is long over.
+/// How many rows one [`sweep`] removes at the most, so that none holds up the others for long.
+pub const AT_ONCE: u64 = 1000;
+
+/// Removes rows of one kind whose time is long over; says how many.
 pub async fn sweep(tx: &mut Tx, kind: usize, now: Timestamp) -> Result<u64, Fault> {
     match SWEEPS.get(kind) {
         Some((sql, keep)) => tx.execute(*sql, vec![now.minus(*keep).into()]).await,

@@ -209,6 +209,18 @@ pub async fn end_password(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool,
     Ok(tx.execute(END, vec![id.into(), now.into()]).await? == 1)
 }
 
+/// Makes an account whose password was ended wait for a new activation; false when it was not.
+/// Everything that was issued for the person ends.
+pub async fn await_rebinding(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    const AWAIT: Sql = Sql("UPDATE users SET state = 'invited', changed_at = $2 \
+         WHERE id = $1 AND state = 'active' AND password IS NULL");
+    let waits = tx.execute(AWAIT, vec![id.into(), now.into()]).await? == 1;
+    if waits {
+        tx.announce(What::UserEpoch(id), now);
+    }
+    Ok(waits)
+}
+
 fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
     let vault = tx.vault()?;
     let id = row.uuid(0)?;

@@ -191,14 +191,16 @@ impl Refusal {
     }
 
     fn challenge(&self) -> String {
-        let mut challenge = "Bearer realm=\"accounts\"".to_owned();
-        if let Some((error, description)) = self.error() {
-            challenge += &format!(", error=\"{error}\", error_description=\"{description}\"");
-        }
-        if let Self::InsufficientScope(scope) = self {
-            challenge += &format!(", scope=\"{scope}\"");
-        }
-        challenge
+        let Some((error, description)) = self.error() else {
+            return "Bearer realm=\"accounts\"".to_owned();
+        };
+        let scope = match self {
+            Self::InsufficientScope(scope) => format!(", scope=\"{scope}\""),
+            _ => String::new(),
+        };
+        format!(
+            "Bearer realm=\"accounts\", error=\"{error}\", error_description=\"{description}\"{scope}"
+        )
     }
 }
 

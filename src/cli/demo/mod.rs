@@ -13,7 +13,6 @@ mod seed;
 mod web;
 mod window;
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -280,10 +279,8 @@ async fn serve(
     served.map(drop).map_err(broke)
 }
 
-fn until(mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        let _ = stop.wait_for(|stopping| *stopping).await;
-    }
+async fn until(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stopping| *stopping).await;
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C.

@@ -99,10 +99,10 @@ pub fn invited_claims(username: &str, name: &str, updated_at: i64) -> Map<String
 /// [`Fault::Randomness`].
 pub fn new_password() -> Result<String, Fault> {
     loop {
-        let [a, b, c, d, n] = rng::bytes::<5>()?;
-        let word = |byte: u8| WORDS[usize::from(byte) % WORDS.len()];
-        let number = 10 + n % 90;
-        let text = format!("{}-{}-{}-{}-{number}", word(a), word(b), word(c), word(d));
+        let drawn = rng::bytes::<4>()?;
+        let words = drawn.map(|byte| WORDS[usize::from(byte) % WORDS.len()]);
+        let [number] = rng::bytes::<1>()?;
+        let text = format!("{}-{}", words.join("-"), 10 + number % 90);
         // Only an unlucky draw (the same word again and again) is refused.
         if judge(&Password::normalise(&text), &[]).is_ok() {
             return Ok(text);

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rules::identity::totp::STEP_SECONDS;
 use rules::jose::{Alg, JwkSet, SigningKey};
-use rules::protocol::{Format, GrantType, Resource, ScopeInfo, Scopes};
+use rules::protocol::{Format, GrantType, Resource, ScopeInfo};
 use rules::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -111,7 +111,7 @@ fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         auth: NewAuth::Secret,
         redirect_uris: vec![],
         grant_types: grant_types.to_vec(),
-        scopes: Scopes::from_iter(scopes.iter().copied()),
+        scopes: scopes.iter().copied().collect(),
         id_token_signed_response_alg: None,
         legal_entity: None,
         client_uri: None,
@@ -190,15 +190,14 @@ async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> 
 /// The public half of a client's key, which is made when there is none.
 fn keys(notebook: &Notebook, id: &str) -> Result<JwkSet, Failed> {
     let unusable = |why: String| Failed::from(format!("the key of the client {id}: {why}"));
-    let key = match notebook.read().client_keys.get(id) {
-        Some(text) => signing_key(text).map_err(unusable)?,
-        None => {
-            let made = SigningKey::generate(Alg::Es256).map_err(|e| unusable(e.to_string()))?;
-            let der = made.to_pkcs8().map_err(|e| unusable(e.to_string()))?;
-            let text = STANDARD.encode(der.as_slice());
-            notebook.change(|notes| drop(notes.client_keys.insert(id.to_owned(), text)))?;
-            made
-        }
+    let key = if let Some(text) = notebook.read().client_keys.get(id) {
+        signing_key(text).map_err(unusable)?
+    } else {
+        let made = SigningKey::generate(Alg::Es256).map_err(|e| unusable(e.to_string()))?;
+        let der = made.to_pkcs8().map_err(|e| unusable(e.to_string()))?;
+        let text = STANDARD.encode(der.as_slice());
+        notebook.change(|notes| drop(notes.client_keys.insert(id.to_owned(), text)))?;
+        made
     };
     JwkSet::new(vec![key.public_jwk().clone()]).map_err(|e| unusable(e.to_string()))
 }
@@ -267,10 +266,8 @@ async fn activate(
         return Err(refused("the invitation"));
     };
     let ceremony = ceremony.expose();
-    on(
-        activate::choose_password(app, ceremony, password, password).await?,
-        "the password",
-    )?;
+    let chosen = activate::choose_password(app, ceremony, password, password).await?;
+    on(&chosen, "the password")?;
     let Some(View::Factor { secret, .. }) = activate::view(app, ceremony).await? else {
         return Err(refused("the second factor"));
     };
@@ -299,20 +296,17 @@ async fn activate(
 async fn prove(app: &App, ceremony: &str, key: &Key) -> Result<(), Failed> {
     let step = Duration::from_secs(STEP_SECONDS);
     let code = key.code(app.clock.now().minus(step));
-    match activate::prove_factor(app, ceremony, &code).await? {
-        Stepped::Next => Ok(()),
-        // A new step began in between, and the code before is too old by now.
-        _ => {
-            let code = key.code(app.clock.now());
-            on(
-                activate::prove_factor(app, ceremony, &code).await?,
-                "the code",
-            )
-        }
+    let proved = activate::prove_factor(app, ceremony, &code).await?;
+    if matches!(proved, Stepped::Next) {
+        return Ok(());
     }
+    // A new step began in between, and the code before is too old by now.
+    let code = key.code(app.clock.now());
+    let proved = activate::prove_factor(app, ceremony, &code).await?;
+    on(&proved, "the code")
 }
 
-fn on(stepped: Stepped, what: &str) -> Result<(), Failed> {
+fn on(stepped: &Stepped, what: &str) -> Result<(), Failed> {
     match stepped {
         Stepped::Next => Ok(()),
         _ => Err(refused(what)),

@@ -176,8 +176,13 @@ mod tests {
         let leaves = [
             event(Kind::GrantRevoked).grant(anothers).leaf_bytes(),
             event(Kind::GrantRevoked).grant(its).leaf_bytes(),
-            event(Kind::TokenIssued).client("pocket-budget").grant(its).leaf_bytes(),
-            event(Kind::TokenIssued).client("nightly-report").leaf_bytes(),
+            event(Kind::TokenIssued)
+                .client("pocket-budget")
+                .grant(its)
+                .leaf_bytes(),
+            event(Kind::TokenIssued)
+                .client("nightly-report")
+                .leaf_bytes(),
             b"{}".to_vec(),
         ];
         let lines: Vec<String> = about("pocket-budget", &leaves).collect();

@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named() {
-        let cases: [(fn(&mut NewClient), &str); 6] = [
+        type Spoil = fn(&mut NewClient);
+        let cases: [(Spoil, &str); 6] = [
             (|c| c.name = "a\u{1b}[2J".to_owned(), "control"),
             (|c| c.scopes = Scopes::from_iter(["a b"]), "scope"),
             (

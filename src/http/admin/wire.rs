@@ -19,7 +19,7 @@ pub(super) const LARGEST_COMMAND: usize = 1 << 20;
 /// The largest answer, in bytes: a long list of clients.
 pub(super) const LARGEST_ANSWER: usize = 64 << 20;
 /// How long a command may take. Making an RSA key on a busy machine takes some seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The authorization endpoint (RFC 6749 §4.1, RFC 9207, OAuth 2.0 Form Post Response Mode).
 
 use crate::support::browser::unescape;
-use crate::support::{Answer, AuthRequest, Browser, ClientApp, Page, Spec, TestServer, on_both};
+use crate::support::{Answer, AuthRequest, Browser, ClientApp, Page, Spec, TestServer};
 
 on_both![
     a_success_carries_code_state_and_issuer,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use rules::jose::{Alg, JwkSet, SigningKey};
 use serde_json::{Value, json};
 
-use crate::support::{ClientApp, Reply, Spec, TestServer, jwt, on_both};
+use crate::support::{ClientApp, Reply, Spec, TestServer, jwt};
 
 on_both![
     a_secret_is_taken_from_the_header,
@@ -211,7 +211,7 @@ async fn assertions_that_say_the_wrong_thing_are_refused(server: TestServer) {
         ("nbf", json!(now + 62)),
         ("jti", Value::Null),
         ("jti", json!("")),
-        ("jti", json!("x".repeat(10_000))),
+        ("jti", json!("x".repeat(300))),
     ];
     for (name, value) in table {
         let mut claims = app.claims(&server);

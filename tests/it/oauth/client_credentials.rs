@@ -1,7 +1,7 @@
 //! Tokens that a client gets for itself (RFC 6749 §4.4).
 
 use crate::support::server::{ACCOUNTS, CARDS};
-use crate::support::{Spec, TestServer, on_both};
+use crate::support::{Spec, TestServer};
 
 on_both![
     a_client_gets_a_token_for_what_it_asks,

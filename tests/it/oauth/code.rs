@@ -1,7 +1,7 @@
 //! Redeeming authorization codes (RFC 6749 §4.1.3, RFC 7636, RFC 9700 §4.5).
 
 use crate::support::server::{ACCOUNTS, CARDS};
-use crate::support::{AuthRequest, Spec, TestServer, jwt, on_both};
+use crate::support::{AuthRequest, Spec, TestServer, jwt};
 
 on_both![
     a_code_becomes_tokens,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{TestServer, on_both};
+use crate::support::TestServer;
 
 on_both![
     both_documents_say_the_same,

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::support::{Page, Reply, Spec, TestServer, on_both};
+use crate::support::{Page, Reply, Spec, TestServer};
 
 on_both![
     wrong_methods_are_not_allowed,
@@ -245,18 +245,23 @@ async fn web_apps_on_other_origins_may_read_the_token_endpoint_and_not_the_pages
     server: TestServer,
 ) {
     let origin = "https://spa.example";
-    for path in [
-        "/token",
-        "/userinfo",
-        "/jwks",
-        "/.well-known/openid-configuration",
-    ] {
-        let request = server.http.get(server.at(path)).header("origin", origin);
+    let table = [
+        (Method::POST, "/token"),
+        (Method::GET, "/userinfo"),
+        (Method::GET, "/jwks"),
+        (Method::GET, "/.well-known/openid-configuration"),
+    ];
+    for (method, path) in table {
+        let request = server
+            .http
+            .request(method, server.at(path))
+            .header("origin", origin);
         let reply = Reply::of(request).await;
-        assert!(matches!(
-            reply.header("access-control-allow-origin"),
-            "*" | "https://spa.example"
-        ));
+        let allowed = reply.header("access-control-allow-origin");
+        assert!(
+            matches!(allowed, "*" | "https://spa.example"),
+            "{path}: {allowed}"
+        );
         assert_eq!(reply.header("access-control-allow-credentials"), "");
     }
     let preflight = server.http.request(Method::OPTIONS, server.at("/token"));

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use rules::jose::Alg;
 
-use crate::support::{AuthRequest, Spec, TestServer, jwt, on_both};
+use crate::support::{AuthRequest, Spec, TestServer, jwt};
 
 on_both![
     it_says_who_signed_in_how_and_when,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Reply, Spec, TestServer, on_both};
+use crate::support::{Reply, Spec, TestServer};
 
 on_both![
     an_api_sees_only_tokens_for_its_own_resource,

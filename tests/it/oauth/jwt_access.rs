@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::server::CARDS;
-use crate::support::{Reply, Spec, TestServer, jwt, on_both};
+use crate::support::{Reply, Spec, TestServer, jwt};
 
 on_both![
     it_has_the_type_and_the_claims_of_the_standard,

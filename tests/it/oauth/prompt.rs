@@ -1,8 +1,6 @@
 //! What a client may ask to happen with the person (OpenID Connect Core §3.1.2.1).
 
-use crate::support::{
-    Answer, AuthRequest, Browser, ClientApp, Person, Spec, TestServer, jwt, on_both,
-};
+use crate::support::{Answer, AuthRequest, Browser, ClientApp, Person, Spec, TestServer, jwt};
 
 on_both![
     none_without_a_session_needs_a_login,
@@ -161,6 +159,7 @@ async fn max_age_zero_asks_every_time(server: TestServer) {
         ada,
         mut browser,
     } = story(&server).await;
+    server.advance(1);
     let request = AuthRequest::new(&app, "openid").with("max_age", "0");
     let page = browser.begin(&server, &request).await;
     assert!(page.form("/sign-in").is_some());

@@ -1,6 +1,6 @@
 //! Pushed authorization requests (RFC 9126).
 
-use crate::support::{Answer, AuthRequest, Reply, Spec, TestServer, on_both};
+use crate::support::{Answer, AuthRequest, Reply, Spec, TestServer};
 
 on_both![
     a_pushed_request_is_answered_with_its_address,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::support::browser::consent;
 use crate::support::people;
-use crate::support::{Answer, AuthRequest, Reply, Spec, TestServer, Tokens, jwt, on_both, race};
+use crate::support::{Answer, AuthRequest, Reply, Spec, TestServer, Tokens, jwt, race};
 
 on_both![
     a_code_is_redeemed_once,

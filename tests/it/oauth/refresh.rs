@@ -1,6 +1,6 @@
 //! Refresh tokens (RFC 6749 §6, RFC 9700 §4.14).
 
-use crate::support::{Browser, ClientApp, Person, Spec, TestServer, Tokens, on_both};
+use crate::support::{Browser, ClientApp, Person, Spec, TestServer, Tokens};
 
 on_both![
     a_confidential_clients_token_does_not_rotate,

@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009).
 
-use crate::support::{Reply, Spec, TestServer, on_both};
+use crate::support::{Reply, Spec, TestServer};
 
 on_both![
     a_revoked_access_token_is_inactive_at_once,

@@ -1,6 +1,6 @@
 //! Userinfo (OpenID Connect Core §5.3).
 
-use crate::support::{Reply, Spec, TestServer, on_both};
+use crate::support::{Reply, Spec, TestServer};
 
 on_both![
     it_tells_what_the_scopes_ask_for,

@@ -1,6 +1,6 @@
 //! What people see and stop on their account page.
 
-use crate::support::{AuthRequest, Spec, TestServer, on_both};
+use crate::support::{AuthRequest, Spec, TestServer};
 
 on_both![
     a_connected_app_is_shown_and_stopped,

@@ -1,7 +1,7 @@
 //! The ceremony that makes an account usable.
 
 use crate::support::people::{self, PASSWORD};
-use crate::support::{Browser, Page, TestServer, on_both};
+use crate::support::{Browser, Page, TestServer};
 
 on_both![
     looking_at_an_invitation_spends_nothing,

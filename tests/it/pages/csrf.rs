@@ -1,6 +1,6 @@
 //! Forms are taken from our own pages only.
 
-use crate::support::{AuthRequest, Page, Spec, TestServer, on_both, people};
+use crate::support::{AuthRequest, Page, Spec, TestServer, people};
 
 on_both![
     a_post_that_says_nothing_of_its_origin_is_refused,

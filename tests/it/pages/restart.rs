@@ -1,6 +1,6 @@
 //! Whatever was answered is still so after the process was killed.
 
-use crate::support::{AuthRequest, Spec, TestServer, on_both};
+use crate::support::{AuthRequest, Spec, TestServer};
 
 on_both![
     everything_that_lived_lives_on,

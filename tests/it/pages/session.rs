@@ -1,7 +1,7 @@
 //! Sessions: new at each sign-in, bound by cookies that scripts and other sites cannot use.
 
 use crate::support::browser::consent;
-use crate::support::{Answer, AuthRequest, Spec, TestServer, jwt, on_both};
+use crate::support::{Answer, AuthRequest, Spec, TestServer, jwt};
 
 on_both![
     cookies_are_for_this_server_alone,

@@ -1,7 +1,7 @@
 //! One form, one verdict (PSD2 RTS Art. 4(3)(a)).
 
 use crate::support::people::{self, PASSWORD};
-use crate::support::{Page, TestServer, on_both};
+use crate::support::{Page, TestServer};
 
 on_both![
     the_right_three_sign_in,

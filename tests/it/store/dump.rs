@@ -10,7 +10,7 @@ use totp_rs::Secret;
 use crate::support::browser::consent;
 use crate::support::postgres::Cluster;
 use crate::support::server::caller;
-use crate::support::{AuthRequest, Engine, Spec, TestServer, on_both, people};
+use crate::support::{AuthRequest, Engine, Spec, TestServer, people};
 
 on_both![a_dump_holds_nothing_readable];
 
@@ -219,10 +219,6 @@ async fn a_dump_holds_nothing_readable(server: TestServer) {
     }
 
     let dump = dump(&server).await;
-    assert!(
-        contains(&dump, b"authorization_code") || dump.len() > 100_000,
-        "a real dump"
-    );
     // A proof that the search finds what lies open: client ids do.
     assert!(contains(&dump, b"public-app"));
     let mut seen = Vec::new();

@@ -5,7 +5,7 @@ use countersign::clock::Clock;
 use sqlx::{Connection as _, Executor as _};
 
 use crate::support::postgres::Cluster;
-use crate::support::{Engine, Spec, TestServer, on_both, template};
+use crate::support::{Engine, Spec, TestServer, template};
 
 on_both![
     audit_events_cannot_be_changed,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Engine, TestServer, on_both};
+use crate::support::{Engine, TestServer};
 
 on_both![every_statement_is_accepted];
 

@@ -20,7 +20,7 @@ pub struct AuthRequest {
 impl AuthRequest {
     /// A good one.
     pub fn new(client: &ClientApp, scope: &str) -> Self {
-        let verifier = jwt::random_id() + &jwt::random_id();
+        let verifier = format!("{}{}", jwt::random_id(), jwt::random_id());
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
         let challenge = URL_SAFE_NO_PAD.encode(digest);
         let request = Self {

@@ -70,5 +70,3 @@ where
     }
     done
 }
-
-pub(crate) use on_both;

@@ -22,6 +22,7 @@ pub use relying_party::{Http, RelyingParty};
 pub use sessions::Sessions;
 
 use super::accounts::Account;
+use super::api::TRANSACTIONS_READ;
 use super::web::{cookie, fields, see_other};
 use super::window::Window;
 use crate::secret::Secret;
@@ -169,19 +170,27 @@ impl Partner {
     }
 
     async fn show(&self, found: Vec<Account>, connection: &Connection) -> Response {
+        let token = &connection.access_token;
+        let shared = connection
+            .scopes
+            .iter()
+            .any(|scope| scope == TRANSACTIONS_READ);
         let mut views = Vec::with_capacity(found.len());
         for account in found {
-            let token = &connection.access_token;
-            // What is not shared is left out; the rest of the page is still worth showing.
-            let movements = self.api.transactions(&account.id, token).await.ok();
+            // A list that does not come is left out; the rest of the page is still worth showing.
+            let movements = if shared {
+                self.api.transactions(&account.id, token).await.ok()
+            } else {
+                None
+            };
             views.push(AccountView::new(&account, movements.as_deref()));
         }
         self.page(&Accounts {
             bank: &self.bank,
             manage: format!("{}/account", self.relying_party.issuer),
             name: connection.name.as_deref().unwrap_or("there"),
-            transactions: views.iter().any(|view| view.movements.is_some()),
-            accounts: views,
+            transactions: shared,
+            rows: views,
             strip: Some(self.strip(connection).await),
         })
     }

@@ -36,7 +36,7 @@ pub struct Accounts<'a> {
     /// Whether transactions are shared.
     pub transactions: bool,
     /// Each of them.
-    pub accounts: Vec<AccountView>,
+    pub rows: Vec<AccountView>,
     /// What just happened.
     pub strip: Option<Strip>,
 }

@@ -196,7 +196,7 @@ impl RelyingParty {
             .set_pkce_verifier(attempt.verifier)
             .request_async(&self.http)
             .await
-            .map_err(refused)?;
+            .map_err(|error| refused(&error))?;
         let verifier = provider.id_token_verifier();
         let claims = verified(&tokens, &verifier, &attempt.nonce)?;
         // OpenID Connect Core §5.3: who she is stands at the userinfo endpoint; what it says counts
@@ -238,7 +238,7 @@ impl RelyingParty {
             .map_err(broken)?
             .request_async(&self.http)
             .await
-            .map_err(refused)?;
+            .map_err(|error| refused(&error))?;
         let mut renewed = connection.clone();
         renewed.access_token = Secret::new(tokens.access_token().secret().clone());
         // RFC 6749 §5.1: without a scope in the answer it is what it was.
@@ -351,15 +351,15 @@ fn kept(token: &RefreshToken) -> Secret {
 }
 
 fn refused<E: std::error::Error + 'static>(
-    error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
+    error: &RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
 ) -> Trouble {
-    match &error {
+    match error {
         RequestTokenError::ServerResponse(answer)
             if *answer.error() == CoreErrorResponseType::InvalidGrant =>
         {
             Trouble::Ended
         }
-        _ => broken(chain(&error)),
+        _ => broken(chain(error)),
     }
 }
 
@@ -369,13 +369,9 @@ fn broken(error: impl std::fmt::Display) -> Trouble {
 
 /// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
 }
 
 #[cfg(test)]

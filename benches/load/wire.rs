@@ -1,0 +1,114 @@
+//! HTTP/1.1 on one keep-alive connection, with as little work as can be: the generator must never
+//! be what limits.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::Failed;
+
+/// A connection.
+pub struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// An answer, read whole.
+pub struct Answer<'a> {
+    /// The status.
+    pub status: u16,
+    head: &'a [u8],
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Wire {
+    /// Connects.
+    pub async fn connect(address: SocketAddr) -> Result<Self, Failed> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            buffer: vec![0; 16 << 10],
+        })
+    }
+
+    /// Sends a request and reads its answer.
+    pub async fn ask(&mut self, request: &[u8]) -> Result<Answer<'_>, Failed> {
+        self.stream.write_all(request).await?;
+        let mut filled = 0;
+        let (head, total) = loop {
+            if filled == self.buffer.len() {
+                self.buffer.resize(filled * 2, 0);
+            }
+            let read = self.stream.read(&mut self.buffer[filled..]).await?;
+            if read == 0 {
+                return Err("the server closed the connection".into());
+            }
+            filled += read;
+            if let Some(head) = end_of_head(&self.buffer[..filled]) {
+                let total = head + content_length(&self.buffer[..head])?;
+                if filled >= total {
+                    break (head, total);
+                }
+                if self.buffer.len() < total {
+                    self.buffer.resize(total, 0);
+                }
+            }
+        };
+        let (head, body) = (&self.buffer[..head], &self.buffer[head..total]);
+        let status = head.get(9..12).and_then(number).unwrap_or(0);
+        Ok(Answer {
+            status: u16::try_from(status)?,
+            head,
+            body,
+        })
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// The answer itself when it has this status; otherwise what came instead.
+    pub fn expect(self, status: u16) -> Result<Self, Failed> {
+        if self.status == status {
+            return Ok(self);
+        }
+        let shown = &self.body[..self.body.len().min(400)];
+        let shown = String::from_utf8_lossy(shown);
+        Err(format!("status {} in place of {status}: {shown}", self.status).into())
+    }
+
+    /// Every value of a header; its name in small letters, as the server writes it.
+    pub fn headers(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        lines(self.head).filter_map(move |line| {
+            let rest = line.strip_prefix(name.as_bytes())?.strip_prefix(b": ")?;
+            std::str::from_utf8(rest).ok()
+        })
+    }
+
+    /// Where a redirect leads.
+    pub fn location(&self) -> Result<&'a str, Failed> {
+        let found = self.headers("location").next();
+        found.ok_or_else(|| "a redirect without Location".into())
+    }
+}
+
+fn end_of_head(read: &[u8]) -> Option<usize> {
+    let at = read.windows(4).position(|four| four == b"\r\n\r\n")?;
+    Some(at + 4)
+}
+
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    head.split(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+fn content_length(head: &[u8]) -> Result<usize, Failed> {
+    lines(head)
+        .find_map(|line| number(line.strip_prefix(b"content-length: ")?))
+        .ok_or_else(|| "an answer without Content-Length".into())
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

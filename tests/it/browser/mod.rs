@@ -1,0 +1,6 @@
+//! What a person does, in a real browser, with all three parties of the demo.
+
+mod demo;
+mod journey;
+mod layout;
+mod pictures;

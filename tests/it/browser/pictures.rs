@@ -1,0 +1,60 @@
+//! The pictures of the pages, for the README and the guides.
+
+use std::path::{Path, PathBuf};
+
+use super::demo::Demo;
+use super::journey::{PASSWORD, choose_password};
+use crate::support::chrome::Chrome;
+
+/// A desktop's width and a phone's, in CSS pixels, each with the fineness of its pictures.
+const DESKTOP: (u32, u32) = (1280, 1);
+const PHONE: (u32, u32) = (390, 2);
+
+/// Writes them into `docs/pages`, over what is there:
+/// `cargo test --test it screenshots_for_the_readme -- --ignored`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it writes into docs/pages"]
+async fn screenshots_for_the_readme() {
+    let demo = Demo::start();
+    let chrome = Chrome::start().await;
+    let mut ada = demo.ada();
+
+    chrome.open(&demo.partner("/")).await;
+    chrome.press("Connect your bank").await;
+    chrome.heading("Sign in").await;
+    chrome.fill("username", &ada.username).await;
+    take(&chrome, "sign-in").await;
+    ada.sign_in(&chrome).await;
+    chrome.heading("Share accounts with Pocket Budget?").await;
+    chrome.tick("See your transactions").await;
+    take(&chrome, "consent").await;
+    chrome.press("Share accounts").await;
+    chrome.heading("Hello, Ada Lovelace").await;
+    take(&chrome, "pocket-budget").await;
+    chrome.open(&demo.bank("/account")).await;
+    chrome.heading("Hello, Ada Lovelace").await;
+    take(&chrome, "account").await;
+    chrome.open(&demo.told("/invitation/link")).await;
+    chrome.press("Begin").await;
+    chrome.heading("Choose a password").await;
+    choose_password(&chrome, PASSWORD).await;
+    chrome.heading("Connect your authenticator app").await;
+    take(&chrome, "activation").await;
+}
+
+/// `<name>.png`, `<name>-dark.png`, `<name>-phone.png` and `<name>-phone-dark.png`.
+async fn take(chrome: &Chrome, name: &str) {
+    for (scheme, ending) in [("dark", "-dark"), ("light", "")] {
+        chrome.prefer(scheme).await;
+        for ((width, scale), size) in [(DESKTOP, ""), (PHONE, "-phone")] {
+            let file = folder().join(format!("{name}{size}{ending}.png"));
+            chrome.picture(&file, width, scale).await;
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pages");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
