@@ -100,7 +100,11 @@ fn own_ticks() -> u64 {
             continue;
         };
         let field = |n: usize| rest.split_ascii_whitespace().nth(n);
-        let number = |n| field(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let number = |n| {
+            field(n)
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
         parents.insert(pid, u32::try_from(number(1)).unwrap_or(0));
         used.insert(pid, number(11));
     }
@@ -135,7 +139,10 @@ pub fn processors() -> usize {
 /// The processor's name, how many there are, and the kernel.
 pub fn describe() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let count = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    let count = cpu
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
     let model = cpu
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))

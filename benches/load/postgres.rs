@@ -135,8 +135,8 @@ fn find_programs() -> Result<PathBuf, Failed> {
         .filter(|bin| bin.join("initdb").exists())
         .max_by_key(version);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = debian
-        .or_else(|| std::env::split_paths(&path).find(|bin: &PathBuf| has_initdb(bin)));
+    let found =
+        debian.or_else(|| std::env::split_paths(&path).find(|bin: &PathBuf| has_initdb(bin)));
     found.ok_or_else(|| {
         "PostgreSQL is not installed (apt-get install --no-install-recommends postgresql); measure \
          the embedded database alone with `-- --engine sqlite`"
@@ -155,9 +155,13 @@ fn unprivileged_user() -> Option<(u32, u32)> {
     }
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let find = |wanted: &str| {
-        let line = users.lines().find(|line| line.split(':').next() == Some(wanted))?;
+        let line = users
+            .lines()
+            .find(|line| line.split(':').next() == Some(wanted))?;
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
-    find("postgres").or_else(|| find("nobody")).or(Some((65534, 65534)))
+    find("postgres")
+        .or_else(|| find("nobody"))
+        .or(Some((65534, 65534)))
 }

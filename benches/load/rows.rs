@@ -61,7 +61,9 @@ impl Rows {
             for table in TABLES {
                 let table = table.replace("BYTES", "BLOB").replace("BIGINT", "INTEGER");
                 let table = format!("{table} STRICT, WITHOUT ROWID");
-                sqlx::query(sqlx::AssertSqlSafe(table)).execute(&mut conn).await?;
+                sqlx::query(sqlx::AssertSqlSafe(table))
+                    .execute(&mut conn)
+                    .await?;
             }
             let mut tx = conn.begin().await?;
             for id in 0..FAMILIES {
@@ -79,7 +81,9 @@ impl Rows {
             .await?;
         for table in TABLES {
             let table = table.replace("BYTES", "BYTEA");
-            sqlx::query(sqlx::AssertSqlSafe(table)).execute(&pool).await?;
+            sqlx::query(sqlx::AssertSqlSafe(table))
+                .execute(&pool)
+                .await?;
         }
         let mut tx = pool.begin().await?;
         for id in 0..FAMILIES {
@@ -198,6 +202,8 @@ fn new_id() -> Result<Vec<u8>, Failed> {
 
 /// Any family.
 fn family(id: &[u8]) -> i64 {
-    let random = id.last_chunk::<4>().map_or(0, |tail| u32::from_be_bytes(*tail));
+    let random = id
+        .last_chunk::<4>()
+        .map_or(0, |tail| u32::from_be_bytes(*tail));
     i64::from(random) % FAMILIES
 }

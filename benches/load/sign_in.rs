@@ -114,7 +114,10 @@ impl SignIns {
         let head = post(&format!("{path}/sign-in"), host, None)
             + &format!("origin: http://{host}\r\ncookie: {cookies}\r\n");
         let password = PASSWORD.replace(' ', "+");
-        let form = format!("username={}&password={password}&code={code}", person.username);
+        let form = format!(
+            "username={}&password={password}&code={code}",
+            person.username
+        );
         let mut request = Vec::new();
         compose(&mut request, &head, &[&form]);
         let answer = wire.ask(&request).await?.expect(303)?;
@@ -122,12 +125,18 @@ impl SignIns {
 
         let answer = wire.ask(show(&cookies).as_bytes()).await?.expect(303)?;
         let location = answer.location()?;
-        let found = location.split(['?', '&']).find_map(|pair| pair.strip_prefix("code="));
+        let found = location
+            .split(['?', '&'])
+            .find_map(|pair| pair.strip_prefix("code="));
         let code = found.ok_or_else(|| format!("no code in {location}"))?;
         let form = format!(
             "grant_type=authorization_code&code={code}&redirect_uri={REDIRECT_ENCODED}&code_verifier={verifier}"
         );
-        compose(&mut request, &post("/token", host, Some(&self.app)), &[&form]);
+        compose(
+            &mut request,
+            &post("/token", host, Some(&self.app)),
+            &[&form],
+        );
         let answer = wire.ask(&request).await?.expect(200)?;
         if !answer.body.windows(10).any(|part| part == b"\"id_token\"") {
             return Err("signed in without an ID token".into());

@@ -162,7 +162,9 @@ const fn form_of_refresh(rotates: bool) -> &'static str {
 /// Finds the refresh token without reading the JSON whole.
 fn refresh_token(body: &[u8]) -> Result<&str, Failed> {
     let text = std::str::from_utf8(body)?;
-    let found = text.split_once("\"refresh_token\":\"").map(|(_, rest)| rest);
+    let found = text
+        .split_once("\"refresh_token\":\"")
+        .map(|(_, rest)| rest);
     found
         .and_then(|rest| rest.split('"').next())
         .ok_or_else(|| "an answer without a refresh token".into())
@@ -245,10 +247,7 @@ pub fn of_ceiling(row: Row, installed: &Installed, connections: usize) -> Vec<As
     let path = row.ceiling();
     let Some(path) = path.strip_prefix("POST ") else {
         let path = path.trim_start_matches("GET ");
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n",
-            installed.host
-        );
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", installed.host);
         let request: Arc<[u8]> = request.into_bytes().into();
         return repeat(connections, |_| Asker::Same(Arc::clone(&request)));
     };

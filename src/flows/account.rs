@@ -53,21 +53,21 @@ pub async fn stop_sharing(
     grant: Uuid,
     caller: &Caller,
 ) -> Result<bool, Fault> {
-    let user = signed_in.user.id;
+    let (user, now) = (signed_in.user.id, app.clock.now());
     let event = app
         .event(Kind::GrantRevoked, caller)?
         .by(Actor::User(user))
         .subject(user)
         .session(signed_in.session.id)
         .grant(grant);
-    let now = app.clock.now();
     let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let stopped = grants::revoke(tx, grant, user, now).await?.is_some();
-                if stopped {
-                    tx.record(event);
+                let client = grants::revoke(tx, grant, user, now).await?;
+                let stopped = client.is_some();
+                if let Some(client) = client {
+                    tx.record(event.client(client));
                 }
                 Ok(stopped)
             })

@@ -17,7 +17,7 @@ use crate::store::audit;
 
 /// How many events share one checkpoint: the other writers of an `SQLite` database wait while one
 /// batch is written.
-pub const BATCH: u32 = 128;
+pub const BATCH: u32 = 1024;
 /// How many leaves are read at once when the log is verified.
 const PAGE: u32 = 1000;
 /// Separates the checkpoint key from everything else that is derived from the vault.
@@ -37,7 +37,8 @@ pub enum Verdict {
 
 /// A batch, computed before its transaction.
 struct Batch {
-    leaves: Vec<(i64, Uuid, Hash)>,
+    first: i64,
+    leaves: Vec<(Uuid, Hash)>,
     size: i64,
     frontier: Vec<u8>,
     note: String,
@@ -70,10 +71,8 @@ pub async fn seal(app: &App) -> Result<usize, Fault> {
         .store
         .write(move |tx| {
             Box::pin(async move {
-                for (n, id, hash) in batch.leaves {
-                    if !audit::seal(tx, n, id, hash).await? {
-                        return Err(Fault::Constraint("sealed by another node".to_owned()));
-                    }
+                if !audit::seal(tx, batch.first, &batch.leaves).await? {
+                    return Err(Fault::Constraint("sealed by another node".to_owned()));
                 }
                 audit::insert_checkpoint(tx, batch.size, batch.frontier, batch.note, now).await
             })
@@ -221,10 +220,12 @@ fn batch(
     key: &SigningKey,
 ) -> Result<Batch, Fault> {
     let number = |n: u64| i64::try_from(n).map_err(|_| unreadable("size"));
+    let first = number(tree.size())?;
     let mut leaves = Vec::with_capacity(events.len());
     for (id, bytes) in events {
         let hash = leaf_hash(&bytes);
-        leaves.push((number(tree.append(hash))?, id, hash));
+        tree.append(hash);
+        leaves.push((id, hash));
     }
     let checkpoint = Checkpoint {
         origin: key.verifying_key().name().clone(),
@@ -232,6 +233,7 @@ fn batch(
         root: tree.root(),
     };
     Ok(Batch {
+        first,
         leaves,
         size: number(tree.size())?,
         frontier: tree.to_bytes(),

@@ -1,5 +1,7 @@
 //! Audit events. They commit with the change they record, or are appended before the answer leaves.
 
+use std::sync::LazyLock;
+
 use rules::audit::{Event, Personal};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,15 @@ impl PendingEvent {
         };
         let personal = Some(envelope);
         Ok(Self { event, personal })
+    }
+}
+
+impl PendingEvent {
+    /// Names the client it concerns, when that is only known inside the transaction.
+    #[must_use]
+    pub fn client(mut self, client: String) -> Self {
+        self.event.client = Some(client);
+        self
     }
 }
 
@@ -138,17 +149,56 @@ pub async fn unsealed(tx: &mut Tx, limit: u32) -> Result<Vec<(Uuid, Vec<u8>)>, F
         .collect()
 }
 
-/// Makes an event leaf number `n`. False when it was sealed already.
-pub async fn seal(tx: &mut Tx, n: i64, id: Uuid, hash: [u8; 32]) -> Result<bool, Fault> {
+/// Makes events leaves, numbered from `first`. False when one of them was sealed already; then the
+/// transaction must not commit.
+pub async fn seal(tx: &mut Tx, first: i64, leaves: &[(Uuid, [u8; 32])]) -> Result<bool, Fault> {
     const TAKE: Sql = Sql("DELETE FROM audit_unsealed WHERE id = $1");
     const LEAF: Sql = Sql("INSERT INTO audit_leaves (n, id, hash) VALUES ($1, $2, $3)");
-    if tx.execute(TAKE, vec![id.into()]).await? == 0 {
-        return Ok(false);
+    let mut n = first;
+    let (many, few) = leaves.as_chunks::<AT_ONCE>();
+    for chunk in many {
+        let (take, insert) = *BULK;
+        let ids = chunk.iter().map(|(id, _)| (*id).into()).collect();
+        if tx.execute(take, ids).await? != AT_ONCE as u64 {
+            return Ok(false);
+        }
+        let mut values = Vec::with_capacity(3 * AT_ONCE);
+        for (id, hash) in chunk {
+            values.extend([n.into(), (*id).into(), (*hash).into()]);
+            n += 1;
+        }
+        tx.execute(insert, values).await?;
     }
-    tx.execute(LEAF, vec![n.into(), id.into(), hash.into()])
-        .await?;
+    for (id, hash) in few {
+        if tx.execute(TAKE, vec![(*id).into()]).await? == 0 {
+            return Ok(false);
+        }
+        let values = vec![n.into(), (*id).into(), (*hash).into()];
+        tx.execute(LEAF, values).await?;
+        n += 1;
+    }
     Ok(true)
 }
+
+/// How many events one statement seals.
+const AT_ONCE: usize = 64;
+
+/// The statements of [`seal`], [`AT_ONCE`] rows each.
+static BULK: LazyLock<(Sql, Sql)> = LazyLock::new(|| {
+    let numbers: Vec<String> = (1..=AT_ONCE).map(|n| format!("${n}")).collect();
+    let rows: Vec<String> = (0..AT_ONCE)
+        .map(|row| format!("(${}, ${}, ${})", 3 * row + 1, 3 * row + 2, 3 * row + 3))
+        .collect();
+    let take = format!(
+        "DELETE FROM audit_unsealed WHERE id IN ({})",
+        numbers.join(", ")
+    );
+    let insert = format!(
+        "INSERT INTO audit_leaves (n, id, hash) VALUES {}",
+        rows.join(", ")
+    );
+    (Sql(String::leak(take)), Sql(String::leak(insert)))
+});
 
 /// The newest checkpoint: `(size, frontier, signed note)`.
 pub async fn checkpoint(tx: &mut Tx) -> Result<Option<(i64, Vec<u8>, String)>, Fault> {

@@ -40,6 +40,7 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) async fn open(path: &Path, shared: &Arc<Shared>) -> Result<Self, Fault> {
         let lock = lock(path)?;
+        private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -59,7 +60,6 @@ impl Sqlite {
             .acquire_timeout(DEADLINE)
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
-        restrict(path)?;
         let (queue, jobs) = mpsc::channel(QUEUE);
         let tx = Tx::new(Conn::Sqlite(writer.acquire().await?), Arc::clone(shared));
         tokio::spawn(run(jobs, tx));
@@ -136,12 +136,7 @@ impl Sqlite {
 fn lock(path: &Path) -> Result<File, Fault> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&name)
-        .map_err(|error| Fault::Storage(sqlx::Error::Io(error)))?;
+    let file = private(Path::new(&name))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Fault::Busy(
@@ -151,10 +146,15 @@ fn lock(path: &Path) -> Result<File, Fault> {
     }
 }
 
-/// Nobody but the server's account reads the file.
-fn restrict(path: &Path) -> Result<(), Fault> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+/// Opens a file that nobody but the server's account reads, made when it does not exist. What
+/// `SQLite` puts beside its database takes over the mode.
+fn private(path: &Path) -> Result<File, Fault> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
         .map_err(|error| Fault::Storage(sqlx::Error::Io(error)))
 }
 

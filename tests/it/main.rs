@@ -12,8 +12,13 @@
     reason = "a test says what is wrong by panicking, and reads as a story"
 )]
 
+#[macro_use]
 mod support;
 
+mod arrows;
+mod audit;
+mod cli;
+mod demo;
 mod oauth;
 mod pages;
 mod properties;

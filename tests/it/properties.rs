@@ -312,9 +312,18 @@ fn judge(shot: &Shot, reply: &Reply) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn nothing_thrown_at_any_endpoint_breaks_it() {
+fn nothing_thrown_at_any_endpoint_breaks_it_on_sqlite() {
+    throw_at(Engine::Sqlite);
+}
+
+#[test]
+fn nothing_thrown_at_any_endpoint_breaks_it_on_postgres() {
+    throw_at(Engine::Postgres);
+}
+
+fn throw_at(engine: Engine) {
     let runtime = Runtime::new().unwrap();
-    let server = runtime.block_on(TestServer::start(Engine::Sqlite));
+    let server = runtime.block_on(TestServer::start(engine));
     let known = knowing(&server, &runtime);
     let app = runtime.block_on(server.register(Spec::confidential("thrower")));
     let tokens = runtime
@@ -322,7 +331,7 @@ fn nothing_thrown_at_any_endpoint_breaks_it() {
         .ok();
     let access = tokens["access_token"].as_str().unwrap().to_owned();
     let config = Config {
-        cases: 600,
+        cases: 400,
         failure_persistence: None,
         ..Config::default()
     };

@@ -63,10 +63,14 @@ async fn a_person_shares_accounts_and_stops_sharing() {
         assert!(page.contains(said), "{said} on {page}");
     }
     assert!(
-        !chrome.is_ticked("See your transactions").await,
+        !chrome
+            .is_ticked("See your transactions of the last 90 days")
+            .await,
         "nothing is ticked for her"
     );
-    chrome.tick("See your transactions").await;
+    chrome
+        .tick("See your transactions of the last 90 days")
+        .await;
     chrome.press("Share accounts").await;
 
     chrome.heading("Hello, Ada Lovelace").await;
@@ -94,7 +98,7 @@ async fn a_person_shares_accounts_and_stops_sharing() {
     for shown in [
         "Pocket Budget",
         "See your accounts and balances",
-        "See your transactions",
+        "See your transactions of the last 90 days",
     ] {
         assert!(apps.contains(shown), "{shown} on {apps}");
     }
@@ -197,7 +201,9 @@ async fn two_tabs_do_not_disturb_one_another() {
     chrome.heading("Share accounts with Pocket Budget?").await;
 
     chrome.show(&first).await;
-    chrome.tick("See your transactions").await;
+    chrome
+        .tick("See your transactions of the last 90 days")
+        .await;
     chrome.press("Share accounts").await;
     chrome.see("#accounts", "Corner Bakery").await;
     chrome.show(&second).await;

@@ -25,7 +25,9 @@ async fn no_page_scrolls_sideways_on_the_narrowest_phone() {
     ada.sign_in(&chrome).await;
     chrome.heading("Share accounts with Pocket Budget?").await;
     fits(&chrome, "consent").await;
-    chrome.tick("See your transactions").await;
+    chrome
+        .tick("See your transactions of the last 90 days")
+        .await;
     chrome.press("Share accounts").await;
     chrome.heading("Hello, Ada Lovelace").await;
     chrome.press("What just happened").await;

@@ -26,7 +26,9 @@ async fn screenshots_for_the_readme() {
     take(&chrome, "sign-in").await;
     ada.sign_in(&chrome).await;
     chrome.heading("Share accounts with Pocket Budget?").await;
-    chrome.tick("See your transactions").await;
+    chrome
+        .tick("See your transactions of the last 90 days")
+        .await;
     take(&chrome, "consent").await;
     chrome.press("Share accounts").await;
     chrome.heading("Hello, Ada Lovelace").await;

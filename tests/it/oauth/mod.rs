@@ -9,6 +9,7 @@ mod http;
 mod id_token;
 mod introspection;
 mod jwt_access;
+mod late;
 mod prompt;
 mod pushed;
 mod races;

@@ -14,7 +14,7 @@ use thirtyfour::{ChromeCapabilities, WindowHandle};
 use super::template::Directory;
 
 /// For how long a page may keep a test waiting, and how often it looks.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_millis(40));
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(40));
 
 /// What makes Chromium run as root, without a display and without a word to the outside.
 const FLAGS: [&str; 9] = [
@@ -42,7 +42,7 @@ impl Tied {
     /// Starts it.
     pub fn start(program: &Path, arguments: &[&str]) -> Self {
         let script =
-            "\"$0\" \"$@\" < /dev/null & exec >&-; read -r _; kill $! 2> /dev/null; wait $!";
+            "\"$0\" \"$@\" < /dev/null & exec >&- 2>&-; read -r _; kill $!; wait $!";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .arg(program)
