@@ -97,9 +97,11 @@ impl Place {
         // A socket's path has at most 107 bytes, and the target folder may lie deep.
         let socket = PathBuf::from(format!("/tmp/countersign-bench-{port}.sock"));
         let text = format!(
-            "issuer = \"http://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = {socket:?}\n\n\
-             [database]\nurl = {database:?}\n\n[vault]\nroot_key_file = {root_key:?}\n\n\
-             [log]\nfilter = {log:?}\n"
+            "issuer = \"http://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = '{}'\n\n\
+             [database]\nurl = '{database}'\n\n[vault]\nroot_key_file = '{}'\n\n\
+             [log]\nfilter = '{log}'\n",
+            socket.display(),
+            root_key.display(),
         );
         fs::write(&settings, text)?;
         RootKey::generate()?.write_new(&root_key)?;

@@ -47,17 +47,25 @@ impl Report {
     /// Begins an engine's table.
     #[expect(clippy::unused_self, reason = "a report is printed by its methods")]
     pub fn engine(&self, engine: Engine, setting: &str) {
-        println!("\n{} ({setting})", engine.name());
+        println!("\n{} ({setting}); the table is Markdown", engine.name());
         println!(
-            "{:<28}{:>11}{:>11}{:>8}{:>10}{:>10}{:>11}{:>9}  ceiling does",
-            "", "ceiling/s", "server/s", "of it", "p50 ms", "p99 ms", "(ceiling)", "RSS MiB"
+            "| {:<27}| {:>9} | {:>8} | {:>5} | {:>6} | {:>6} | {:>16} | {:>7} | ceiling |",
+            engine.name(),
+            "ceiling/s",
+            "server/s",
+            "of it",
+            "p50 ms",
+            "p99 ms",
+            "ceiling's p99 ms",
+            "RSS MiB",
         );
+        println!("|---|---:|---:|---:|---:|---:|---:|---:|---|");
     }
 
     /// Says what is measured now.
     #[expect(clippy::unused_self, reason = "a report is printed by its methods")]
     pub fn waiting(&self, row: Row) {
-        print!("{:<28}", row.titles().0);
+        print!("| {:<27}", row.titles().0);
         let _ = stdout().flush();
     }
 
@@ -76,7 +84,7 @@ impl Report {
                 let (ceiling, server) = (Summary::of(&pair.ceiling), Summary::of(&pair.server));
                 let ratio = server.rate / ceiling.rate;
                 println!(
-                    "{:>11}{:>11}{:>7.0}%{:>10}{:>10}{:>11}{:>9}  {what}{}",
+                    "| {:>9} | {:>8} | {:>4.0}% | {:>6} | {:>6} | {:>16} | {:>7} | {what}{} |",
                     rate(ceiling.rate),
                     rate(server.rate),
                     ratio * 100.0,
@@ -92,7 +100,7 @@ impl Report {
             }
             Err(failed) => {
                 self.failed += 1;
-                println!("FAILED: {failed}");
+                println!("| FAILED: {failed}");
                 shown["failed"] = json!(failed.to_string());
             }
         }

@@ -205,7 +205,7 @@ fn pick(state: &mut u64, below: usize) -> usize {
     *state ^= *state >> 27;
     let random = state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
     let below = u64::try_from(below).unwrap_or(u64::MAX);
-    usize::try_from(random * below >> 32).unwrap_or(0)
+    usize::try_from((random * below) >> 32).unwrap_or(0)
 }
 
 /// What each connection asks the server.

@@ -9,6 +9,7 @@ use super::{AdminFailure, Caller, follow};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::keys::{self, KeyState, StoredKey};
+use crate::store::meta;
 
 /// What is shown of a key.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub async fn ensure(app: &App, algs: &[Alg]) -> Result<(), Fault> {
     if new.is_empty() {
         return Ok(());
     }
-    store_new(app, new, &Caller::default()).await
+    store_new(app, new, stored.is_empty(), &Caller::default()).await
 }
 
 /// Every key, oldest first.
@@ -163,7 +164,13 @@ async fn make(app: &App, alg: Alg, state: KeyState) -> Result<StoredKey, Fault> 
     })
 }
 
-async fn store_new(app: &App, new: Vec<StoredKey>, caller: &Caller) -> Result<(), Fault> {
+/// Of two nodes that start at once on a new database, one stores the `first` keys.
+async fn store_new(
+    app: &App,
+    new: Vec<StoredKey>,
+    first: bool,
+    caller: &Caller,
+) -> Result<(), Fault> {
     let mut events = Vec::new();
     for key in &new {
         let event = app
@@ -176,6 +183,9 @@ async fn store_new(app: &App, new: Vec<StoredKey>, caller: &Caller) -> Result<()
     app.store
         .write(move |tx| {
             Box::pin(async move {
+                if first && !meta::establish(tx, "signing_keys", "1").await? {
+                    return Ok(());
+                }
                 for key in &new {
                     keys::insert_signing(tx, key).await?;
                 }

@@ -43,6 +43,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/token", post(token::token))
         .route("/revoke", post(revoke::revoke))
         .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        // Before the layer, so that preflights, which no route takes, reach it.
+        .method_not_allowed_fallback(pages::wrong_method)
         .layer(middleware::from_fn(layer::cross_origin));
 
     Router::new()

@@ -2,6 +2,8 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::format_collect,
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
@@ -17,9 +19,12 @@ mod support;
 
 mod arrows;
 mod audit;
+mod browser;
 mod cli;
+mod clients;
 mod demo;
 mod oauth;
 mod pages;
 mod properties;
+mod readme;
 mod store;

@@ -57,7 +57,6 @@ fn render(
         name: name_of(&registered, grant),
         can: can(&registered, grant),
         since: words::date(grant.created_at),
-        last_used: None,
         action: format!("/account/apps/{}/stop", grant.id),
     });
     let sessions = overview.sessions.iter().map(|session| {

@@ -229,8 +229,6 @@ pub struct ConnectedApp {
     pub can: Vec<String>,
     /// The day consent was given: `3 May 2026`.
     pub since: String,
-    /// When it last used it: `today, 09:14`.
-    pub last_used: Option<String>,
     /// Where "Stop sharing" is posted.
     pub action: String,
 }

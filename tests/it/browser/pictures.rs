@@ -6,9 +6,9 @@ use super::demo::Demo;
 use super::journey::{PASSWORD, choose_password};
 use crate::support::chrome::Chrome;
 
-/// A desktop's width and a phone's, in CSS pixels, each with the fineness of its pictures.
-const DESKTOP: (u32, u32) = (1280, 1);
-const PHONE: (u32, u32) = (390, 2);
+/// A desktop's page and a phone's, in CSS pixels; what is longer makes the picture longer.
+const DESKTOP: (u32, u32) = (1280, 720);
+const PHONE: (u32, u32) = (390, 720);
 
 /// Writes them into `docs/pages`, over what is there:
 /// `cargo test --test it screenshots_for_the_readme -- --ignored`.
@@ -44,15 +44,14 @@ async fn screenshots_for_the_readme() {
     take(&chrome, "activation").await;
 }
 
-/// `<name>.png`, `<name>-dark.png`, `<name>-phone.png` and `<name>-phone-dark.png`.
+/// `<name>.png`, `<name>-phone.png` (twice as fine) and `<name>-dark.png`.
 async fn take(chrome: &Chrome, name: &str) {
-    for (scheme, ending) in [("dark", "-dark"), ("light", "")] {
-        chrome.prefer(scheme).await;
-        for ((width, scale), size) in [(DESKTOP, ""), (PHONE, "-phone")] {
-            let file = folder().join(format!("{name}{size}{ending}.png"));
-            chrome.picture(&file, width, scale).await;
-        }
-    }
+    let file = |ending: &str| folder().join(format!("{name}{ending}.png"));
+    chrome.prefer("dark").await;
+    chrome.picture(&file("-dark"), DESKTOP, 1).await;
+    chrome.prefer("light").await;
+    chrome.picture(&file(""), DESKTOP, 1).await;
+    chrome.picture(&file("-phone"), PHONE, 2).await;
 }
 
 fn folder() -> PathBuf {

@@ -10,6 +10,7 @@ on_both![
     a_code_is_worthless_after_the_person_signed_out,
     a_code_for_offline_access_outlives_the_session,
     a_client_that_was_disabled_meanwhile_gets_nothing,
+    what_ended_with_an_account_does_not_come_back_with_it,
     a_person_who_was_disabled_meanwhile_consents_to_nothing,
     consent_cannot_replace_the_sign_in_that_was_asked_for,
     an_answer_for_somebody_who_never_signed_in_is_refused,
@@ -219,4 +220,25 @@ async fn parameters_in_the_address_of_the_token_endpoint_do_not_count(server: Te
     let reply = crate::support::Reply::of(request).await;
     assert!(matches!(reply.status, 400 | 401), "{}", reply.body);
     reply.well_formed_error();
+}
+
+async fn what_ended_with_an_account_does_not_come_back_with_it(server: TestServer) {
+    let Story {
+        app,
+        ada,
+        mut browser,
+    } = story(&server).await;
+    let scope = "openid offline_access accounts:read";
+    let tokens = browser.code_flow(&server, &app, &ada, scope).await;
+    let request = AuthRequest::new(&app, scope);
+    let code = browser.walk(&server, &request, &ada).await.code();
+    users::disable(&server.app, "ada", &caller()).await.unwrap();
+    server.advance(1);
+    users::enable(&server.app, "ada", &caller()).await.unwrap();
+    assert!(!server.accounts.sees(&server, &tokens.access).await);
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
+    let reply = request.try_redeem(&server, &app, &code).await;
+    reply.refused(400, "invalid_grant");
 }

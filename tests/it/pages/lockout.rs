@@ -16,6 +16,7 @@ on_both![
     a_block_counts_for_every_way_in,
     a_hundred_failures_in_a_row_end_the_password,
     a_success_from_a_known_device_ends_the_row,
+    an_ended_password_is_bound_anew_with_new_factors,
 ];
 
 async fn fail(server: &TestServer, username: &str) -> Page {
@@ -255,4 +256,52 @@ async fn a_success_from_a_known_device_ends_the_row(server: TestServer) {
         works(&server, &mut known, &ada.code(&server)).await,
         "the password lives"
     );
+}
+
+async fn an_ended_password_is_bound_anew_with_new_factors(server: TestServer) {
+    use crate::support::people;
+    use crate::support::server::caller;
+    if server.engine == Engine::Postgres {
+        return;
+    }
+    let app = server
+        .register(crate::support::Spec::confidential("app"))
+        .await;
+    let ada = server.person("ada").await;
+    let mut browser = server.browser();
+    let scope = "openid offline_access accounts:read";
+    let tokens = browser.code_flow(&server, &app, &ada, scope).await;
+    for _ in 0..100 {
+        server.advance(3600);
+        fail(&server, "ada").await;
+    }
+    server.advance(3600);
+    let invited = countersign::flows::users::reinvite(&server.app, "ada", &caller())
+        .await
+        .unwrap();
+    let link = invited
+        .link
+        .expose()
+        .strip_prefix(&server.issuer)
+        .unwrap()
+        .to_owned();
+    let mut almost = people::go_through(&server, "ada", ada.id, &link).await;
+    let asked = people::asked_code(&almost.page, &almost.person);
+    almost
+        .browser
+        .post("/activate/codes", &[("confirm", &asked)])
+        .await;
+    let mut fresh = server.browser();
+    fresh.sign_in(&server, &almost.person).await;
+    assert!(fresh.is_signed_in().await);
+    server.advance(30);
+    let old = server
+        .browser()
+        .try_sign_in("ada", PASSWORD, &ada.code(&server))
+        .await;
+    assert!(old.location().is_empty(), "the old authenticator is gone");
+    assert!(!browser.is_signed_in().await);
+    app.refresh(&server, &tokens.refresh)
+        .await
+        .refused(400, "invalid_grant");
 }

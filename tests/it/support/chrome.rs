@@ -1,4 +1,4 @@
-//! A real browser, driven over WebDriver, and programs that end with the test that started them.
+//! A real browser, driven over `WebDriver`, and programs that end with the test that started them.
 
 use std::io::{BufRead as _, BufReader};
 use std::mem::ManuallyDrop;
@@ -41,8 +41,7 @@ pub struct Tied {
 impl Tied {
     /// Starts it.
     pub fn start(program: &Path, arguments: &[&str]) -> Self {
-        let script =
-            "\"$0\" \"$@\" < /dev/null & exec >&- 2>&-; read -r _; kill $!; wait $!";
+        let script = "\"$0\" \"$@\" < /dev/null & exec >&- 2>&-; read -r _; kill $!; wait $!";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .arg(program)
@@ -119,7 +118,7 @@ impl Chrome {
         let session = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await;
         Self {
             driver: ManuallyDrop::new(
-                session.unwrap_or_else(|e| panic!("{browser:?} does not start: {e}")),
+                session.unwrap_or_else(|e| panic!("{} does not start: {e}", browser.display())),
             ),
             _process: process,
             _profile: profile,
@@ -162,7 +161,10 @@ impl Chrome {
         let query = self.driver.query(By::Css(css)).wait(PATIENCE.0, PATIENCE.1);
         match query.and_displayed().with_text(contains).first().await {
             Ok(found) => found.text().await.unwrap(),
-            Err(_) => panic!("{css} with {part:?} is not on {}", self.described().await),
+            Err(error) => panic!(
+                "{css} with {part:?}: {error}; on {}",
+                self.described().await
+            ),
         }
     }
 
@@ -263,10 +265,14 @@ impl Chrome {
             .await;
     }
 
-    /// Prefers `light` or `dark` from now on.
+    /// Prefers `light` or `dark` from now on, without colours that fade from one to the other.
     pub async fn prefer(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.command("Emulation.setEmulatedMedia", features).await;
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        let media = json!({ "features": features });
+        self.command("Emulation.setEmulatedMedia", media).await;
     }
 
     /// How wide and high the page is with everything on it, in CSS pixels.
@@ -280,11 +286,16 @@ impl Chrome {
             .unwrap()
     }
 
-    /// Writes a picture of the whole page.
-    pub async fn picture(&self, path: &Path, width: u32, scale: u32) {
-        self.resize(width, 480, scale).await;
-        let (_, height) = self.extent().await;
+    /// Writes a picture of the whole page, without scroll bars.
+    pub async fn picture(&self, path: &Path, (width, height): (u32, u32), scale: u32) {
+        let hidden = json!({ "hidden": true });
+        self.command("Emulation.setScrollbarsHidden", hidden).await;
         self.resize(width, height, scale).await;
+        // A page may use the height that it is given to stretch.
+        for _ in 0..2 {
+            let (_, whole) = self.extent().await;
+            self.resize(width, whole, scale).await;
+        }
         self.driver.screenshot(path).await.unwrap();
     }
 
@@ -307,7 +318,7 @@ impl Chrome {
         let query = self.driver.query(by).wait(PATIENCE.0, PATIENCE.1);
         match query.and_displayed().first().await {
             Ok(found) => found,
-            Err(_) => panic!("{what:?} is not on {}", self.described().await),
+            Err(error) => panic!("{what:?}: {error}; on {}", self.described().await),
         }
     }
 
@@ -321,7 +332,7 @@ impl Chrome {
     }
 }
 
-/// Text as XPath writes it.
+/// Text as `XPath` writes it.
 fn quoted(text: &str) -> String {
     assert!(!text.contains('"'), "{text}");
     format!("\"{text}\"")

@@ -3,6 +3,7 @@
 
 pub mod apps;
 pub mod browser;
+pub mod chrome;
 pub mod flow;
 pub mod jwt;
 pub mod people;

@@ -1,0 +1,5 @@
+//! The server as independent client libraries see it: what they read, send and verify is theirs.
+
+mod oauth;
+mod openid;
+mod transport;
