@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use rules::identity::{Password, Weakness};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Argon2Cost;
 use crate::fault::Fault;
@@ -14,7 +15,7 @@ use crate::secret::Secret;
 use crate::workers::{Urgency, Workers};
 
 /// How many hashes may wait for each thread.
-const WAITING: usize = 32;
+const WAITING: usize = 128;
 
 /// Hashes and verifies.
 #[derive(Clone)]
@@ -24,7 +25,11 @@ pub struct Hasher {
     /// Verified against when there is no person, so that her absence takes the same time.
     decoy: Arc<Secret>,
     made: Arc<AtomicU64>,
+    places: Arc<Semaphore>,
 }
+
+/// A place among those who sign in at once.
+pub struct Place(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
 
 impl Hasher {
     /// Starts the threads.
@@ -36,12 +41,26 @@ impl Hasher {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash(&argon2, b"nobody", &rng::bytes::<16>()?)?;
         let waiting = WAITING * cost.threads;
+        let places = Arc::new(Semaphore::new(waiting / 2));
         Ok(Self {
             workers: Workers::start("hashing", cost.threads, waiting, Urgency::Idle)?,
             argon2,
             decoy: Arc::new(decoy),
             made: Arc::default(),
+            places,
         })
+    }
+
+    /// A place for one sign-in, of as many as can be served before their people give up. The other
+    /// half of the queue is for those who set up an account.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when there is none.
+    pub fn place(&self) -> Result<Place, Fault> {
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map(Place)
+            .map_err(|_| Fault::Busy("sign-in"))
     }
 
     /// The hash of a new password, as a PHC string.

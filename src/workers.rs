@@ -1,7 +1,7 @@
 //! Threads of their own for slow work, so that it never stands in the way of tokens.
 
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 
@@ -9,7 +9,7 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::fault::Fault;
 
@@ -20,6 +20,7 @@ type Job = Box<dyn FnOnce() + Send>;
 pub struct Workers {
     name: &'static str,
     queue: SyncSender<Job>,
+    places: Arc<Semaphore>,
 }
 
 /// How the scheduler treats the threads of a pool.
@@ -42,7 +43,7 @@ impl Workers {
         waiting: usize,
         urgency: Urgency,
     ) -> Result<Self, Fault> {
-        let (queue, jobs) = sync_channel::<Job>(waiting);
+        let (queue, jobs) = sync_channel::<Job>(threads + waiting);
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..threads {
             let jobs = Arc::clone(&jobs);
@@ -51,7 +52,12 @@ impl Workers {
                 .spawn(move || work(&jobs, urgency))
                 .map_err(|error| Fault::Internal(format!("no thread for {name}: {error}")))?;
         }
-        Ok(Self { name, queue })
+        let places = Arc::new(Semaphore::new(threads + waiting));
+        Ok(Self {
+            name,
+            queue,
+            places,
+        })
     }
 
     /// Runs `job` on one of the threads.
@@ -62,11 +68,34 @@ impl Workers {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
+        let place = self.places.try_acquire();
+        let _place = place.map_err(|_| Fault::Busy(self.name))?;
+        self.submit(job).await
+    }
+
+    /// The same, for work that something one-time was spent for: it waits for its turn.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when the job panicked.
+    pub async fn run_patiently<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| Fault::Busy(self.name))?;
+        self.submit(job).await
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move || drop(reply.send(job())));
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => Fault::Busy(self.name),
-        })?;
+        // Whoever has a place fits into the queue.
+        self.queue
+            .try_send(job)
+            .map_err(|_| Fault::Busy(self.name))?;
         answer
             .await
             .map_err(|_| Fault::Internal(format!("{} panicked", self.name)))
@@ -99,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_may_wait_is_refused_at_once() {
-        let workers = Workers::start("test", 1, 1, Urgency::Idle).unwrap();
+        let workers = Workers::start("test", 1, 0, Urgency::Idle).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (started, running) = oneshot::channel();
         let slow = {
@@ -114,13 +143,9 @@ mod tests {
             })
         };
         running.await.unwrap();
-        let (reply, _answer) = oneshot::channel::<()>();
-        workers
-            .queue
-            .try_send(Box::new(move || drop(reply)))
-            .unwrap();
         assert!(matches!(workers.run(|| ()).await, Err(Fault::Busy("test"))));
         release.send(()).unwrap();
         assert!(slow.await.unwrap().is_ok());
+        assert!(workers.run_patiently(|| ()).await.is_ok());
     }
 }

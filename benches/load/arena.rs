@@ -114,7 +114,7 @@ impl Arena {
             .and_then(|cluster| cluster.version().ok());
         let idle = machine::resident(self.server.id());
         match version {
-            Some(version) => format!("PostgreSQL {version}; the idle server has {idle} MiB"),
+            Some(version) => format!("{version}; the idle server has {idle} MiB"),
             None => format!("embedded; the idle server has {idle} MiB"),
         }
     }

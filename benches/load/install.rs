@@ -17,8 +17,9 @@ use countersign::flows::issue::{self, Issuance};
 use countersign::flows::{AdminFailure, Caller, Failure, resources};
 use countersign::secret::Secret;
 use countersign::store::authorizations::{self, Authorization, OnBehalf};
+use countersign::store::grants::{self, Consent};
 use countersign::store::users::{self, Profile};
-use countersign::store::{Tx, factors, grants};
+use countersign::store::{Tx, factors};
 use countersign::vault::RootKey;
 use countersign::{fault::Fault, rng, totp};
 use rules::identity::Password;
@@ -292,7 +293,13 @@ async fn grant(
         scopes: client.scopes.clone(),
         resources: vec![ACCOUNTS.to_owned()],
     };
-    let grant = grants::give(tx, rng::uuid(now)?, (user, &client.id), &all, now).await?;
+    let consent = Consent {
+        user,
+        client_id: &client.id,
+        asked: &all,
+        given: &all,
+    };
+    let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
     let authorization = Authorization {
         id: rng::uuid(now)?,
         client_id: client.id.clone(),
@@ -310,6 +317,7 @@ async fn grant(
             scopes: all.scopes.filter(|scope| scope != "openid"),
             ..all
         },
+        created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
         revoked: false,
     };
@@ -331,6 +339,7 @@ async fn access_tokens(
     for authorization in authorizations.iter().cycle().take(many) {
         let issuance = Issuance {
             client: Arc::clone(client),
+            at: app.clock.now(),
             authorization: authorization.clone(),
             target: authorization.target.clone(),
             refresh_token: None,

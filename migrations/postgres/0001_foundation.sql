@@ -10,7 +10,7 @@ CREATE TABLE counters (
     name TEXT NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL
 );
-INSERT INTO counters (name, value) VALUES ('feed', 0);
+INSERT INTO counters (name, value) VALUES ('feed', 0), ('resources', 0);
 
 -- Keys
 
@@ -30,6 +30,9 @@ CREATE TABLE signing_keys (
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL
 );
+
+CREATE UNIQUE INDEX signing_keys_active ON signing_keys (alg) WHERE state = 'active';
+CREATE UNIQUE INDEX signing_keys_next ON signing_keys (alg) WHERE state = 'next';
 
 -- Registered things
 
@@ -55,6 +58,7 @@ CREATE TABLE users (
     state TEXT NOT NULL,
     profile BYTEA NOT NULL,
     password BYTEA,
+    valid_from BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     changed_at BIGINT NOT NULL
 );
@@ -182,7 +186,7 @@ CREATE TABLE grants (
     scopes TEXT NOT NULL,
     resources TEXT NOT NULL,
     created_at BIGINT NOT NULL,
-    changed_at BIGINT NOT NULL,
+    consented_at BIGINT NOT NULL,
     revoked_at BIGINT
 );
 CREATE UNIQUE INDEX grants_standing ON grants (user_id, client_id) WHERE revoked_at IS NULL;

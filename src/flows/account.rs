@@ -27,8 +27,7 @@ pub async fn overview(app: &App, signed_in: &SignedIn) -> Result<Overview, Fault
     let user = signed_in.user.id;
     let now = app.clock.now();
     let since = now.minus(app.config.people.session_absolute);
-    let mut overview = app
-        .store
+    app.store
         .read(move |tx| {
             Box::pin(async move {
                 Ok(Overview {
@@ -38,12 +37,7 @@ pub async fn overview(app: &App, signed_in: &SignedIn) -> Result<Overview, Fault
                 })
             })
         })
-        .await?;
-    let idle = app.config.people.session_idle;
-    overview
-        .sessions
-        .retain(|session| session.id == signed_in.session.id || now.since(session.seen_at) < idle);
-    Ok(overview)
+        .await
 }
 
 /// Stops sharing with an app; false when that is not hers to stop or was stopped before.

@@ -295,7 +295,7 @@ pub async fn confirm_codes(
                 factors::replace_recovery(tx, id, &salt, &hashes, now).await?;
                 invites::end_activations(tx, id).await?;
                 // Failures before this were against credentials that are no more.
-                lockouts::clear(tx, pool).await?;
+                lockouts::forget(tx, pool).await?;
                 tx.record(event);
                 Ok(true)
             })

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rules::audit::{Actor, Kind};
+use rules::audit::Kind;
 use rules::jose::{self, Alg, JwkSet};
 use rules::protocol::client_assertion::{self, Audiences, Expectation};
 use rules::protocol::credentials::Credentials;
 use rules::protocol::{Client, ClientAuth, OAuthError};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Caller, Failure, follow};
+use super::{Failure, follow};
 use crate::app::App;
 use crate::secret::{Purpose, TokenHash};
 use crate::store;
@@ -19,16 +19,13 @@ use crate::store;
 /// What an assertion may be signed with (FAPI 2.0 SP §5.4).
 const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
 
-/// Verifies who the client is. An unknown, a disabled and a wrongly authenticated client get the
-/// same answer.
+/// Verifies who the client is. An unknown, a disabled and a client with a wrong secret get the same
+/// answer; a client that uses the wrong method, or whose assertion is wrong, is told why, because
+/// client ids are no secrets (RFC 6749 §2.2).
 ///
 /// # Errors
 /// `invalid_client`.
-pub async fn authenticate(
-    app: &App,
-    credentials: Credentials,
-    caller: &Caller,
-) -> Result<Arc<Client>, Failure> {
+pub async fn authenticate(app: &App, credentials: Credentials) -> Result<Arc<Client>, Failure> {
     follow::fresh(app).await?;
     let Some(client) = app.registry.client(credentials.id()) else {
         app.refusals
@@ -42,7 +39,7 @@ pub async fn authenticate(
                 .ok_or_else(|| ("wrong_secret", refused()))
         }
         (ClientAuth::PrivateKeyJwt { jwks }, Credentials::Assertion { jwt, .. }) => {
-            return match assertion(app, &client, jwks, &jwt, caller).await? {
+            return match assertion(app, &client, jwks, &jwt).await? {
                 Ok(()) => Ok(client),
                 Err(error) => Err(refuse(app, &client, "bad_assertion", error)),
             };
@@ -92,7 +89,6 @@ async fn assertion(
     client: &Client,
     jwks: &JwkSet,
     jwt: &str,
-    caller: &Caller,
 ) -> Result<Result<(), OAuthError>, Failure> {
     let invalid = |why: String| OAuthError::invalid_client(format!("client_assertion: {why}"));
     let verified = match jose::verify(jwt, &ASSERTION_ALGS, jwks) {
@@ -111,30 +107,20 @@ async fn assertion(
         Ok(id) => id,
         Err(error) => return Ok(Err(invalid(error.to_string()))),
     };
-    let event = app
-        .event(Kind::AssertionReplayed, caller)?
-        .by(Actor::Anonymous)
-        .client(client.id.as_str())
-        .refused("replayed");
-    let event = app.pending(event, caller, None)?;
     let client_id = client.id.clone();
     // RFC 7523 §3: jti. The row outlives the assertion by the leeway given to clocks.
     let until = id.exp.plus(std::time::Duration::from_mins(1));
     let fresh = app
         .store
         .write(move |tx| {
-            Box::pin(async move {
-                let fresh = store::consume_assertion(tx, &client_id, &id.jti, until).await?;
-                if !fresh {
-                    tx.record(event);
-                }
-                Ok(fresh)
-            })
+            Box::pin(async move { store::consume_assertion(tx, &client_id, &id.jti, until).await })
         })
         .await?;
     if fresh {
         return Ok(Ok(()));
     }
+    app.refusals
+        .count(Kind::AssertionReplayed, Some(&client.id), "replayed");
     Ok(Err(invalid(
         "this jti was used before; make a new assertion for every request".to_owned(),
     )))

@@ -2,6 +2,7 @@
 //! that finds the next step: sign in, consent, or the answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +15,7 @@ use rules::protocol::{
     AuthorizeRequest, Client, ClientAuth, ErrorCode, OAuthError, Params, Scopes,
 };
 
-use super::issue::{self, CodeFor};
+use super::issue::{self, Admission, CodeFor};
 use super::sessions::SignedIn;
 use super::{Caller, Failure};
 use crate::app::App;
@@ -22,11 +23,16 @@ use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Token, TokenHash};
+use crate::store::grants::{self, Consent, Grant};
 use crate::store::interactions::{self, Interaction};
-use crate::store::{Tx, grants, pushed};
+use crate::store::sessions::Session;
+use crate::store::{Tx, pushed};
 
 /// What a `request_uri` of this server begins with (RFC 9126 §2.2).
 pub const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// How long the consent page may be read before `max_age` asks for a new sign-in.
+const TIME_TO_READ: Duration = Duration::from_mins(5);
 
 /// An answer on its way back to the client.
 #[derive(Debug)]
@@ -318,20 +324,23 @@ pub async fn signed_in(app: &App, id: &str, session: uuid::Uuid) -> Result<(), F
 
 /// Whether what the session proves is enough for what the request asks.
 pub(super) fn accepts(interaction: &Interaction, held: &SignedIn, app: &App) -> bool {
-    if interaction.session_id == Some(held.session.id) {
-        return true;
-    }
     let request = &interaction.request;
-    if request.prompt.login || request.prompt.select_account {
+    let signed_in_for_it = interaction.session_id == Some(held.session.id);
+    if (request.prompt.login || request.prompt.select_account) && !signed_in_for_it {
         return false;
     }
     let Some(assurance) = Assurance::of(&held.session.proofs) else {
         return false;
     };
-    // OpenID Connect Core §3.1.2.1
+    // OpenID Connect Core §3.1.2.1. Who signed in for this request has time to read the page.
+    let grace = if signed_in_for_it {
+        TIME_TO_READ
+    } else {
+        Duration::ZERO
+    };
     request
         .max_age
-        .is_none_or(|max| app.clock.now().since(assurance.auth_time) <= max)
+        .is_none_or(|max| app.clock.now().since(assurance.auth_time) <= max + grace)
 }
 
 /// Somebody who asks for a code on behalf of a client.
@@ -343,8 +352,16 @@ pub(super) struct Asking {
     pub(super) is_stored: bool,
 }
 
+/// What a code is issued from.
+struct Given<'a> {
+    admission: Admission,
+    session: &'a Session,
+    grant: &'a Grant,
+    target: Target,
+}
+
 impl Asking {
-    /// Answers without asking the person, when she granted all of it before.
+    /// Answers without asking the person, when she granted all of it before and that still holds.
     async fn finish_silently(
         self,
         interaction: Interaction,
@@ -358,42 +375,91 @@ impl Asking {
         store
             .write(move |tx| {
                 Box::pin(async move {
-                    let standing = grants::standing(tx, session.user_id, &self.client.id).await?;
-                    let asked = &interaction.request.scopes;
-                    if standing.is_none_or(|grant| !asked.is_subset(&grant.scopes)) {
-                        return Ok(None);
+                    let grant = grants::lock(tx, session.user_id, &self.client.id).await?;
+                    let target = asked(&interaction.request);
+                    match grant.filter(|grant| grant.covers(&target) && self.holds(grant)) {
+                        Some(grant) => {
+                            let Some(admission) = self.conclude(tx, &interaction, &session).await?
+                            else {
+                                return Ok(None);
+                            };
+                            let given = Given {
+                                admission,
+                                session: &session,
+                                grant: &grant,
+                                target,
+                            };
+                            self.reply(tx, interaction, given).await.map(Some)
+                        }
+                        None => Ok(None),
                     }
-                    let target = Target {
-                        scopes: asked.clone(),
-                        resources: interaction.request.resources.clone(),
-                    };
-                    self.finish(tx, interaction, &session, target).await
                 })
             })
             .await
     }
 
-    /// Ends the interaction and the pushed request behind it, and issues the code. None when
-    /// another answer was first, or the person may not be admitted.
-    pub(super) async fn finish(
+    /// A consent is asked for anew when its time is over.
+    fn holds(&self, grant: &Grant) -> bool {
+        let lifetime = self.app.config.lifetimes.authorization;
+        self.app.clock.now() < grant.consented_at.plus(lifetime)
+    }
+
+    /// Writes down what the person gave on the page, and finishes.
+    pub(super) async fn finish_with_consent(
         &self,
         tx: &mut Tx,
         interaction: Interaction,
-        session: &crate::store::sessions::Session,
-        target: Target,
+        session: &Session,
+        given: Target,
     ) -> Result<Option<Reply>, Fault> {
-        let now = self.app.clock.now();
-        let Some(admission) = issue::admit(tx, session.user_id, &session.proofs).await? else {
+        let Some(admission) = self.conclude(tx, &interaction, session).await? else {
             return Ok(None);
         };
-        if !self.spend(tx, &interaction).await? {
+        let now = self.app.clock.now();
+        let consent = Consent {
+            user: session.user_id,
+            client_id: &self.client.id,
+            asked: &asked(&interaction.request),
+            given: &given,
+        };
+        let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
+        let given = Given {
+            admission,
+            session,
+            grant: &grant,
+            target: given,
+        };
+        self.reply(tx, interaction, given).await.map(Some)
+    }
+
+    /// Admits the person and ends the interaction. None when she may not be admitted, or another
+    /// answer was first.
+    async fn conclude(
+        &self,
+        tx: &mut Tx,
+        interaction: &Interaction,
+        session: &Session,
+    ) -> Result<Option<Admission>, Fault> {
+        let Some(admission) = issue::admit_session(tx, session).await? else {
             return Ok(None);
-        }
+        };
+        let first = self.spend(tx, interaction).await?;
+        Ok(first.then_some(admission))
+    }
+
+    /// Issues the code.
+    async fn reply(
+        &self,
+        tx: &mut Tx,
+        interaction: Interaction,
+        given: Given<'_>,
+    ) -> Result<Reply, Fault> {
         let request = interaction.request;
         let asked = CodeFor {
             client_id: &self.client.id,
-            session,
-            target,
+            session: given.session,
+            grant: given.grant,
+            target: given.target,
             binding: CodeBinding {
                 redirect_uri: request.return_to.redirect_uri.clone(),
                 challenge: request.challenge,
@@ -401,16 +467,17 @@ impl Asking {
             },
             lifetime: self.app.config.lifetimes.authorization,
         };
-        let (code, authorization) = issue::code(tx, &admission, asked, now).await?;
+        let now = self.app.clock.now();
+        let (code, authorization) = issue::code(tx, &given.admission, asked, now).await?;
         let event = self
             .app
             .event(Kind::CodeIssued, &self.caller)?
-            .by(Actor::User(session.user_id))
+            .by(Actor::User(given.session.user_id))
             .client(self.client.id.as_str())
             .with("scope", authorization.target.scopes.to_string());
         let event = super::about(event, &authorization);
         tx.record(self.app.pending(event, &self.caller, None)?);
-        Ok(Some(Reply::code(&self.app, request.return_to, &code)))
+        Ok(Reply::code(&self.app, request.return_to, &code))
     }
 
     /// Spends what can be answered once only; false when it was answered before.
@@ -427,6 +494,14 @@ impl Asking {
             Some(hash) => pushed::consume(tx, hash, now).await,
             None => Ok(true),
         }
+    }
+}
+
+/// All that a request asks for.
+fn asked(request: &AuthorizeRequest) -> Target {
+    Target {
+        scopes: request.scopes.clone(),
+        resources: request.resources.clone(),
     }
 }
 

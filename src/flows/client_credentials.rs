@@ -49,6 +49,7 @@ pub async fn client_credentials(
     resources: &[String],
     caller: &Caller,
 ) -> Result<Value, Failure> {
+    let at = app.clock.now();
     let registered = app.registry.now();
     let target = target::for_itself(&client, scopes, resources, registered.resources())
         .map_err(|error| refused(app, &client, error))?;
@@ -63,9 +64,11 @@ pub async fn client_credentials(
     app.store.append(event).await?;
     let issuance = Issuance {
         client,
+        at,
         authorization,
         target,
         refresh_token: None,
+        id_token: false,
         nonce: None,
     };
     issue::mint(app, issuance).await
@@ -86,6 +89,7 @@ async fn authorization(app: &App, client: &Client, target: Target) -> Result<Aut
         client_id: client.id.clone(),
         person: None,
         target,
+        created_at: now,
         expires_at: Timestamp::from_millis(i64::MAX),
         revoked: false,
     };

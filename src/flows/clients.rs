@@ -15,7 +15,7 @@ use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
 use crate::store::audit::PendingEvent;
 use crate::store::clients;
-use crate::store::feed::What;
+use crate::store::feed::{EPOCH_MARGIN, What};
 use registration::check;
 
 pub use registration::{NewAuth, NewClient, method};
@@ -115,6 +115,7 @@ pub async fn disable(app: &App, id: &str, caller: &Caller) -> Result<Client, Adm
             return Err(format!("the client {} is disabled already", client.id));
         }
         client.disabled_at = Some(now);
+        client.valid_from = Some(now.plus(EPOCH_MARGIN));
         Ok(Some(What::ClientEpoch(client.id.clone())))
     })
     .await
@@ -234,7 +235,7 @@ where
                     };
                 clients::update(tx, &client, now).await?;
                 if let Some(what) = announced {
-                    tx.announce(what, now);
+                    tx.announce(what, now.plus(EPOCH_MARGIN));
                 }
                 tx.record(event);
                 Ok(Some(Ok(client)))

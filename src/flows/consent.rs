@@ -77,7 +77,9 @@ pub async fn answer(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let reply = asking.finish(tx, interaction, &session, target).await?;
+                let reply = asking
+                    .finish_with_consent(tx, interaction, &session, target)
+                    .await?;
                 if reply.is_some() {
                     tx.record(event);
                 }

@@ -29,9 +29,10 @@ pub struct Follower {
 /// Reads everything: clients, resources, keys, and what was revoked within the longest token
 /// lifetime.
 pub async fn load(app: &App) -> Result<(), Fault> {
-    look(app, &mut *app.follower.looking.lock().await).await?;
-    reload_registry(app).await?;
-    reload_keys(app).await
+    let mut looking = app.follower.looking.lock().await;
+    look(app, &mut looking).await?;
+    read_registry(app, &mut looking).await?;
+    read_keys(app, &mut looking).await
 }
 
 /// Looks at the feed.
@@ -53,6 +54,16 @@ pub async fn fresh(app: &App) -> Result<(), Fault> {
 
 /// Reads clients and resources anew.
 pub async fn reload_registry(app: &App) -> Result<(), Fault> {
+    read_registry(app, &mut *app.follower.looking.lock().await).await
+}
+
+/// Reads the signing keys anew.
+pub async fn reload_keys(app: &App) -> Result<(), Fault> {
+    read_keys(app, &mut *app.follower.looking.lock().await).await
+}
+
+/// Reading and replacing happen under one lock, or an older picture could replace a newer one.
+async fn read_registry(app: &App, _looking: &mut ()) -> Result<(), Fault> {
     let (clients, resources) = app
         .store
         .read(|tx| {
@@ -64,8 +75,7 @@ pub async fn reload_registry(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads the signing keys anew.
-pub async fn reload_keys(app: &App) -> Result<(), Fault> {
+async fn read_keys(app: &App, _looking: &mut ()) -> Result<(), Fault> {
     let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
     app.keys.replace(&stored)
 }
@@ -75,7 +85,7 @@ fn age(app: &App) -> Duration {
     app.clock.monotonic().saturating_sub(looked)
 }
 
-async fn look(app: &App, _looking: &mut ()) -> Result<(), Fault> {
+async fn look(app: &App, looking: &mut ()) -> Result<(), Fault> {
     let started = app.clock.monotonic();
     let known = app.follower.seq.load(Ordering::Acquire);
     let (changes, seq) = app
@@ -89,15 +99,16 @@ async fn look(app: &App, _looking: &mut ()) -> Result<(), Fault> {
         match change.what {
             What::Client(_) | What::Resource(_) => registry = true,
             What::Keys => keys = true,
+            What::Other => (registry, keys) = (true, true),
             _ if change.at >= oldest => app.store.revocations().apply(&change),
             _ => {}
         }
     }
     if registry {
-        reload_registry(app).await?;
+        read_registry(app, looking).await?;
     }
     if keys {
-        reload_keys(app).await?;
+        read_keys(app, looking).await?;
     }
     app.follower.seq.store(seq, Ordering::Release);
     let millis = u64::try_from(started.as_millis()).unwrap_or(u64::MAX);

@@ -27,8 +27,11 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<Value, F
     for uri in &record.resources {
         match registered.resource(uri) {
             Some(resource) if resource.client_id == api.id => {
-                scopes = scopes.union(&resource.own(&record.scopes));
-                resources.push(uri.clone());
+                let own = resource.own(&record.scopes);
+                if !own.is_empty() {
+                    scopes = scopes.union(&own);
+                    resources.push(uri.clone());
+                }
             }
             _ => {}
         }

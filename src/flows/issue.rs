@@ -23,8 +23,9 @@ use crate::registry::Registered;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
 use crate::store::authorizations::{Authorization, OnBehalf};
+use crate::store::grants::Grant;
 use crate::store::sessions::{self, NewSession, Session};
-use crate::store::{Tx, authorizations, codes, grants, refresh, users};
+use crate::store::{Tx, authorizations, codes, refresh, users};
 use crate::vault::PersonKeys;
 
 /// What every person must reach, whatever is configured.
@@ -43,13 +44,21 @@ impl Admission {
     }
 }
 
-/// Admits a person: her account is usable, and she proved two factors.
+/// Admits a person who signs in now: her account is usable, and she proved two factors.
 pub async fn admit(tx: &mut Tx, user: Uuid, proofs: &[Proof]) -> Result<Option<Admission>, Fault> {
     if !users::is_active(tx, user).await? {
         return Ok(None);
     }
     let assurance = Assurance::reaching(REQUIRED, proofs);
     Ok(assurance.map(|assurance| Admission { assurance }))
+}
+
+/// Admits the person of a session, which must still stand when this transaction commits.
+pub async fn admit_session(tx: &mut Tx, session: &Session) -> Result<Option<Admission>, Fault> {
+    if !sessions::hold(tx, session.id).await? {
+        return Ok(None);
+    }
+    admit(tx, session.user_id, &session.proofs).await
 }
 
 /// Who signed in, how, and with what.
@@ -103,15 +112,17 @@ pub struct CodeFor<'a> {
     pub client_id: &'a str,
     /// The session in which it was asked for.
     pub session: &'a Session,
-    /// What was granted now.
+    /// The grant that it rests on, locked.
+    pub grant: &'a Grant,
+    /// What of the grant it gives.
     pub target: Target,
     /// What the code is bound to.
     pub binding: CodeBinding,
-    /// How long what it stands for may live.
+    /// How long a consent holds.
     pub lifetime: Duration,
 }
 
-/// Records the consent, makes the authorization, and issues its code.
+/// Makes the authorization and issues its code.
 pub async fn code(
     tx: &mut Tx,
     admission: &Admission,
@@ -119,15 +130,12 @@ pub async fn code(
     now: Timestamp,
 ) -> Result<(Token, Authorization), Fault> {
     let assurance = &admission.assurance;
-    let user = asked.session.user_id;
-    let whose = (user, asked.client_id);
-    let grant = grants::give(tx, rng::uuid(now)?, whose, &asked.target, now).await?;
     let authorization = Authorization {
         id: rng::uuid(now)?,
         client_id: asked.client_id.to_owned(),
         person: Some(OnBehalf {
-            user_id: user,
-            grant_id: grant.id,
+            user_id: asked.session.user_id,
+            grant_id: asked.grant.id,
             session_id: asked.session.id,
             offline: asked.target.scopes.contains("offline_access"),
             acr: assurance.acr.as_str().to_owned(),
@@ -135,7 +143,8 @@ pub async fn code(
             auth_time: assurance.auth_time,
         }),
         target: asked.target,
-        expires_at: now.plus(asked.lifetime),
+        created_at: now,
+        expires_at: asked.grant.consented_at.plus(asked.lifetime),
         revoked: false,
     };
     authorizations::insert(tx, &authorization, now).await?;
@@ -173,17 +182,31 @@ pub async fn refresh_family(
     Ok(Some(RefreshToken::mint(id, 0, secret.as_slice())))
 }
 
+/// Whether an authorization may still give tokens to its client: neither it nor anything behind it
+/// was revoked, and the client was not disabled since.
+#[must_use]
+pub fn is_valid(client: &Client, authorization: &Authorization) -> bool {
+    let void = client
+        .valid_from
+        .is_some_and(|from| authorization.created_at <= from);
+    !authorization.revoked && !void
+}
+
 /// What tokens are minted from, after everything was committed.
 pub struct Issuance {
     /// For whom.
     pub client: Arc<Client>,
+    /// When it was decided: what is revoked after that voids the tokens, however late they are made.
+    pub at: Timestamp,
     /// What they point to.
     pub authorization: Authorization,
     /// What of it they carry.
     pub target: Target,
     /// The refresh token to hand out.
     pub refresh_token: Option<Secret>,
-    /// What the ID token repeats; none for refreshes without `openid`.
+    /// Whether an ID token goes along.
+    pub id_token: bool,
+    /// What the ID token repeats.
     pub nonce: Option<String>,
 }
 
@@ -191,18 +214,19 @@ pub struct Issuance {
 pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
     let Issuance {
         client,
+        at,
         authorization,
         target,
         refresh_token,
+        id_token: with_id_token,
         nonce,
     } = issuance;
     let (format, lifetime) = manner(&app.registry.now(), &target)?
         .unwrap_or((Format::Opaque, app.config.lifetimes.access_token));
-    let now = app.clock.now();
-    let expires_at = now.plus(lifetime).min(authorization.expires_at);
+    let expires_at = at.plus(lifetime).min(authorization.expires_at);
     let person = authorization.person.as_ref();
     let record = AccessRecord {
-        id: rng::uuid(now)?,
+        id: rng::uuid(at)?,
         authorization: authorization.id,
         grant: person.map(|p| p.grant_id),
         user: person.map(|p| p.user_id),
@@ -210,7 +234,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         client_id: client.id.clone(),
         resources: audience(app, &target),
         scopes: target.scopes.clone(),
-        issued_at: now,
+        issued_at: at,
         expires_at,
         acr: person.map(|p| p.acr.clone()),
         auth_time: person.map(|p| p.auth_time),
@@ -219,13 +243,13 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
     let mut answer = json!({
         "access_token": access.expose(),
         "token_type": "Bearer",
-        "expires_in": expires_at.since(now).as_secs(),
+        "expires_in": expires_at.since(at).as_secs(),
         "scope": target.scopes.to_string(),
     });
     if let Some(refresh) = refresh_token {
         answer["refresh_token"] = refresh.expose().into();
     }
-    if let Some(person) = person.filter(|_| target.scopes.contains("openid")) {
+    if let Some(person) = person.filter(|_| with_id_token) {
         let alg = client.id_token_signed_response_alg;
         let claims = id_token(app, &record, person, (alg, access.expose()), nonce);
         answer["id_token"] = sign(app, alg, None, claims).await?.expose().into();

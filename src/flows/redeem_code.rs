@@ -84,7 +84,7 @@ impl Redeeming {
                 return Ok(Err(error));
             }
         }
-        if !stands(tx, &authorization).await? {
+        if !self.stands(tx, &authorization).await? {
             return Ok(Err(
                 unknown_code().detail("revoked, or the account is disabled")
             ));
@@ -121,6 +121,8 @@ impl Redeeming {
         tx.record(self.app.pending(event, &self.caller, None)?);
         Ok(Ok(Issuance {
             client: self.client,
+            at: now,
+            id_token: authorization.target.scopes.contains("openid"),
             authorization,
             target,
             refresh_token,
@@ -145,7 +147,14 @@ impl Redeeming {
 
     /// RFC 6749 §4.1.2: what a replayed code gave is revoked.
     async fn replayed(&self, tx: &mut Tx, authorization: &Authorization) -> Result<(), Fault> {
-        authorizations::revoke(tx, authorization.id, self.app.clock.now()).await?;
+        if !authorizations::revoke(tx, authorization.id, self.app.clock.now()).await? {
+            // Known already; replaying on and on writes nothing more.
+            let client = Some(self.client.id.as_str());
+            self.app
+                .refusals
+                .count(Kind::CodeReplayed, client, "replayed_again");
+            return Ok(());
+        }
         let event = self
             .app
             .event_by_client(Kind::CodeReplayed, &self.client, &self.caller)?
@@ -154,11 +163,14 @@ impl Redeeming {
         tx.record(self.app.pending(event, &self.caller, None)?);
         Ok(())
     }
-}
 
-async fn stands(tx: &mut Tx, authorization: &Authorization) -> Result<bool, Fault> {
-    match &authorization.person {
-        None => Ok(false),
-        Some(person) => Ok(!authorization.revoked && users::is_active(tx, person.user_id).await?),
+    /// Whether nothing behind the code has ended since it was issued.
+    async fn stands(&self, tx: &mut Tx, authorization: &Authorization) -> Result<bool, Fault> {
+        match &authorization.person {
+            Some(person) if issue::is_valid(&self.client, authorization) => {
+                users::is_active(tx, person.user_id).await
+            }
+            _ => Ok(false),
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::{Caller, Failure, about};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::secret::Secret;
+use crate::store::authorizations::Authorization;
 use crate::store::refresh::Standing;
 use crate::store::{Tx, authorizations, refresh as families, sessions};
 
@@ -87,6 +88,10 @@ impl Refreshing {
             return Ok(Err(error));
         }
         let authorization = standing.authorization;
+        let now = self.app.clock.now();
+        if judge(&standing.family, self.token.generation, now) == Judgement::Reused {
+            return self.reused(tx, &authorization).await.map(Err);
+        }
         let registered = self.app.registry.now();
         let narrowed = target::narrow(
             &authorization.target,
@@ -102,15 +107,8 @@ impl Refreshing {
             return Ok(Err(error));
         }
         // Save
-        let now = self.app.clock.now();
         let Some(generation) = self.next_generation(tx, &standing.family).await? else {
-            authorizations::revoke(tx, authorization.id, now).await?;
-            let event = self.event(Kind::RefreshReused)?.refused("reused");
-            tx.record(
-                self.app
-                    .pending(about(event, &authorization), &self.caller, None)?,
-            );
-            return Ok(Err(unknown().detail("reused")));
+            return self.reused(tx, &authorization).await.map(Err);
         };
         let event = self
             .event(Kind::TokenRefreshed)?
@@ -120,14 +118,31 @@ impl Refreshing {
                 .pending(about(event, &authorization), &self.caller, None)?,
         );
         let secret = &standing.secret;
+        let asked = self.presented.scopes.as_ref();
+        let scopes = asked.unwrap_or(&authorization.target.scopes);
         let refresh_token: Secret = RefreshToken::mint(self.token.family, generation, secret);
         Ok(Ok(Issuance {
             client: self.client,
+            at: now,
+            id_token: scopes.contains("openid"),
             authorization,
             target,
             refresh_token: Some(refresh_token),
             nonce: None,
         }))
+    }
+
+    /// Somebody holds a token that was replaced: everything of its authorization ends.
+    async fn reused(
+        &self,
+        tx: &mut Tx,
+        authorization: &Authorization,
+    ) -> Result<OAuthError, Fault> {
+        authorizations::revoke(tx, authorization.id, self.app.clock.now()).await?;
+        let event = self.event(Kind::RefreshReused)?.refused("reused");
+        let event = about(event, authorization);
+        tx.record(self.app.pending(event, &self.caller, None)?);
+        Ok(unknown().detail("reused"))
     }
 
     /// The generation to hand out; none when the token was replaced before.
@@ -169,7 +184,7 @@ impl Refreshing {
             return Ok(Err(unknown().detail("issued to another client")));
         }
         let expired = judge(&standing.family, self.token.generation, now) == Judgement::Expired;
-        if authorization.revoked || !standing.stands || expired {
+        if !issue::is_valid(&self.client, authorization) || !standing.stands || expired {
             return Ok(Err(unknown().detail("revoked or expired")));
         }
         match &authorization.person {

@@ -60,6 +60,8 @@ async fn save(
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // Of two that claim one scope at once, the second sees the first.
+                resources::lock(tx).await?;
                 let known = resources::all(tx).await?;
                 let owner = clients::find(tx, &resource.client_id).await?;
                 if let Err(why) = check(&resource, &issuer, &known, owner.as_ref()) {
@@ -219,6 +221,7 @@ mod tests {
             id_token_signed_response_alg: Alg::Rs256,
             legal_entity: None,
             client_uri: None,
+            valid_from: None,
             disabled_at: None,
         }
     }

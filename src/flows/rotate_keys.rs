@@ -86,7 +86,9 @@ pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>
                 if !retired {
                     return Ok(false);
                 }
-                keys::move_signing(tx, &next, KeyState::Next, KeyState::Active, now).await?;
+                if !keys::move_signing(tx, &next, KeyState::Next, KeyState::Active, now).await? {
+                    return Err(Fault::Constraint("the next key was moved".to_owned()));
+                }
                 keys::insert_signing(tx, &fresh).await?;
                 tx.record(event);
                 Ok(true)

@@ -26,12 +26,26 @@ pub struct SignedIn {
 
 /// The live session that a browser holds. Looking counts as using it.
 pub async fn current(app: &App, token: Option<&str>) -> Result<Option<SignedIn>, Fault> {
+    let Some(held) = held(app, token).await?.filter(|found| is_live(app, found)) else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    if now.since(held.session.seen_at) >= TOUCH_EVERY {
+        let id = held.session.id;
+        app.store
+            .write(move |tx| Box::pin(async move { sessions::touch(tx, id, now).await }))
+            .await?;
+    }
+    Ok(Some(held))
+}
+
+/// The session that a browser holds, even when it stood unused for too long: it can still be ended.
+pub async fn held(app: &App, token: Option<&str>) -> Result<Option<SignedIn>, Fault> {
     let Some(token) = token else {
         return Ok(None);
     };
     let hash = TokenHash::of(Purpose::Session, token);
-    let found = app
-        .store
+    app.store
         .read(move |tx| {
             Box::pin(async move {
                 let Some(session) = sessions::find(tx, hash).await? else {
@@ -41,18 +55,7 @@ pub async fn current(app: &App, token: Option<&str>) -> Result<Option<SignedIn>,
                 Ok(user.map(|user| SignedIn { session, user }))
             })
         })
-        .await?;
-    let Some(signed_in) = found.filter(|found| is_live(app, found)) else {
-        return Ok(None);
-    };
-    let now = app.clock.now();
-    if now.since(signed_in.session.seen_at) >= TOUCH_EVERY {
-        let id = signed_in.session.id;
-        app.store
-            .write(move |tx| Box::pin(async move { sessions::touch(tx, id, now).await }))
-            .await?;
-    }
-    Ok(Some(signed_in))
+        .await
 }
 
 fn is_live(app: &App, found: &SignedIn) -> bool {

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
-use crate::store::lockouts::{self, Pool, Reservation};
+use crate::store::lockouts::{self, Pool, Pools, Reservation};
 use crate::store::users::{self, User, UserState};
 use crate::store::{Tx, factors, sessions};
 use crate::totp;
@@ -68,7 +68,7 @@ pub enum Verdict {
 /// Everything the verdict needs, loaded before the slow work.
 struct Loaded {
     reservation: Reservation,
-    pool: Pool,
+    pools: Pools,
     user: Option<User>,
     totp: Option<factors::Totp>,
     salt: Option<Vec<u8>>,
@@ -82,6 +82,8 @@ pub async fn sign_in(
     held: Held,
     caller: &Caller,
 ) -> Result<Verdict, Fault> {
+    // Without a place in the queue for hashing nothing is counted: a flood locks nobody out.
+    let _place = app.hasher.place()?;
     let loaded = load(app, &typed.username, held.device.as_deref()).await?;
     let consecutive = match loaded.reservation {
         Reservation::Counted { consecutive } => consecutive,
@@ -91,6 +93,25 @@ pub async fn sign_in(
             return Ok(Verdict::Blocked { until });
         }
     };
+    let pools = loaded.pools;
+    let verdict = judge(app, typed, (loaded, consecutive), held, caller).await;
+    if verdict.is_err() {
+        // No verdict was reached, so it was no failure of hers.
+        app.store
+            .write(move |tx| Box::pin(lockouts::give_back(tx, pools)))
+            .await?;
+    }
+    verdict
+}
+
+/// The slow work, and then the verdict.
+async fn judge(
+    app: &Arc<App>,
+    typed: Typed,
+    (loaded, consecutive): (Loaded, u32),
+    held: Held,
+    caller: &Caller,
+) -> Result<Verdict, Fault> {
     let usable = loaded
         .user
         .as_ref()
@@ -122,7 +143,7 @@ async fn load(app: &Arc<App>, typed_name: &str, device: Option<&str>) -> Result<
     let now = app.clock.now();
     let name = Username::parse(typed_name).ok();
     let canonical = name.as_ref().map_or(typed_name, Username::as_str);
-    let shared = name_pool(app, canonical);
+    let person = name_pool(app, canonical);
     let device = device.map(|token| TokenHash::of(Purpose::Device, token));
     let device_pool = device.map(|hash| {
         let text = URL_SAFE_NO_PAD.encode(hash.as_bytes());
@@ -141,10 +162,13 @@ async fn load(app: &Arc<App>, typed_name: &str, device: Option<&str>) -> Result<
                     Some(device) => sessions::knows_device(tx, device, id, since).await?,
                     None => false,
                 };
-                let pool = device_pool.filter(|_| knows_device).unwrap_or(shared);
+                let pools = Pools {
+                    block: device_pool.filter(|_| knows_device).unwrap_or(person),
+                    person,
+                };
                 Ok(Loaded {
-                    reservation: lockouts::reserve(tx, pool, now).await?,
-                    pool,
+                    reservation: lockouts::reserve(tx, pools, now).await?,
+                    pools,
                     totp: factors::totp(tx, id).await?,
                     salt: factors::recovery_salt(tx, id).await?,
                     user,
@@ -229,21 +253,39 @@ impl Deciding {
             Some(session) if session.user_id == user.id => {
                 issue::renewed_session(tx, &admission, session, &proofs, now).await?
             }
-            before => {
-                if let Some(session) = before {
-                    sessions::end(tx, session.id, session.user_id, now).await?;
+            _ => {
+                if let Some(held) = &self.held.session {
+                    self.end_session_of(tx, held).await?;
                 }
                 issue::session(tx, &admission, by, now).await?
             }
         };
         let device = self.remember_device(tx, user, now).await?;
-        lockouts::clear(tx, self.loaded.pool).await?;
+        lockouts::succeeded(tx, self.loaded.pools).await?;
         self.record_success(tx, user, session, second)?;
         Ok(Verdict::SignedIn {
             session,
             token,
             device,
         })
+    }
+
+    /// Another person was signed in here; her session ends.
+    async fn end_session_of(&self, tx: &mut Tx, held: &SignedIn) -> Result<(), Fault> {
+        let now = self.app.clock.now();
+        if sessions::end(tx, held.session.id, held.user.id, now).await? {
+            let event = self
+                .app
+                .event(Kind::SessionEnded, &self.caller)?
+                .by(Actor::Server)
+                .subject(held.user.id)
+                .session(held.session.id);
+            tx.record(
+                self.app
+                    .pending(event, &self.caller, Some(&held.user.keys))?,
+            );
+        }
+        Ok(())
     }
 
     async fn remember_device(

@@ -1,12 +1,18 @@
 //! Userinfo (OpenID Connect Core §5.3).
 
-use rules::protocol::{ErrorCode, OAuthError, claims};
+use rules::protocol::{AccessRecord, ErrorCode, OAuthError, claims};
 use serde_json::Value;
 
 use super::Failure;
 use super::introspect::standing;
 use crate::app::App;
 use crate::store::users::{self, UserState};
+
+/// Whether the token is good here: one for an API alone is not (RFC 9068 §4).
+fn for_us(record: &AccessRecord, app: &App) -> bool {
+    let issuer = app.config.issuer.as_str();
+    record.resources.iter().any(|uri| uri == issuer)
+}
 
 /// What the token's scopes let the client know about the person.
 pub async fn userinfo(app: &App, token: &str) -> Result<Value, Failure> {
@@ -15,7 +21,7 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Value, Failure> {
         invalid("the access token is unknown, expired or revoked; get a new one").detail(reason)
     })?;
     let user = match record.user {
-        Some(user) if record.scopes.contains("openid") => user,
+        Some(user) if record.scopes.contains("openid") && for_us(&record, app) => user,
         _ => {
             return Err(Failure::Refused(OAuthError::new(
                 ErrorCode::InsufficientScope,

@@ -179,10 +179,7 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let to = UserState::Disabled;
-                // The state may have moved since it was read: whichever it was, it ends here.
-                let changed = users::change_state(tx, id, UserState::Active, to, now).await?
-                    || users::change_state(tx, id, UserState::Invited, to, now).await?;
+                let changed = users::disable(tx, id, now).await?;
                 if changed {
                     sessions::end_all(tx, id, now).await?;
                     invites::end_activations(tx, id).await?;

@@ -65,9 +65,13 @@ impl<'a> Cookies<'a> {
     pub fn forget_surplus(&self) -> Vec<HeaderValue> {
         let prefix = self.full(INTERACTION);
         let bare = prefix.len() - INTERACTION.len();
-        self.pairs()
+        let held: Vec<_> = self
+            .pairs()
             .filter(|(name, _)| name.starts_with(&prefix))
-            .skip(KEPT)
+            .collect();
+        // Browsers send the oldest first (RFC 6265 §5.4).
+        held.iter()
+            .take(held.len().saturating_sub(KEPT))
             .map(|(name, _)| self.forget(&name[bare..]))
             .collect()
     }

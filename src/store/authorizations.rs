@@ -21,9 +21,11 @@ pub struct Authorization {
     pub person: Option<OnBehalf>,
     /// What of.
     pub target: Target,
+    /// When it was made.
+    pub created_at: Timestamp,
     /// The absolute end.
     pub expires_at: Timestamp,
-    /// Whether it, or the grant behind it, was revoked.
+    /// Whether it, the grant behind it, or all that the person had then, was revoked.
     pub revoked: bool,
 }
 
@@ -76,8 +78,9 @@ pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<
 pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Authorization>, Fault> {
     const FIND: Sql = Sql(
         "SELECT a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, \
-         a.resources, a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at) \
-         FROM authorizations a LEFT JOIN grants g ON g.id = a.grant_id WHERE a.id = $1",
+         a.resources, a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
+         a.created_at, u.valid_from FROM authorizations a LEFT JOIN grants g ON g.id = a.grant_id \
+         LEFT JOIN users u ON u.id = a.user_id WHERE a.id = $1",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
     row.map(|row| read(&row, 0)).transpose()
@@ -144,6 +147,10 @@ pub(super) fn read(row: &Row, at: usize) -> Result<Authorization, Fault> {
             auth_time: row.time(at + 10)?,
         }),
     };
+    let created_at = row.time(at + 13)?;
+    let void = row
+        .opt_time(at + 14)?
+        .is_some_and(|valid_from| created_at <= valid_from);
     let resources = row.text(at + 7)?;
     Ok(Authorization {
         id: row.uuid(at)?,
@@ -157,7 +164,8 @@ pub(super) fn read(row: &Row, at: usize) -> Result<Authorization, Fault> {
                 .map(str::to_owned)
                 .collect(),
         },
+        created_at,
         expires_at: row.time(at + 11)?,
-        revoked: row.opt_time(at + 12)?.is_some(),
+        revoked: row.opt_time(at + 12)?.is_some() || void,
     })
 }

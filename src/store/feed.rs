@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use rules::protocol::AccessRecord;
 use rules::time::Timestamp;
@@ -41,7 +42,13 @@ pub enum What {
     Resource(String),
     /// The signing keys changed.
     Keys,
+    /// Something that a newer version of this server announced.
+    Other,
 }
+
+/// How far an epoch reaches past its moment: what is being issued at the same time, on this node or
+/// on one whose clock is a little ahead, is void too.
+pub const EPOCH_MARGIN: Duration = Duration::from_secs(5);
 
 impl What {
     fn parts(&self) -> (&'static str, String) {
@@ -54,12 +61,14 @@ impl What {
             Self::Client(id) => ("client", id.clone()),
             Self::Resource(uri) => ("resource", uri.clone()),
             Self::Keys => ("keys", String::new()),
+            Self::Other => ("other", String::new()),
         }
     }
 
     fn read(kind: &str, subject: String) -> Option<Self> {
         let uuid = || Uuid::parse_str(&subject).ok();
         Some(match kind {
+            // A node of the next version may announce what this one does not know.
             "token" => Self::Token(uuid()?),
             "authorization" => Self::Authorization(uuid()?),
             "grant" => Self::Grant(uuid()?),
@@ -68,7 +77,7 @@ impl What {
             "client" => Self::Client(subject),
             "resource" => Self::Resource(subject),
             "keys" => Self::Keys,
-            _ => return None,
+            _ => Self::Other,
         })
     }
 }
@@ -137,7 +146,7 @@ impl Revocations {
             What::ClientEpoch(id) => {
                 later(revoked.clients.entry(id.clone()).or_default(), change.at);
             }
-            What::Client(_) | What::Resource(_) | What::Keys => {}
+            What::Client(_) | What::Resource(_) | What::Keys | What::Other => {}
         }
     }
 

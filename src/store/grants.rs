@@ -1,6 +1,7 @@
-//! Standing consent: what a person lets a client do, until she stops it.
+//! Standing consent: what a person lets a client do, until she stops it or its time is over.
 
 use rules::protocol::Scopes;
+use rules::protocol::target::Target;
 use rules::time::Timestamp;
 use uuid::Uuid;
 
@@ -18,16 +19,30 @@ pub struct Grant {
     pub client_id: String,
     /// For what.
     pub scopes: Scopes,
+    /// Of which APIs.
+    pub resources: Vec<String>,
     /// Since when.
     pub created_at: Timestamp,
-    /// When it was last given anew.
-    pub changed_at: Timestamp,
+    /// When the person last said yes.
+    pub consented_at: Timestamp,
+}
+
+impl Grant {
+    /// Whether all of it was granted.
+    #[must_use]
+    pub fn covers(&self, target: &Target) -> bool {
+        target.scopes.is_subset(&self.scopes)
+            && target
+                .resources
+                .iter()
+                .all(|uri| self.resources.contains(uri))
+    }
 }
 
 /// What stands between a person and a client.
 pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Grant>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, client_id, scopes, created_at, changed_at FROM grants \
+        "SELECT id, client_id, scopes, resources, created_at, consented_at FROM grants \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL",
     );
     let row = tx
@@ -36,66 +51,83 @@ pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option
     row.as_ref().map(read).transpose()
 }
 
+/// The same, locked until the transaction ends: it cannot be stopped meanwhile.
+pub async fn lock(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Grant>, Fault> {
+    const LOCK: Sql = Sql("UPDATE grants SET consented_at = consented_at \
+         WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL \
+         RETURNING id, client_id, scopes, resources, created_at, consented_at");
+    let row = tx
+        .optional(LOCK, vec![user.into(), client_id.into()])
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
 /// Everything that stands for a person, newest first.
 pub async fn of_user(tx: &mut Tx, user: Uuid) -> Result<Vec<Grant>, Fault> {
     const LIST: Sql = Sql(
-        "SELECT id, client_id, scopes, created_at, changed_at FROM grants \
+        "SELECT id, client_id, scopes, resources, created_at, consented_at FROM grants \
          WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC LIMIT 500",
     );
     let rows = tx.all(LIST, vec![user.into()]).await?;
     rows.iter().map(read).collect()
 }
 
-/// Adds to what stands, or makes a first grant under `id`; returns the whole.
+/// What a person answered on the consent page.
+pub struct Consent<'a> {
+    /// Who.
+    pub user: Uuid,
+    /// To whom.
+    pub client_id: &'a str,
+    /// All that was asked for on the page.
+    pub asked: &'a Target,
+    /// What of it she gave.
+    pub given: &'a Target,
+}
+
+/// Writes an answer down: what she gave is added to what stands, what she left out is taken from
+/// it. A first grant is made under `id`. Returns the whole.
 pub async fn give(
     tx: &mut Tx,
     id: Uuid,
-    (user, client_id): (Uuid, &str),
-    target: &rules::protocol::target::Target,
+    consent: &Consent<'_>,
     now: Timestamp,
 ) -> Result<Grant, Fault> {
-    const LOCK: Sql = Sql("UPDATE grants SET changed_at = $3 \
-         WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL \
-         RETURNING id, client_id, scopes, created_at, changed_at, resources");
-    const WIDEN: Sql = Sql("UPDATE grants SET scopes = $2, resources = $3 WHERE id = $1");
     const INSERT: Sql = Sql(
-        "INSERT INTO grants (id, client_id, user_id, scopes, resources, created_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6) \
+        "INSERT INTO grants (id, client_id, user_id, scopes, resources, created_at, consented_at) \
+         VALUES ($1, $2, $3, '', '', $4, $4) \
          ON CONFLICT (user_id, client_id) WHERE revoked_at IS NULL DO NOTHING",
     );
-    let key = || vec![user.into(), client_id.into(), now.into()];
-    let mut locked = tx.optional(LOCK, key()).await?;
-    if locked.is_none() {
-        let values = vec![
-            id.into(),
-            client_id.into(),
-            user.into(),
-            target.scopes.to_string().into(),
-            target.resources.join(" ").into(),
-            now.into(),
-        ];
-        tx.execute(INSERT, values).await?;
-        // Now it is there, ours or that of another tab.
-        locked = tx.optional(LOCK, key()).await?;
-    }
-    let row = locked.ok_or_else(|| Fault::Busy("the grant was revoked at the same moment"))?;
-    let mut grant = read(&row)?;
-    let resources = row.text(5)?;
-    grant.scopes = grant.scopes.union(&target.scopes);
-    let mut uris: Vec<&str> = resources.split(' ').filter(|uri| !uri.is_empty()).collect();
-    uris.extend(target.resources.iter().map(String::as_str));
-    uris.sort_unstable();
-    uris.dedup();
+    const WRITE: Sql =
+        Sql("UPDATE grants SET scopes = $2, resources = $3, consented_at = $4 WHERE id = $1");
+    let Consent {
+        user,
+        client_id,
+        asked,
+        given,
+    } = *consent;
+    let values = vec![id.into(), client_id.into(), user.into(), now.into()];
+    tx.execute(INSERT, values).await?;
+    // Now it is there: ours, or that of another tab.
+    let locked = lock(tx, user, client_id).await?;
+    let mut grant =
+        locked.ok_or_else(|| Fault::Busy("the grant was revoked at the same moment"))?;
+    grant.scopes = grant.scopes.difference(&asked.scopes).union(&given.scopes);
+    grant.resources.retain(|uri| !asked.resources.contains(uri));
+    grant.resources.extend(given.resources.iter().cloned());
+    grant.resources.sort_unstable();
+    grant.resources.dedup();
+    grant.consented_at = now;
     let values = vec![
         grant.id.into(),
         grant.scopes.to_string().into(),
-        uris.join(" ").into(),
+        grant.resources.join(" ").into(),
+        now.into(),
     ];
-    tx.execute(WIDEN, values).await?;
+    tx.execute(WRITE, values).await?;
     Ok(grant)
 }
 
-/// Stops a grant of a person; false when it is not hers or was stopped before.
+/// Stops a grant of a person, and says whose it was; none when it is not hers or was stopped before.
 pub async fn revoke(
     tx: &mut Tx,
     id: Uuid,
@@ -106,9 +138,8 @@ pub async fn revoke(
         "UPDATE grants SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL \
          RETURNING client_id",
     );
-    let row = tx
-        .optional(REVOKE, vec![id.into(), user.into(), now.into()])
-        .await?;
+    let values = vec![id.into(), user.into(), now.into()];
+    let row = tx.optional(REVOKE, values).await?;
     if row.is_some() {
         tx.announce(What::Grant(id), now);
     }
@@ -116,12 +147,18 @@ pub async fn revoke(
 }
 
 fn read(row: &Row) -> Result<Grant, Fault> {
+    let resources = row.text(3)?;
     Ok(Grant {
         id: row.uuid(0)?,
         client_id: row.text(1)?,
         scopes: Scopes::parse(&row.text(2)?)
             .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?,
-        created_at: row.time(3)?,
-        changed_at: row.time(4)?,
+        resources: resources
+            .split(' ')
+            .filter(|uri| !uri.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        created_at: row.time(4)?,
+        consented_at: row.time(5)?,
     })
 }

@@ -124,6 +124,7 @@ pub async fn insert_signing(tx: &mut Tx, key: &StoredKey) -> Result<(), Fault> {
         "INSERT INTO signing_keys (kid, alg, state, private_key, public_jwk, created_at, changed_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
     );
+    // Each algorithm has one active and one next key; the schema refuses a second.
     let sealed = tx
         .vault()?
         .seal(KeyUse::Columns, cell(&key.kid), &key.private_key)?;

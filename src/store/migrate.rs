@@ -61,18 +61,22 @@ async fn apply<C: Migrate>(
             Migration::new(version, name.into(), MigrationType::Simple, sql, false)
         })
         .collect();
-    let migrator = Migrator::with_migrations(migrations);
-    conn.ensure_migrations_table(&migrator.table_name)
-        .await
-        .map_err(fault)?;
-    let before = conn
-        .list_applied_migrations(&migrator.table_name)
-        .await
-        .map_err(fault)?;
-    migrator
-        .run_direct(None, conn, false)
-        .await
-        .map_err(fault)?;
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.set_locking(false);
+    // Of two servers that start at once, the second waits.
+    conn.lock().await.map_err(fault)?;
+    let applied = apply_locked(conn, &migrator).await;
+    conn.unlock().await.map_err(fault)?;
+    applied.map_err(fault)
+}
+
+async fn apply_locked<C: Migrate>(
+    conn: &mut C,
+    migrator: &Migrator,
+) -> Result<Vec<i64>, sqlx::migrate::MigrateError> {
+    conn.ensure_migrations_table(&migrator.table_name).await?;
+    let before = conn.list_applied_migrations(&migrator.table_name).await?;
+    migrator.run_direct(None, conn, false).await?;
     Ok(before.into_iter().map(|applied| applied.version).collect())
 }
 

@@ -182,7 +182,11 @@ impl Store {
     pub async fn ping(&self) -> Result<(), Fault> {
         const PING: Sql = Sql("SELECT value FROM counters WHERE name = 'feed'");
         self.read(|tx| Box::pin(async move { tx.optional(PING, vec![]).await.map(drop) }))
-            .await
+            .await?;
+        match &self.db {
+            Db::Sqlite(db) if !db.has_writer() => Err(Fault::Busy("the writer stopped")),
+            _ => Ok(()),
+        }
     }
 
     /// Moves what the write-ahead log holds into the database file (`SQLite`; nothing elsewhere).

@@ -23,6 +23,12 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<Resource>, Fault> {
         .collect()
 }
 
+/// Holds every other change of resources off until this transaction ends.
+pub async fn lock(tx: &mut Tx) -> Result<(), Fault> {
+    const LOCK: Sql = Sql("UPDATE counters SET value = value WHERE name = 'resources'");
+    tx.execute(LOCK, vec![]).await.map(drop)
+}
+
 /// Registers a resource, or replaces what is registered.
 pub async fn put(tx: &mut Tx, resource: &Resource, now: Timestamp) -> Result<(), Fault> {
     const PUT: Sql = Sql(

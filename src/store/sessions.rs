@@ -127,6 +127,13 @@ pub async fn of_user(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Se
     rows.iter().map(read).collect()
 }
 
+/// Makes sure that a session stands until this transaction ends; false when it was ended.
+pub async fn hold(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
+    const HOLD: Sql =
+        Sql("UPDATE sessions SET seen_at = seen_at WHERE id = $1 AND ended_at IS NULL");
+    Ok(tx.execute(HOLD, vec![id.into()]).await? == 1)
+}
+
 /// Notes that a session was used.
 pub async fn touch(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
     const TOUCH: Sql = Sql("UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2");

@@ -2,10 +2,12 @@
 //! connections of their own.
 
 use std::fs::{File, TryLockError};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
@@ -103,6 +105,11 @@ impl Sqlite {
         answer
             .await
             .map_err(|_| Fault::Busy("the writer stopped"))?
+    }
+
+    /// Whether the writer still takes work.
+    pub(super) fn has_writer(&self) -> bool {
+        !self.queue.is_closed()
     }
 
     async fn submit(&self, job: Box<dyn Job>) -> Result<(), Fault> {
@@ -268,9 +275,11 @@ async fn commit_batch(
         if guarded {
             tx.conn.control("SAVEPOINT job").await?;
         }
-        let outcome = match job.run(tx).await {
-            Ok(()) => tx.flush().await,
-            Err(fault) => Err(fault),
+        // A panic in one piece of work ends that piece alone, never the writer.
+        let outcome = match AssertUnwindSafe(job.run(tx)).catch_unwind().await {
+            Ok(Ok(())) => tx.flush().await,
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(Fault::Internal("work panicked".to_owned())),
         };
         match outcome {
             Ok(mut made) => {

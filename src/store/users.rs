@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Tx;
-use super::feed::What;
+use super::feed::{EPOCH_MARGIN, What};
 use super::sql::{Row, Sql};
 use crate::fault::Fault;
 use crate::secret::Secret;
@@ -88,8 +88,8 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     const INSERT: Sql = Sql(
-        "INSERT INTO users (id, name_key, state, profile, created_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (name_key) DO NOTHING",
+        "INSERT INTO users (id, name_key, state, profile, valid_from, created_at, changed_at) \
+         VALUES ($1, $2, $3, $4, 0, $5, $5) ON CONFLICT (name_key) DO NOTHING",
     );
     const KEYS: Sql =
         Sql("INSERT INTO person_keys (user_id, profile, activity) VALUES ($1, $2, $3)");
@@ -177,8 +177,23 @@ pub async fn activate(
         == 1)
 }
 
-/// Moves an account between active and disabled; false when it was not in `from`. Disabling ends
-/// everything that was issued for the person.
+/// Stops an account, whatever state it was in; false when it was stopped already. Everything that
+/// was issued for the person is void for good.
+pub async fn disable(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    const DISABLE: Sql = Sql(
+        "UPDATE users SET state = 'disabled', valid_from = $3, changed_at = $2 \
+         WHERE id = $1 AND state <> 'disabled'",
+    );
+    let epoch = now.plus(EPOCH_MARGIN);
+    let values = vec![id.into(), now.into(), epoch.into()];
+    let disabled = tx.execute(DISABLE, values).await? == 1;
+    if disabled {
+        tx.announce(What::UserEpoch(id), epoch);
+    }
+    Ok(disabled)
+}
+
+/// Moves an account from one state to another; false when it was not in `from`.
 pub async fn change_state(
     tx: &mut Tx,
     id: Uuid,
@@ -194,11 +209,7 @@ pub async fn change_state(
         to.as_str().into(),
         now.into(),
     ];
-    let changed = tx.execute(CHANGE, values).await? == 1;
-    if changed && to == UserState::Disabled {
-        tx.announce(What::UserEpoch(id), now);
-    }
-    Ok(changed)
+    Ok(tx.execute(CHANGE, values).await? == 1)
 }
 
 /// Ends the password for good: too many failures in a row (NIST SP 800-63B-4 §3.2.2).
@@ -212,11 +223,15 @@ pub async fn end_password(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool,
 /// Makes an account whose password was ended wait for a new activation; false when it was not.
 /// Everything that was issued for the person ends.
 pub async fn await_rebinding(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
-    const AWAIT: Sql = Sql("UPDATE users SET state = 'invited', changed_at = $2 \
-         WHERE id = $1 AND state = 'active' AND password IS NULL");
-    let waits = tx.execute(AWAIT, vec![id.into(), now.into()]).await? == 1;
+    const AWAIT: Sql = Sql(
+        "UPDATE users SET state = 'invited', valid_from = $3, changed_at = $2 \
+         WHERE id = $1 AND state = 'active' AND password IS NULL",
+    );
+    let epoch = now.plus(EPOCH_MARGIN);
+    let values = vec![id.into(), now.into(), epoch.into()];
+    let waits = tx.execute(AWAIT, values).await? == 1;
     if waits {
-        tx.announce(What::UserEpoch(id), now);
+        tx.announce(What::UserEpoch(id), epoch);
     }
     Ok(waits)
 }

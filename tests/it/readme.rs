@@ -275,6 +275,7 @@ fn every_command_it_uses_teaches() {
         };
         let words: Vec<_> = rest
             .split_whitespace()
+            .take(2)
             .take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
             .collect();
         let words = words.join(" ");

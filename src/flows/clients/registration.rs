@@ -83,6 +83,7 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
         id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(Alg::Rs256),
         legal_entity: new.legal_entity,
         client_uri: new.client_uri,
+        valid_from: None,
         disabled_at: None,
     }
 }

@@ -40,7 +40,7 @@ async fn authenticated(app: &App, request: Request) -> Result<Authenticated, Api
         })
         .transpose()?;
     let credentials = Credentials::parse(authorization, &params)?;
-    let client = authenticate_client::authenticate(app, credentials, &caller).await?;
+    let client = authenticate_client::authenticate(app, credentials).await?;
     Ok(Authenticated {
         client,
         params,

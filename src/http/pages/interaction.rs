@@ -225,7 +225,7 @@ fn ask(
     signed_in: &SignedIn,
 ) -> Response {
     let registered = app.registry.now();
-    let mut items = own_items(&request.scopes, granted);
+    let mut items = Vec::new();
     let infos = registered
         .resources()
         .iter()
@@ -241,6 +241,7 @@ fn ask(
             already,
         });
     }
+    items.extend(own_items(&request.scopes, granted));
     let until = app.clock.now().plus(app.config.lifetimes.authorization);
     let shares_accounts = !request.resources.is_empty();
     let (heading, primary_label, deny_label) = if shares_accounts {
@@ -289,7 +290,10 @@ const OWN: [(&str, &str); 6] = [
     ("email", "See your e-mail address"),
     ("address", "See your postal address"),
     ("phone", "See your phone number"),
-    ("offline_access", "Go on while you are not there"),
+    (
+        "offline_access",
+        "Keep access when you are not using the app",
+    ),
 ];
 
 fn own_items(asked: &Scopes, granted: &Scopes) -> Vec<ConsentItem> {

@@ -136,12 +136,16 @@ fn form_post(app: &App, reply: &Reply) -> Response {
     )
 }
 
-/// The host of a URI as people read it.
+/// The host of a URI as people read it, with a port that is not the usual one.
 fn host_of(uri: &str) -> String {
-    let host = url::Url::parse(uri)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned));
-    host.unwrap_or_else(|| uri.to_owned())
+    let Ok(url) = url::Url::parse(uri) else {
+        return uri.to_owned();
+    };
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => uri.to_owned(),
+    }
 }
 
 /// Reads the form of a page of ours. It must come from one of our pages: browsers say so in
@@ -201,7 +205,7 @@ pub fn refused(app: &App, caller: &Caller, error: &OAuthError) -> Response {
         heading: "This link does not work",
         what: "The app that sent you here made a mistake, so we stopped. Nothing was shared.",
         todo: Some(
-            "Go back to the app and start again. If it happens again, tell the app's makers.",
+            "Go back to the app and start again. If it happens again, tell the app’s makers.",
         ),
     }
     .show(app, caller, Some(error.to_string()))

@@ -76,7 +76,8 @@ pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Response
         Err(response) => return response,
     };
     let ended = async {
-        if let Some(held) = signed_in(&app, &headers).await? {
+        let cookies = Cookies::of(&headers, &app.config.issuer);
+        if let Some(held) = sessions::held(&app, cookies.get(cookies::SESSION)).await? {
             sessions::end(&app, &held, held.session.id, &caller).await?;
         }
         Ok::<_, Fault>(())
@@ -226,7 +227,7 @@ pub(super) async fn attempt(
     }
     let held = Held {
         device: cookies.get(cookies::DEVICE).map(str::to_owned),
-        session: sessions::current(app, cookies.get(cookies::SESSION)).await?,
+        session: sessions::held(app, cookies.get(cookies::SESSION)).await?,
     };
     match sign_in::sign_in(app, typed, held, caller).await? {
         Verdict::SignedIn {

@@ -10,10 +10,11 @@ use crate::support::chrome::Chrome;
 const DESKTOP: (u32, u32) = (1280, 720);
 const PHONE: (u32, u32) = (390, 720);
 
-/// Writes them into `docs/pages`, over what is there:
-/// `cargo test --test it screenshots_for_the_readme -- --ignored`.
+/// Writes them into the folder that `PICTURES` names, over what is there:
+/// `PICTURES=docs/pages cargo test --test it screenshots_for_the_readme -- --ignored`.
+/// Without it they go below `target`, because no two runs make quite the same ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it writes into docs/pages"]
+#[ignore = "it is for making pictures"]
 async fn screenshots_for_the_readme() {
     let demo = Demo::start();
     let chrome = Chrome::start().await;
@@ -55,7 +56,8 @@ async fn take(chrome: &Chrome, name: &str) {
 }
 
 fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pages");
+    let below_target = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    let folder = std::env::var_os("PICTURES").map_or_else(below_target, PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }

@@ -69,6 +69,8 @@ impl Drop for Tied {
     fn drop(&mut self) {
         drop(self.leash.take());
         let _ = self.shell.wait();
+        // What it started in turn (a driver its browser) holds standard output open to the end.
+        let _ = std::io::copy(&mut self.stdout, &mut std::io::sink());
     }
 }
 

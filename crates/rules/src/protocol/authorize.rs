@@ -86,6 +86,9 @@ pub struct AuthorizeRequest {
     pub login_hint: Option<String>,
 }
 
+/// The longest `state` and `nonce`, in bytes.
+const MAX_ECHO: usize = 2048;
+
 /// Verifies where an answer may go. Until this succeeds, an error is a page, never a redirect
 /// (RFC 9700 §4.11.2).
 ///
@@ -108,6 +111,14 @@ pub fn return_to(params: &Params, client: &Client) -> Result<ReturnTo, OAuthErro
         return Err(OAuthError::invalid_request(
             "redirect_uri is not registered for this client; it must match to the letter",
         ));
+    }
+    if params
+        .get("state")
+        .is_some_and(|state| state.len() > MAX_ECHO)
+    {
+        return Err(OAuthError::invalid_request(format!(
+            "state is longer than {MAX_ECHO} bytes; keep it at the client and send a reference"
+        )));
     }
     let response_mode = match params.get("response_mode") {
         Some("form_post") => ResponseMode::FormPost,
@@ -173,6 +184,14 @@ impl AuthorizeRequest {
             params.resources(),
             resources,
         )?;
+        if params
+            .get("nonce")
+            .is_some_and(|nonce| nonce.len() > MAX_ECHO)
+        {
+            return Err(OAuthError::invalid_request(format!(
+                "nonce is longer than {MAX_ECHO} bytes"
+            )));
+        }
         let challenge = Challenge::parse(params)?.ok_or_else(|| {
             OAuthError::invalid_request("code_challenge is missing: PKCE with S256 is required")
         })?;

@@ -60,6 +60,8 @@ pub fn matches(registered: &str, requested: &str) -> bool {
 pub fn csp_source(uri: &str) -> Option<String> {
     let url = Url::parse(uri).ok()?;
     match url.scheme() {
+        // A CSP source cannot name an IPv6 address.
+        "http" if url.host_str() == Some("[::1]") => Some("http:".to_owned()),
         "http" | "https" => Some(url.origin().ascii_serialization()),
         scheme => Some(format!("{scheme}:")),
     }

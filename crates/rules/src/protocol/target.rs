@@ -112,12 +112,13 @@ pub fn narrow(
         .iter()
         .filter(|resource| named.contains(&resource.uri))
         .collect();
-    let keep = |scope: &str| {
-        OPENID_SCOPES.contains(&scope) || chosen.iter().any(|resource| resource.owns(scope))
-    };
+    // RFC 8707 §2.2: the token is good there and nowhere else, userinfo included.
+    let mut resources = named.to_vec();
+    resources.sort_unstable();
+    resources.dedup();
     Ok(Target {
-        scopes: scopes.filter(keep),
-        resources: named.to_vec(),
+        scopes: scopes.filter(|scope| chosen.iter().any(|resource| resource.owns(scope))),
+        resources,
     })
 }
 
@@ -156,6 +157,16 @@ fn resolve(
             owners.push(owner.uri.clone());
         }
     }
+    // A resource that owns nothing of what is asked for would make a token for no purpose.
+    for uri in named {
+        let owns_some = resources
+            .iter()
+            .any(|resource| resource.uri == *uri && !resource.own(scopes).is_empty());
+        if !owns_some {
+            return Err(invalid_target(uri, "owns none of the scopes asked for"));
+        }
+    }
+    owners.sort_unstable();
     owners.dedup();
     Ok(Target {
         scopes: scopes.clone(),
@@ -218,7 +229,7 @@ pub(crate) mod tests {
             &app(),
             &scopes("openid accounts:read"),
             &[],
-            resources().iter(),
+            &resources(),
         );
         assert_eq!(target.unwrap().resources, ["https://api.example/accounts"]);
     }
