@@ -343,6 +343,7 @@ async fn access_tokens(
             authorization: authorization.clone(),
             target: authorization.target.clone(),
             refresh_token: None,
+            id_token: false,
             nonce: None,
         };
         let minted = issue::mint(app, issuance)

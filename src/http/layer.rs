@@ -42,6 +42,7 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let method = request.method().clone();
     let probe = matches!(route.as_str(), "/healthz" | "/readyz");
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
+    let quiet = probe || is_machine(&route);
     let misdirected = !probe && !asks_for(&request, &app);
     request.extensions_mut().insert(caller.clone());
     let started = app.clock.monotonic();
@@ -64,7 +65,8 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     span.in_scope(|| {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        if probe {
+        // What machines ask all day long is worth a line only when it is refused.
+        if quiet && status < 400 {
             tracing::debug!(http.status = status, micros, "answered");
         } else {
             tracing::info!(http.status = status, micros, "answered");
@@ -98,6 +100,15 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Whether programs ask here, and not people.
+fn is_machine(route: &str) -> bool {
+    route.starts_with("/.well-known/")
+        || matches!(
+            route,
+            "/jwks" | "/par" | "/token" | "/introspect" | "/revoke" | "/userinfo"
+        )
 }
 
 /// The value of a header, when it is readable text.

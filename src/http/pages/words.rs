@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(date(then), "15\u{a0}January\u{a0}2027");
         assert_eq!(ago(then, then.plus(Duration::from_secs(59))), "just now");
         assert_eq!(
-            ago(then, then.plus(Duration::from_secs(60))),
+            ago(then, then.plus(Duration::from_mins(1))),
             "1\u{a0}minute\u{a0}ago"
         );
         assert_eq!(wait(Duration::from_secs(61)), "2\u{a0}minutes");

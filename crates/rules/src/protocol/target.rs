@@ -225,12 +225,7 @@ pub(crate) mod tests {
 
     #[test]
     fn scopes_bring_their_resource_along() {
-        let target = for_person(
-            &app(),
-            &scopes("openid accounts:read"),
-            &[],
-            &resources(),
-        );
+        let target = for_person(&app(), &scopes("openid accounts:read"), &[], &resources());
         assert_eq!(target.unwrap().resources, ["https://api.example/accounts"]);
     }
 
