@@ -9,7 +9,7 @@ use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::fault::Fault;
 
@@ -68,9 +68,9 @@ impl Workers {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let place = self.places.try_acquire();
-        let _place = place.map_err(|_| Fault::Busy(self.name))?;
-        self.submit(job).await
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        self.submit(place.map_err(|_| Fault::Busy(self.name))?, job)
+            .await
     }
 
     /// The same, for work that something one-time was spent for: it waits for its turn.
@@ -81,18 +81,24 @@ impl Workers {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let place = self.places.acquire().await;
-        let _place = place.map_err(|_| Fault::Busy(self.name))?;
-        self.submit(job).await
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        self.submit(place.map_err(|_| Fault::Busy(self.name))?, job)
+            .await
     }
 
+    /// The place goes with the job: whoever goes away meanwhile leaves the job in the queue.
     async fn submit<T: Send + 'static>(
         &self,
+        place: OwnedSemaphorePermit,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(move || drop(reply.send(job())));
-        // Whoever has a place fits into the queue.
+        let job = Box::new(move || {
+            if !reply.is_closed() {
+                drop(reply.send(job()));
+            }
+            drop(place);
+        });
         self.queue
             .try_send(job)
             .map_err(|_| Fault::Busy(self.name))?;

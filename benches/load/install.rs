@@ -298,6 +298,7 @@ async fn grant(
         client_id: &client.id,
         asked: &all,
         given: &all,
+        lapsed: rules::time::Timestamp::default(),
     };
     let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
     let authorization = Authorization {

@@ -122,6 +122,12 @@ CREATE TABLE devices (
     seen_at BIGINT NOT NULL
 );
 CREATE INDEX devices_by_user ON devices (user_id);
+CREATE INDEX devices_by_age ON devices (seen_at);
+CREATE INDEX lockouts_by_age ON lockouts (changed_at);
+CREATE INDEX invites_by_user ON invites (user_id);
+CREATE INDEX invites_by_expiry ON invites (expires_at);
+CREATE INDEX activations_by_user ON activations (user_id);
+CREATE INDEX activations_by_expiry ON activations (expires_at);
 
 CREATE TABLE sessions (
     id BYTEA NOT NULL PRIMARY KEY,

@@ -277,15 +277,22 @@ pub async fn next_step(
     }
     let (id, session, user) = (id.to_owned(), signed_in.session.id, signed_in.user.id);
     let client_id = client.id.clone();
-    let granted = app
+    let shown = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                interactions::bind(tx, &id, session).await?;
-                grants::standing(tx, user, &client_id).await
+                if !interactions::bind(tx, &id, session).await? {
+                    return Ok(None);
+                }
+                grants::standing(tx, user, &client_id).await.map(Some)
             })
         })
-        .await?
+        .await?;
+    let Some(standing) = shown else {
+        return Ok(Step::Gone);
+    };
+    let granted = standing
+        .filter(|grant| holds(app, grant))
         .map(|grant| grant.scopes)
         .unwrap_or_default();
     Ok(Step::Consent {
@@ -320,6 +327,7 @@ pub async fn signed_in(app: &App, id: &str, session: uuid::Uuid) -> Result<(), F
     app.store
         .write(move |tx| Box::pin(async move { interactions::bind(tx, &id, session).await }))
         .await
+        .map(drop)
 }
 
 /// Whether what the session proves is enough for what the request asks.
@@ -375,33 +383,28 @@ impl Asking {
         store
             .write(move |tx| {
                 Box::pin(async move {
-                    let grant = grants::lock(tx, session.user_id, &self.client.id).await?;
                     let target = asked(&interaction.request);
-                    match grant.filter(|grant| grant.covers(&target) && self.holds(grant)) {
-                        Some(grant) => {
-                            let Some(admission) = self.conclude(tx, &interaction, &session).await?
-                            else {
-                                return Ok(None);
-                            };
-                            let given = Given {
-                                admission,
-                                session: &session,
-                                grant: &grant,
-                                target,
-                            };
-                            self.reply(tx, interaction, given).await.map(Some)
-                        }
-                        None => Ok(None),
+                    let Some(admission) = issue::admit_session(tx, &session).await? else {
+                        return Ok(None);
+                    };
+                    let grant = grants::lock(tx, session.user_id, &self.client.id).await?;
+                    let fits = |grant: &Grant| grant.covers(&target) && holds(&self.app, grant);
+                    let Some(grant) = grant.filter(fits) else {
+                        return Ok(None);
+                    };
+                    if !self.spend(tx, &interaction).await? {
+                        return Ok(None);
                     }
+                    let given = Given {
+                        admission,
+                        session: &session,
+                        grant: &grant,
+                        target,
+                    };
+                    self.reply(tx, interaction, given).await.map(Some)
                 })
             })
             .await
-    }
-
-    /// A consent is asked for anew when its time is over.
-    fn holds(&self, grant: &Grant) -> bool {
-        let lifetime = self.app.config.lifetimes.authorization;
-        self.app.clock.now() < grant.consented_at.plus(lifetime)
     }
 
     /// Writes down what the person gave on the page, and finishes.
@@ -412,15 +415,21 @@ impl Asking {
         session: &Session,
         given: Target,
     ) -> Result<Option<Reply>, Fault> {
-        let Some(admission) = self.conclude(tx, &interaction, session).await? else {
+        // Session, grant, interaction: the same order everywhere, so that no two wait for each other.
+        let Some(admission) = issue::admit_session(tx, session).await? else {
             return Ok(None);
         };
+        grants::lock(tx, session.user_id, &self.client.id).await?;
+        if !self.spend(tx, &interaction).await? {
+            return Ok(None);
+        }
         let now = self.app.clock.now();
         let consent = Consent {
             user: session.user_id,
             client_id: &self.client.id,
             asked: &asked(&interaction.request),
             given: &given,
+            lapsed: now.minus(self.app.config.lifetimes.authorization),
         };
         let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
         let given = Given {
@@ -430,21 +439,6 @@ impl Asking {
             target: given,
         };
         self.reply(tx, interaction, given).await.map(Some)
-    }
-
-    /// Admits the person and ends the interaction. None when she may not be admitted, or another
-    /// answer was first.
-    async fn conclude(
-        &self,
-        tx: &mut Tx,
-        interaction: &Interaction,
-        session: &Session,
-    ) -> Result<Option<Admission>, Fault> {
-        let Some(admission) = issue::admit_session(tx, session).await? else {
-            return Ok(None);
-        };
-        let first = self.spend(tx, interaction).await?;
-        Ok(first.then_some(admission))
     }
 
     /// Issues the code.
@@ -495,6 +489,11 @@ impl Asking {
             None => Ok(true),
         }
     }
+}
+
+/// Whether a consent is not over yet.
+fn holds(app: &App, grant: &Grant) -> bool {
+    app.clock.now() < grant.consented_at.plus(app.config.lifetimes.authorization)
 }
 
 /// All that a request asks for.

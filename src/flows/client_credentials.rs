@@ -50,6 +50,10 @@ pub async fn client_credentials(
     caller: &Caller,
 ) -> Result<Value, Failure> {
     let at = app.clock.now();
+    if client.valid_from.is_some_and(|from| at <= from) {
+        // Enabled again a moment ago: a token made now would be void.
+        return Err(Fault::Busy("the client was enabled a moment ago").into());
+    }
     let registered = app.registry.now();
     let target = target::for_itself(&client, scopes, resources, registered.resources())
         .map_err(|error| refused(app, &client, error))?;

@@ -108,12 +108,13 @@ pub async fn find(app: &App, id: &str) -> Result<Client, AdminFailure> {
 /// # Errors
 /// [`AdminFailure::Refused`] when there is none, or it is disabled already.
 pub async fn disable(app: &App, id: &str, caller: &Caller) -> Result<Client, AdminFailure> {
-    let now = app.clock.now();
+    let clock = app.clock.clone();
     let event = event(app, Kind::ClientDisabled, id, caller)?;
     change(app, id, app.pending(event, caller, None)?, move |client| {
         if client.disabled_at.is_some() {
             return Err(format!("the client {} is disabled already", client.id));
         }
+        let now = clock.now();
         client.disabled_at = Some(now);
         client.valid_from = Some(now.plus(EPOCH_MARGIN));
         Ok(Some(What::ClientEpoch(client.id.clone())))
@@ -235,7 +236,7 @@ where
                     };
                 clients::update(tx, &client, now).await?;
                 if let Some(what) = announced {
-                    tx.announce(what, now.plus(EPOCH_MARGIN));
+                    tx.announce(what, client.valid_from.unwrap_or(now));
                 }
                 tx.record(event);
                 Ok(Some(Ok(client)))

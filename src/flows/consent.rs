@@ -64,6 +64,9 @@ pub async fn answer(
         Decision::Deny => return deny(asking, interaction, Some(signed_in)).await,
     };
     let target = chosen(&app.registry.now(), &interaction.request, &ticked);
+    if target.scopes.is_empty() {
+        return deny(asking, interaction, Some(signed_in)).await;
+    }
     let session = signed_in.session.clone();
     let event = app
         .event(Kind::ConsentGiven, caller)?

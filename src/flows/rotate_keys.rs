@@ -43,7 +43,11 @@ pub async fn ensure(app: &App, algs: &[Alg]) -> Result<(), Fault> {
     if new.is_empty() {
         return Ok(());
     }
-    store_new(app, new, stored.is_empty(), &Caller::default()).await
+    match store_new(app, new, stored.is_empty(), &Caller::default()).await {
+        // Another node made them at the same moment.
+        Err(Fault::Constraint(_)) => Ok(()),
+        stored => stored,
+    }
 }
 
 /// Every key, oldest first.

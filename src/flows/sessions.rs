@@ -58,7 +58,8 @@ pub async fn held(app: &App, token: Option<&str>) -> Result<Option<SignedIn>, Fa
         .await
 }
 
-fn is_live(app: &App, found: &SignedIn) -> bool {
+/// Whether a session may still be used: neither its time nor its account is over.
+pub(super) fn is_live(app: &App, found: &SignedIn) -> bool {
     let people = &app.config.people;
     let liveness = session::end_of(
         app.clock.now(),
@@ -67,7 +68,8 @@ fn is_live(app: &App, found: &SignedIn) -> bool {
         people.session_idle,
         people.session_absolute,
     );
-    liveness.is_live() && found.user.state == UserState::Active
+    let valid = found.session.created_at > found.user.valid_from;
+    liveness.is_live() && valid && found.user.state == UserState::Active
 }
 
 /// Ends one of a person's sessions; she asked for it.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::issue::{self, SignedInBy};
-use super::sessions::SignedIn;
+use super::sessions::{SignedIn, is_live};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
@@ -83,10 +83,10 @@ pub async fn sign_in(
     caller: &Caller,
 ) -> Result<Verdict, Fault> {
     // Without a place in the queue for hashing nothing is counted: a flood locks nobody out.
-    let _place = app.hasher.place()?;
+    let place = app.hasher.place()?;
     let loaded = load(app, &typed.username, held.device.as_deref()).await?;
-    let consecutive = match loaded.reservation {
-        Reservation::Counted { consecutive } => consecutive,
+    let counted = match loaded.reservation {
+        Reservation::Counted(counted) => counted,
         Reservation::Blocked { until } => {
             app.refusals
                 .count(Kind::SignInBlocked, None, "too_many_failures");
@@ -94,14 +94,21 @@ pub async fn sign_in(
         }
     };
     let pools = loaded.pools;
-    let verdict = judge(app, typed, (loaded, consecutive), held, caller).await;
-    if verdict.is_err() {
-        // No verdict was reached, so it was no failure of hers.
-        app.store
-            .write(move |tx| Box::pin(lockouts::give_back(tx, pools)))
-            .await?;
-    }
-    verdict
+    let (app, caller) = (Arc::clone(app), caller.clone());
+    // A browser that goes away, or a time limit, ends the waiting and not the work: what was
+    // counted is given back when there is no verdict.
+    let work = tokio::spawn(async move {
+        let _place = place;
+        let verdict = judge(&app, typed, (loaded, counted.consecutive), held, &caller).await;
+        if verdict.is_err() {
+            app.store
+                .write(move |tx| Box::pin(lockouts::give_back(tx, pools, counted)))
+                .await?;
+        }
+        verdict
+    });
+    work.await
+        .map_err(|error| Fault::Internal(error.to_string()))?
 }
 
 /// The slow work, and then the verdict.
@@ -247,7 +254,9 @@ impl Deciding {
             proofs: &proofs,
             agent: &agent,
         };
-        let before = self.held.session.as_ref().map(|held| &held.session);
+        let live = |held: &&SignedIn| is_live(&self.app, held);
+        let before = self.held.session.as_ref().filter(live);
+        let before = before.map(|held| &held.session);
         let (session, token) = match before {
             // The same person proves herself anew: her session goes on under a new cookie.
             Some(session) if session.user_id == user.id => {

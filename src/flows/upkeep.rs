@@ -72,7 +72,9 @@ pub async fn flush_refusals(app: &App) -> Result<(), Fault> {
 /// # Errors
 /// The first [`Fault`] there was.
 pub async fn flush_first_uses(app: &App) -> Result<(), Fault> {
-    let uses = app.first_uses.take();
+    let mut uses = app.first_uses.take();
+    // The same order on every node, so that no two wait for each other.
+    uses.sort_unstable_by_key(|used| used.authorization);
     let mut outcome = Ok(());
     for batch in uses.chunks(BATCH) {
         let written = write_first_uses(app, batch.to_vec()).await;

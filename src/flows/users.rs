@@ -174,11 +174,13 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
         .by(Actor::Operator)
         .subject(id);
     let event = app.pending(event, caller, None)?;
-    let now = app.clock.now();
+    let clock = app.clock.clone();
     let changed = app
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // Not before: the wait for the writer must not eat up the margin of the epoch.
+                let now = clock.now();
                 let changed = users::disable(tx, id, now).await?;
                 if changed {
                     sessions::end_all(tx, id, now).await?;

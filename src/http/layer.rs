@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -11,8 +12,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use tracing::Instrument;
 
+use super::reply::Cause;
 use super::{Peer, pages};
 use crate::app::App;
 use crate::flows::Caller;
@@ -41,15 +42,12 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let route = route.as_ref().map_or("-", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
     let probe = matches!(route.as_str(), "/healthz" | "/readyz");
-    let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
-    let quiet = probe || is_machine(&route);
     let misdirected = !probe && !asks_for(&request, &app);
     request.extensions_mut().insert(caller.clone());
     let started = app.clock.monotonic();
-    let mut response = async {
-        if misdirected {
-            return pages::wrong_host(&app, &caller);
-        }
+    let mut response = if misdirected {
+        pages::wrong_host(&app, &caller)
+    } else {
         let limit = app.config.server.request_timeout;
         let work = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(limit, work).await {
@@ -57,21 +55,10 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
             Ok(Err(_)) => pages::unavailable(&app, &caller, "a handler panicked"),
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
-    }
-    .instrument(span.clone())
-    .await;
+    };
     dress(&app, &id, response.headers_mut());
     let took = app.clock.monotonic().saturating_sub(started);
-    span.in_scope(|| {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let status = response.status().as_u16();
-        // What machines ask all day long is worth a line only when it is refused.
-        if quiet && status < 400 {
-            tracing::debug!(http.status = status, micros, "answered");
-        } else {
-            tracing::info!(http.status = status, micros, "answered");
-        }
-    });
+    log(&id, (method.as_str(), &route), &response, took);
     response
 }
 
@@ -102,12 +89,64 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
     response
 }
 
+/// One line for each request, with all that is known about it. What machines ask all day long is
+/// worth one only when it is refused.
+fn log(id: &str, (method, route): (&str, &str), response: &Response, took: Duration) {
+    let status = response.status().as_u16();
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    match response.extensions().get::<Cause>() {
+        Some(Cause::Refused(error)) => tracing::info!(
+            request.id = id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            micros,
+            error = error.code.as_str(),
+            description = error.description,
+            detail = error.detail,
+            "refused"
+        ),
+        Some(Cause::Failed(fault)) => tracing::error!(
+            request.id = id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            micros,
+            fault,
+            "failed"
+        ),
+        None if is_quiet(route) && status < 400 => tracing::debug!(
+            request.id = id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            micros,
+            "answered"
+        ),
+        None => tracing::info!(
+            request.id = id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            micros,
+            "answered"
+        ),
+    }
+}
+
 /// Whether programs ask here, and not people.
-fn is_machine(route: &str) -> bool {
+fn is_quiet(route: &str) -> bool {
     route.starts_with("/.well-known/")
         || matches!(
             route,
-            "/jwks" | "/par" | "/token" | "/introspect" | "/revoke" | "/userinfo"
+            "/healthz"
+                | "/readyz"
+                | "/jwks"
+                | "/par"
+                | "/token"
+                | "/introspect"
+                | "/revoke"
+                | "/userinfo"
         )
 }
 

@@ -25,10 +25,21 @@ pub fn json(body: &Value) -> Response {
         .into_response()
 }
 
+/// Why an answer is not what was asked for: an extension of the response, for the one line that the
+/// layer around every request logs.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// The request was refused.
+    Refused(OAuthError),
+    /// The server failed; what it was is for the log alone.
+    Failed(String),
+}
+
 /// A refusal or a failure, as a program reads it.
 pub struct ApiError {
     status: StatusCode,
     error: OAuthError,
+    fault: Option<String>,
     challenge: Option<HeaderValue>,
 }
 
@@ -54,6 +65,7 @@ impl From<OAuthError> for ApiError {
         Self {
             status,
             error,
+            fault: None,
             challenge,
         }
     }
@@ -61,12 +73,12 @@ impl From<OAuthError> for ApiError {
 
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
-        tracing::error!(fault = %fault, "the request failed here");
-        OAuthError::new(
+        let mut this = Self::from(OAuthError::new(
             ErrorCode::TemporarilyUnavailable,
             "this server cannot answer now; nothing was decided, so try again",
-        )
-        .into()
+        ));
+        this.fault = Some(fault.to_string());
+        this
     }
 }
 
@@ -95,10 +107,6 @@ impl From<BadForm> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if self.status != StatusCode::SERVICE_UNAVAILABLE {
-            let detail = self.error.detail.as_deref().unwrap_or_default();
-            tracing::info!(error = self.error.code.as_str(), description = %self.error.description, detail, "refused");
-        }
         let mut response = json(&self.error.body());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -112,6 +120,10 @@ impl IntoResponse for ApiError {
             HeaderName::from_static("pragma"),
             HeaderValue::from_static("no-cache"),
         );
+        response.extensions_mut().insert(match self.fault {
+            Some(fault) => Cause::Failed(fault),
+            None => Cause::Refused(self.error),
+        });
         response
     }
 }

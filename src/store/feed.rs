@@ -32,6 +32,8 @@ pub enum What {
     Authorization(Uuid),
     /// A grant was revoked.
     Grant(Uuid),
+    /// Every token under this grant issued until then is void: it carries what was taken back.
+    GrantEpoch(Uuid),
     /// Everything issued to this client until then is void.
     ClientEpoch(String),
     /// Everything issued for this user until then is void.
@@ -57,6 +59,7 @@ impl What {
             Self::Authorization(id) => ("authorization", id.to_string()),
             Self::Grant(id) => ("grant", id.to_string()),
             Self::ClientEpoch(id) => ("client_epoch", id.clone()),
+            Self::GrantEpoch(id) => ("grant_epoch", id.to_string()),
             Self::UserEpoch(id) => ("user_epoch", id.to_string()),
             Self::Client(id) => ("client", id.clone()),
             Self::Resource(uri) => ("resource", uri.clone()),
@@ -72,6 +75,7 @@ impl What {
             "token" => Self::Token(uuid()?),
             "authorization" => Self::Authorization(uuid()?),
             "grant" => Self::Grant(uuid()?),
+            "grant_epoch" => Self::GrantEpoch(uuid()?),
             "user_epoch" => Self::UserEpoch(uuid()?),
             "client_epoch" => Self::ClientEpoch(subject),
             "client" => Self::Client(subject),
@@ -130,7 +134,8 @@ pub struct Revocations(RwLock<Revoked>);
 #[derive(Default)]
 struct Revoked {
     by_id: HashMap<Uuid, Timestamp>,
-    users: HashMap<Uuid, Timestamp>,
+    /// Of users and grants.
+    epochs: HashMap<Uuid, Timestamp>,
     clients: HashMap<String, Timestamp>,
 }
 
@@ -142,7 +147,9 @@ impl Revocations {
             What::Token(id) | What::Authorization(id) | What::Grant(id) => {
                 revoked.by_id.insert(*id, change.at);
             }
-            What::UserEpoch(id) => later(revoked.users.entry(*id).or_default(), change.at),
+            What::UserEpoch(id) | What::GrantEpoch(id) => {
+                later(revoked.epochs.entry(*id).or_default(), change.at);
+            }
             What::ClientEpoch(id) => {
                 later(revoked.clients.entry(id.clone()).or_default(), change.at);
             }
@@ -155,11 +162,13 @@ impl Revocations {
     pub fn spare(&self, token: &AccessRecord) -> bool {
         let revoked = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let listed = |id: &Uuid| revoked.by_id.contains_key(id);
+        let epoch = |id: Option<Uuid>| id.and_then(|id| revoked.epochs.get(&id));
         let ended = |epoch: Option<&Timestamp>| epoch.is_some_and(|at| token.issued_at <= *at);
         !(listed(&token.id)
             || listed(&token.authorization)
             || token.grant.as_ref().is_some_and(listed)
-            || ended(token.user.as_ref().and_then(|user| revoked.users.get(user)))
+            || ended(epoch(token.user))
+            || ended(epoch(token.grant))
             || ended(revoked.clients.get(&token.client_id)))
     }
 
@@ -167,7 +176,7 @@ impl Revocations {
     pub fn prune(&self, before: Timestamp) {
         let mut revoked = self.0.write().unwrap_or_else(PoisonError::into_inner);
         revoked.by_id.retain(|_, at| *at >= before);
-        revoked.users.retain(|_, at| *at >= before);
+        revoked.epochs.retain(|_, at| *at >= before);
         revoked.clients.retain(|_, at| *at >= before);
     }
 }

@@ -1,5 +1,7 @@
 //! Standing consent: what a person lets a client do, until she stops it or its time is over.
 
+use std::time::Duration;
+
 use rules::protocol::Scopes;
 use rules::protocol::target::Target;
 use rules::time::Timestamp;
@@ -82,6 +84,8 @@ pub struct Consent<'a> {
     pub asked: &'a Target,
     /// What of it she gave.
     pub given: &'a Target,
+    /// A consent given at or before this is over.
+    pub lapsed: Timestamp,
 }
 
 /// Writes an answer down: what she gave is added to what stands, what she left out is taken from
@@ -99,29 +103,44 @@ pub async fn give(
     );
     const WRITE: Sql =
         Sql("UPDATE grants SET scopes = $2, resources = $3, consented_at = $4 WHERE id = $1");
-    let Consent {
-        user,
-        client_id,
-        asked,
-        given,
-    } = *consent;
+    let (user, client_id) = (consent.user, consent.client_id);
     let values = vec![id.into(), client_id.into(), user.into(), now.into()];
     tx.execute(INSERT, values).await?;
     // Now it is there: ours, or that of another tab.
     let locked = lock(tx, user, client_id).await?;
     let mut grant =
         locked.ok_or_else(|| Fault::Busy("the grant was revoked at the same moment"))?;
-    grant.scopes = grant.scopes.difference(&asked.scopes).union(&given.scopes);
-    grant.resources.retain(|uri| !asked.resources.contains(uri));
-    grant.resources.extend(given.resources.iter().cloned());
+    if grant.consented_at <= consent.lapsed {
+        grant.scopes = Scopes::default();
+        grant.resources.clear();
+    }
+    let others = grant.scopes.difference(&consent.asked.scopes);
+    let left_out = grant
+        .scopes
+        .difference(&others)
+        .difference(&consent.given.scopes);
+    if others.is_empty() {
+        // The page showed all there is; otherwise the rest must not be prolonged by it.
+        grant.consented_at = now;
+    }
+    if !left_out.is_empty() {
+        // Tokens that carry what was taken back end; the app refreshes and gets the rest.
+        tx.announce(
+            What::GrantEpoch(grant.id),
+            now.minus(Duration::from_millis(1)),
+        );
+    }
+    grant.scopes = others.union(&consent.given.scopes);
+    grant
+        .resources
+        .extend(consent.given.resources.iter().cloned());
     grant.resources.sort_unstable();
     grant.resources.dedup();
-    grant.consented_at = now;
     let values = vec![
         grant.id.into(),
         grant.scopes.to_string().into(),
         grant.resources.join(" ").into(),
-        now.into(),
+        grant.consented_at.into(),
     ];
     tx.execute(WRITE, values).await?;
     Ok(grant)

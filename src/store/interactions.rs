@@ -79,13 +79,11 @@ pub async fn find(
     }))
 }
 
-/// Notes whose consent page is being shown.
-pub async fn bind(tx: &mut Tx, id: &str, session: Uuid) -> Result<(), Fault> {
+/// Notes whose consent page is being shown; false when the interaction has ended.
+pub async fn bind(tx: &mut Tx, id: &str, session: Uuid) -> Result<bool, Fault> {
     const BIND: Sql =
         Sql("UPDATE interactions SET session_id = $2 WHERE id = $1 AND ended_at IS NULL");
-    tx.execute(BIND, vec![id.into(), session.into()])
-        .await
-        .map(drop)
+    Ok(tx.execute(BIND, vec![id.into(), session.into()]).await? == 1)
 }
 
 /// Ends one; false when it had ended or its time is over. The first answer wins.

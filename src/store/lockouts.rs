@@ -33,15 +33,21 @@ pub struct Pools {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
     /// The attempt is counted as failed until it succeeds.
-    Counted {
-        /// Failures in a row since the last success, this one included.
-        consecutive: u32,
-    },
+    Counted(Counted),
     /// Not now.
     Blocked {
         /// When trying makes sense again.
         until: Timestamp,
     },
+}
+
+/// What counting an attempt did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Failures in a row since the last success, this one included.
+    pub consecutive: u32,
+    /// The end of the block that it brought.
+    pub blocked_until: Option<Timestamp>,
 }
 
 /// Counts an attempt.
@@ -67,26 +73,35 @@ pub async fn reserve(tx: &mut Tx, pools: Pools, now: Timestamp) -> Result<Reserv
         let until = row.map_or(Ok(now), |row| row.time(0))?;
         return Ok(Reservation::Blocked { until });
     };
-    if let Some(wait) = lockout::block_after(count(row.int(0)?)) {
-        let values = vec![block.0.into(), now.plus(wait).into()];
-        tx.execute(BLOCK, values).await?;
+    let blocked_until = lockout::block_after(count(row.int(0)?)).map(|wait| now.plus(wait));
+    if let Some(until) = blocked_until {
+        tx.execute(BLOCK, vec![block.0.into(), until.into()])
+            .await?;
     }
     let values = vec![person.0.into(), now.into()];
     let row = tx.optional(IN_A_ROW, values).await?;
     let consecutive = count(row.map_or(Ok(1), |row| row.int(0))?);
-    Ok(Reservation::Counted { consecutive })
+    Ok(Reservation::Counted(Counted {
+        consecutive,
+        blocked_until,
+    }))
 }
 
-/// Gives a reservation back: the attempt came to no verdict, because something here failed.
-pub async fn give_back(tx: &mut Tx, pools: Pools) -> Result<(), Fault> {
-    const UNBLOCK: Sql = Sql(
-        "UPDATE lockouts SET failures = failures - 1, blocked_until = 0 \
-         WHERE pool = $1 AND failures > 0",
-    );
+/// Gives a reservation back: the attempt came to no verdict, because something here failed. A block
+/// that later failures brought stays.
+pub async fn give_back(tx: &mut Tx, pools: Pools, counted: Counted) -> Result<(), Fault> {
+    const UNCOUNT: Sql =
+        Sql("UPDATE lockouts SET failures = failures - 1 WHERE pool = $1 AND failures > 0");
+    const UNBLOCK: Sql =
+        Sql("UPDATE lockouts SET blocked_until = 0 WHERE pool = $1 AND blocked_until = $2");
     const IN_A_ROW: Sql = Sql(
         "UPDATE lockouts SET consecutive = consecutive - 1 WHERE pool = $1 AND consecutive > 0",
     );
-    tx.execute(UNBLOCK, vec![pools.block.0.into()]).await?;
+    let block = || pools.block.0.into();
+    tx.execute(UNCOUNT, vec![block()]).await?;
+    if let Some(until) = counted.blocked_until {
+        tx.execute(UNBLOCK, vec![block(), until.into()]).await?;
+    }
     tx.execute(IN_A_ROW, vec![pools.person.0.into()])
         .await
         .map(drop)

@@ -2,9 +2,11 @@
 //! runs in spawned tasks, so that a client's disconnect never cancels between commit and what
 //! follows it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -79,7 +81,10 @@ where
     F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
 {
     tx.conn.control("BEGIN").await?;
-    match finish(&mut tx, work).await {
+    // A panic must not hand a connection with an open transaction to the next request.
+    let outcome = AssertUnwindSafe(finish(&mut tx, work)).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| Err(Fault::Internal("work panicked".to_owned())));
+    match outcome {
         Ok(value) => Ok(value),
         Err(fault) => {
             if tx.conn.control("ROLLBACK").await.is_err()

@@ -74,6 +74,8 @@ pub struct User {
     pub password: Option<Secret>,
     /// Her own keys.
     pub keys: PersonKeys,
+    /// What began at or before this moment is void.
+    pub valid_from: Timestamp,
     /// When the account was made.
     pub created_at: Timestamp,
 }
@@ -117,7 +119,7 @@ pub async fn insert(
 /// The person with this name.
 pub async fn find_by_name(tx: &mut Tx, name: &Username) -> Result<Option<User>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity \
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from \
          FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.name_key = $1",
     );
     let key = tx.vault()?.lookup(NAME_DOMAIN, name.as_str());
@@ -128,7 +130,7 @@ pub async fn find_by_name(tx: &mut Tx, name: &Username) -> Result<Option<User>, 
 /// The person with this id.
 pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<User>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity \
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from \
          FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.id = $1",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
@@ -138,7 +140,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<User>, Fault> {
 /// A page of people, by the time their accounts were made, after `after`.
 pub async fn page(tx: &mut Tx, after: Option<Uuid>, limit: u32) -> Result<Vec<User>, Fault> {
     const PAGE: Sql = Sql(
-        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity \
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from \
          FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.id > $1 ORDER BY u.id LIMIT $2",
     );
     let after = after.unwrap_or(Uuid::nil());
@@ -261,6 +263,7 @@ fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
             .map_err(|_| Fault::Unreadable("users.profile".to_owned()))?,
         password,
         keys,
+        valid_from: row.time(7)?,
         created_at: row.time(4)?,
     })
 }

@@ -87,8 +87,11 @@ pub async fn sign_in(
                 Ok(again.show(&app, &sign_in_form(&id, &client, &request), &params))
             }
             Attempt::SignedIn { session, cookies } => {
-                authorize::signed_in(&app, &id, session).await?;
-                let mut response = see_other(&format!("/interaction/{id}"));
+                // She is signed in whatever comes now, so the cookies leave in any case.
+                let mut response = match authorize::signed_in(&app, &id, session).await {
+                    Ok(()) => see_other(&format!("/interaction/{id}")),
+                    Err(fault) => failed(&app, &caller, &fault),
+                };
                 for cookie in cookies {
                     set_cookie(&mut response, cookie);
                 }
@@ -170,11 +173,11 @@ pub async fn switch(
         if held(&app, &id, &headers).is_none() {
             return Ok(gone(&app, &caller));
         }
-        if let Some(held) = signed_in(&app, &headers).await? {
+        let cookies = Cookies::of(&headers, &app.config.issuer);
+        if let Some(held) = sessions::held(&app, cookies.get(cookies::SESSION)).await? {
             sessions::end(&app, &held, held.session.id, &caller).await?;
         }
         let mut response = see_other(&format!("/interaction/{id}"));
-        let cookies = Cookies::of(&headers, &app.config.issuer);
         set_cookie(&mut response, cookies.forget(cookies::SESSION));
         Ok(response)
     };

@@ -24,6 +24,7 @@ use self::view::{Chrome, FormPost, Message, Tone};
 use super::form::{self, BadForm};
 use super::layer::text;
 use super::oauth::caller;
+use super::reply::Cause;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
@@ -199,8 +200,7 @@ impl Notice<'_> {
 
 /// The page for a request that may not be answered to the client.
 pub fn refused(app: &App, caller: &Caller, error: &OAuthError) -> Response {
-    tracing::info!(error = error.code.as_str(), description = %error.description, "refused with a page");
-    Notice {
+    let mut response = Notice {
         status: StatusCode::BAD_REQUEST,
         heading: "This link does not work",
         what: "The app that sent you here made a mistake, so we stopped. Nothing was shared.",
@@ -208,7 +208,10 @@ pub fn refused(app: &App, caller: &Caller, error: &OAuthError) -> Response {
             "Go back to the app and start again. If it happens again, tell the app’s makers.",
         ),
     }
-    .show(app, caller, Some(error.to_string()))
+    .show(app, caller, Some(error.to_string()));
+    let cause = Cause::Refused(error.clone());
+    response.extensions_mut().insert(cause);
+    response
 }
 
 /// The page for a failure of ours.
@@ -218,7 +221,6 @@ pub fn failed(app: &App, caller: &Caller, fault: &Fault) -> Response {
 
 /// The same, with words for the log.
 pub fn unavailable(app: &App, caller: &Caller, why: &str) -> Response {
-    tracing::error!(fault = why, "the request failed here");
     let mut response = Notice {
         status: StatusCode::SERVICE_UNAVAILABLE,
         heading: "We can’t do this right now",
@@ -228,6 +230,8 @@ pub fn unavailable(app: &App, caller: &Caller, why: &str) -> Response {
     .show(app, caller, None);
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    let cause = Cause::Failed(why.to_owned());
+    response.extensions_mut().insert(cause);
     response
 }
 

@@ -52,7 +52,8 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// `GET /sign-out`.
 pub async fn ask_sign_out(State(app): State<Arc<App>>, request: Request) -> Response {
-    match signed_in(&app, request.headers()).await {
+    let cookies = Cookies::of(request.headers(), &app.config.issuer);
+    match sessions::held(&app, cookies.get(cookies::SESSION)).await {
         Ok(Some(held)) => {
             let ask = SignOut {
                 chrome: &chrome(&app),

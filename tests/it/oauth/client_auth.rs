@@ -328,7 +328,15 @@ async fn a_disabled_client_is_nobody(server: TestServer) {
         "its tokens end with it"
     );
     clients::enable(&server.app, "app", &caller).await.unwrap();
-    app.token(&server, &ASK).await.ok();
+    // What is asked for at the very moment of disabling would be void: the server says to wait.
+    app.token(&server, &ASK)
+        .await
+        .refused(503, "temporarily_unavailable");
+    server.advance(std::time::Duration::from_secs(6));
+    let fresh = app.client_credentials(&server, "accounts:read").await.ok();
+    let fresh = fresh["access_token"].as_str().unwrap();
+    assert!(server.accounts.sees(&server, fresh).await);
+    assert!(!server.accounts.sees(&server, token).await, "it stays void");
 }
 
 async fn both_secrets_are_good_while_one_is_replaced(server: TestServer) {

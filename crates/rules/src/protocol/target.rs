@@ -101,25 +101,35 @@ pub fn narrow(
         return Err(invalid_scope(scope, "was not granted"));
     }
     let scopes = asked.unwrap_or(&granted.scopes);
-    if named.is_empty() {
-        let resources = granted.resources.clone();
-        return Ok(Target {
-            scopes: scopes.clone(),
-            resources,
-        });
+    // RFC 8707 §2.2: a token for named resources is good there and nowhere else, userinfo included.
+    let wanted = |uri: &String| named.is_empty() || named.contains(uri);
+    let owns_some = |uri: &String| {
+        resources
+            .iter()
+            .any(|resource| resource.uri == *uri && !resource.own(scopes).is_empty())
+    };
+    if let Some(uri) = named.iter().find(|uri| !owns_some(uri)) {
+        return Err(invalid_target(uri, "owns none of the scopes asked for"));
     }
-    let chosen: Vec<&Resource> = resources
-        .iter()
-        .filter(|resource| named.contains(&resource.uri))
-        .collect();
-    // RFC 8707 §2.2: the token is good there and nowhere else, userinfo included.
-    let mut resources = named.to_vec();
-    resources.sort_unstable();
-    resources.dedup();
-    Ok(Target {
-        scopes: scopes.filter(|scope| chosen.iter().any(|resource| resource.owns(scope))),
-        resources,
-    })
+    let target = Target {
+        scopes: scopes.filter(|scope| {
+            let owner = resources.iter().find(|resource| resource.owns(scope));
+            owner.map_or(named.is_empty(), |resource| wanted(&resource.uri))
+        }),
+        resources: granted
+            .resources
+            .iter()
+            .filter(|uri| wanted(uri) && owns_some(uri))
+            .cloned()
+            .collect(),
+    };
+    if target.scopes.is_empty() {
+        return Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            "nothing of what was granted is left; ask the person again",
+        ));
+    }
+    Ok(target)
 }
 
 fn resolve(
