@@ -332,7 +332,7 @@ async fn a_disabled_client_is_nobody(server: TestServer) {
     app.token(&server, &ASK)
         .await
         .refused(503, "temporarily_unavailable");
-    server.advance(std::time::Duration::from_secs(6));
+    server.advance(6);
     let fresh = app.client_credentials(&server, "accounts:read").await.ok();
     let fresh = fresh["access_token"].as_str().unwrap();
     assert!(server.accounts.sees(&server, fresh).await);
