@@ -6,16 +6,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rules::audit::{Actor, Kind};
+use rules::audit::Kind;
 use rules::identity::Assurance;
-use rules::protocol::authorize::{self, ReturnTo};
-use rules::protocol::redeem::CodeBinding;
-use rules::protocol::target::Target;
-use rules::protocol::{
-    AuthorizeRequest, Client, ClientAuth, ErrorCode, OAuthError, Params, Scopes,
-};
+use rules::protocol::authorize::{self};
+use rules::protocol::{AuthorizeRequest, Client, ErrorCode, OAuthError, Params, Scopes};
 
-use super::issue::{self, Admission, CodeFor};
+use super::answer::{Asking, Reply, holds};
 use super::sessions::SignedIn;
 use super::{Caller, Failure};
 use crate::app::App;
@@ -23,56 +19,15 @@ use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Token, TokenHash};
-use crate::store::grants::{self, Consent, Grant};
+use crate::store::grants::{self};
 use crate::store::interactions::{self, Interaction};
-use crate::store::sessions::Session;
-use crate::store::{Tx, pushed};
+use crate::store::pushed;
 
 /// What a `request_uri` of this server begins with (RFC 9126 §2.2).
 pub const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
 
 /// How long the consent page may be read before `max_age` asks for a new sign-in.
 const TIME_TO_READ: Duration = Duration::from_mins(5);
-
-/// An answer on its way back to the client.
-#[derive(Debug)]
-pub struct Reply {
-    /// Where to.
-    pub return_to: ReturnTo,
-    /// Its parameters; `state` and `iss` among them.
-    pub parameters: Vec<(&'static str, String)>,
-}
-
-impl Reply {
-    /// A code (RFC 6749 §4.1.2, RFC 9207).
-    #[must_use]
-    pub fn code(app: &App, return_to: ReturnTo, code: &Token) -> Self {
-        let parameters = vec![("code", code.expose().to_owned())];
-        Self::finish(app, return_to, parameters)
-    }
-
-    /// An error (RFC 6749 §4.1.2.1).
-    #[must_use]
-    pub fn error(app: &App, return_to: ReturnTo, error: &OAuthError) -> Self {
-        let parameters = vec![
-            ("error", error.code.as_str().to_owned()),
-            ("error_description", error.description.clone()),
-        ];
-        Self::finish(app, return_to, parameters)
-    }
-
-    fn finish(app: &App, return_to: ReturnTo, mut parameters: Vec<(&'static str, String)>) -> Self {
-        if let Some(state) = &return_to.state {
-            parameters.push(("state", state.clone()));
-        }
-        // RFC 9207 §2: the defence against mix-up.
-        parameters.push(("iss", app.config.issuer.as_str().to_owned()));
-        Self {
-            return_to,
-            parameters,
-        }
-    }
-}
 
 /// What a browser that came with a request gets.
 pub enum Begun {
@@ -349,166 +304,6 @@ pub(super) fn accepts(interaction: &Interaction, held: &SignedIn, app: &App) -> 
     request
         .max_age
         .is_none_or(|max| app.clock.now().since(assurance.auth_time) <= max + grace)
-}
-
-/// Somebody who asks for a code on behalf of a client.
-pub(super) struct Asking {
-    pub(super) app: Arc<App>,
-    pub(super) client: Arc<Client>,
-    pub(super) caller: Caller,
-    /// Whether the interaction has a row to end.
-    pub(super) is_stored: bool,
-}
-
-/// What a code is issued from.
-struct Given<'a> {
-    admission: Admission,
-    session: &'a Session,
-    grant: &'a Grant,
-    target: Target,
-}
-
-impl Asking {
-    /// Answers without asking the person, when she granted all of it before and that still holds.
-    async fn finish_silently(
-        self,
-        interaction: Interaction,
-        signed_in: &SignedIn,
-    ) -> Result<Option<Reply>, Fault> {
-        if interaction.request.prompt.consent || !is_assured(&self.client, &interaction.request) {
-            return Ok(None);
-        }
-        let store = self.app.store.clone();
-        let session = signed_in.session.clone();
-        store
-            .write(move |tx| {
-                Box::pin(async move {
-                    let target = asked(&interaction.request);
-                    let Some(admission) = issue::admit_session(tx, &session).await? else {
-                        return Ok(None);
-                    };
-                    let grant = grants::lock(tx, session.user_id, &self.client.id).await?;
-                    let fits = |grant: &Grant| grant.covers(&target) && holds(&self.app, grant);
-                    let Some(grant) = grant.filter(fits) else {
-                        return Ok(None);
-                    };
-                    if !self.spend(tx, &interaction).await? {
-                        return Ok(None);
-                    }
-                    let given = Given {
-                        admission,
-                        session: &session,
-                        grant: &grant,
-                        target,
-                    };
-                    self.reply(tx, interaction, given).await.map(Some)
-                })
-            })
-            .await
-    }
-
-    /// Writes down what the person gave on the page, and finishes.
-    pub(super) async fn finish_with_consent(
-        &self,
-        tx: &mut Tx,
-        interaction: Interaction,
-        session: &Session,
-        given: Target,
-    ) -> Result<Option<Reply>, Fault> {
-        // Session, grant, interaction: the same order everywhere, so that no two wait for each other.
-        let Some(admission) = issue::admit_session(tx, session).await? else {
-            return Ok(None);
-        };
-        grants::lock(tx, session.user_id, &self.client.id).await?;
-        if !self.spend(tx, &interaction).await? {
-            return Ok(None);
-        }
-        let now = self.app.clock.now();
-        let consent = Consent {
-            user: session.user_id,
-            client_id: &self.client.id,
-            asked: &asked(&interaction.request),
-            given: &given,
-            lapsed: now.minus(self.app.config.lifetimes.authorization),
-        };
-        let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
-        let given = Given {
-            admission,
-            session,
-            grant: &grant,
-            target: given,
-        };
-        self.reply(tx, interaction, given).await.map(Some)
-    }
-
-    /// Issues the code.
-    async fn reply(
-        &self,
-        tx: &mut Tx,
-        interaction: Interaction,
-        given: Given<'_>,
-    ) -> Result<Reply, Fault> {
-        let request = interaction.request;
-        let asked = CodeFor {
-            client_id: &self.client.id,
-            session: given.session,
-            grant: given.grant,
-            target: given.target,
-            binding: CodeBinding {
-                redirect_uri: request.return_to.redirect_uri.clone(),
-                challenge: request.challenge,
-                nonce: request.nonce,
-            },
-            lifetime: self.app.config.lifetimes.authorization,
-        };
-        let now = self.app.clock.now();
-        let (code, authorization) = issue::code(tx, &given.admission, asked, now).await?;
-        let event = self
-            .app
-            .event(Kind::CodeIssued, &self.caller)?
-            .by(Actor::User(given.session.user_id))
-            .client(self.client.id.as_str())
-            .with("scope", authorization.target.scopes.to_string());
-        let event = super::about(event, &authorization);
-        tx.record(self.app.pending(event, &self.caller, None)?);
-        Ok(Reply::code(&self.app, request.return_to, &code))
-    }
-
-    /// Spends what can be answered once only; false when it was answered before.
-    pub(super) async fn spend(
-        &self,
-        tx: &mut Tx,
-        interaction: &Interaction,
-    ) -> Result<bool, Fault> {
-        let now = self.app.clock.now();
-        if self.is_stored && !interactions::end(tx, &interaction.id, now).await? {
-            return Ok(false);
-        }
-        match interaction.pushed {
-            Some(hash) => pushed::consume(tx, hash, now).await,
-            None => Ok(true),
-        }
-    }
-}
-
-/// Whether a consent is not over yet.
-fn holds(app: &App, grant: &Grant) -> bool {
-    app.clock.now() < grant.consented_at.plus(app.config.lifetimes.authorization)
-}
-
-/// All that a request asks for.
-fn asked(request: &AuthorizeRequest) -> Target {
-    Target {
-        scopes: request.scopes.clone(),
-        resources: request.resources.clone(),
-    }
-}
-
-/// Whether the redirect proves who the client is. A public app behind a loopback port or a scheme
-/// of its own could be any app, so its person is always asked (RFC 8252 §8.6).
-fn is_assured(client: &Client, request: &AuthorizeRequest) -> bool {
-    !matches!(client.auth, ClientAuth::None)
-        || request.return_to.redirect_uri.starts_with("https://")
 }
 
 /// What an interaction asks and who, when it is alive in this browser.

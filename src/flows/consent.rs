@@ -7,7 +7,8 @@ use rules::protocol::target::{OPENID_SCOPES, Target};
 use rules::protocol::{AuthorizeRequest, ErrorCode, OAuthError, Scopes};
 
 use super::Caller;
-use super::authorize::{Asking, Reply, accepts, open};
+use super::answer::{Asking, Reply};
+use super::authorize::{accepts, open};
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod activate;
+pub mod answer;
 pub mod authenticate_client;
 pub mod authorize;
 pub mod client_credentials;

@@ -51,7 +51,10 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
         let limit = app.config.server.request_timeout;
         let work = AssertUnwindSafe(next.run(request)).catch_unwind();
         match tokio::time::timeout(limit, work).await {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => match response.extensions().get::<pages::Failed>() {
+                Some(pages::Failed(why)) => pages::unavailable(&app, &caller, why),
+                None => response,
+            },
             Ok(Err(_)) => pages::unavailable(&app, &caller, "a handler panicked"),
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }

@@ -9,12 +9,11 @@ use uuid::Uuid;
 
 use super::sign_in::signed_in;
 use super::view::{Account, ConfirmStop, ConnectedApp, SessionRow, WayIn};
-use super::{chrome, failed, not_found, own_form, page, see_other, words};
+use super::{Stop, chrome, not_found, own_form, page, see_other, words};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::account::{self, GrantInfo, Overview};
 use crate::flows::sessions::{self, SignedIn};
-use crate::http::oauth::caller;
 use crate::registry::Registered;
 
 /// `GET /`.
@@ -23,25 +22,18 @@ pub async fn home() -> Response {
 }
 
 /// `GET /account`.
-pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
-    let caller = caller(&request);
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (asked, _) = request.into_parts();
-    let showing = async {
-        let Some(held) = signed_in(&app, &asked.headers).await? else {
-            return Ok(see_other("/sign-in"));
-        };
-        let overview = account::overview(&app, &held).await?;
-        let notice = match asked.uri.query() {
-            Some("stopped") => Some("Sharing has stopped. The app can see nothing more."),
-            Some("ended") => Some("That device is signed out."),
-            _ => None,
-        };
-        render(&app, &held, &overview, notice)
+    let Some(held) = signed_in(&app, &asked.headers).await? else {
+        return Ok(see_other("/sign-in"));
     };
-    match showing.await {
-        Ok(response) => response,
-        Err(fault) => failed(&app, &caller, &fault),
-    }
+    let overview = account::overview(&app, &held).await?;
+    let notice = match asked.uri.query() {
+        Some("stopped") => Some("Sharing has stopped. The app can see nothing more."),
+        Some("ended") => Some("That device is signed out."),
+        _ => None,
+    };
+    Ok(render(&app, &held, &overview, notice)?)
 }
 
 fn render(
@@ -97,34 +89,25 @@ pub async fn ask_stop(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
+) -> Result<Response, Stop> {
     let headers = request.headers().clone();
-    let asking = async {
-        let Some(held) = signed_in(&app, &headers).await? else {
-            return Ok(Some(see_other("/sign-in")));
-        };
-        let overview = account::overview(&app, &held).await?;
-        let registered = app.registry.now();
-        let grant = overview
-            .grants
-            .iter()
-            .find(|grant| grant.id.to_string() == id);
-        Ok::<_, Fault>(grant.map(|grant| {
-            let view = ConfirmStop {
-                chrome: &chrome(&app),
-                action: format!("/account/apps/{}/stop", grant.id),
-                app_name: name_of(&registered, grant),
-                can: can(&registered, grant),
-                back_href: "/account".to_owned(),
-            };
-            page(StatusCode::OK, &view, None)
-        }))
+    let Some(held) = signed_in(&app, &headers).await? else {
+        return Ok(see_other("/sign-in"));
     };
-    match asking.await {
-        Ok(Some(response)) => response,
-        Ok(None) => not_found(State(app), request).await,
-        Err(fault) => failed(&app, &caller(&request), &fault),
-    }
+    let overview = account::overview(&app, &held).await?;
+    let mut standing = overview.grants.iter();
+    let Some(grant) = standing.find(|grant| grant.id.to_string() == id) else {
+        return Ok(not_found(State(app), request).await);
+    };
+    let registered = app.registry.now();
+    let view = ConfirmStop {
+        chrome: &chrome(&app),
+        action: format!("/account/apps/{}/stop", grant.id),
+        app_name: name_of(&registered, grant),
+        can: can(&registered, grant),
+        back_href: "/account".to_owned(),
+    };
+    Ok(page(StatusCode::OK, &view, None))
 }
 
 /// `POST /account/apps/{grant}/stop`.
@@ -132,24 +115,16 @@ pub async fn stop(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, _, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    let Some(held) = signed_in(&app, &headers).await? else {
+        return Ok(see_other("/sign-in"));
     };
-    let stopping = async {
-        let Some(held) = signed_in(&app, &headers).await? else {
-            return Ok(see_other("/sign-in"));
-        };
-        if let Ok(grant) = Uuid::parse_str(&id) {
-            account::stop_sharing(&app, &held, grant, &caller).await?;
-        }
-        // Stopped by this request or before: either way it has stopped.
-        Ok(see_other("/account?stopped"))
-    };
-    stopping
-        .await
-        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+    if let Ok(grant) = Uuid::parse_str(&id) {
+        account::stop_sharing(&app, &held, grant, &caller).await?;
+    }
+    // Stopped by this request or before: either way it has stopped.
+    Ok(see_other("/account?stopped"))
 }
 
 /// `POST /account/sessions/{id}/end`.
@@ -157,23 +132,15 @@ pub async fn end_session(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, _, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    let Some(held) = signed_in(&app, &headers).await? else {
+        return Ok(see_other("/sign-in"));
     };
-    let ending = async {
-        let Some(held) = signed_in(&app, &headers).await? else {
-            return Ok(see_other("/sign-in"));
-        };
-        if let Ok(session) = Uuid::parse_str(&id) {
-            sessions::end(&app, &held, session, &caller).await?;
-        }
-        Ok(see_other("/account?ended"))
-    };
-    ending
-        .await
-        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+    if let Ok(session) = Uuid::parse_str(&id) {
+        sessions::end(&app, &held, session, &caller).await?;
+    }
+    Ok(see_other("/account?ended"))
 }
 
 fn name_of(registered: &Registered, grant: &GrantInfo) -> String {

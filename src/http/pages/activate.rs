@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::view::{
     ActivateCodes, ActivateDone, ActivateFactor, ActivatePassword, ActivateStart, Problem, Qr,
 };
-use super::{Notice, chrome, failed, own_form, page, see_other, set_cookie, words};
+use super::{Notice, Stop, chrome, own_form, page, see_other, set_cookie, words};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -26,21 +26,18 @@ pub async fn greet(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
     request: Request,
-) -> Response {
+) -> Result<Response, Stop> {
     let caller = caller(&request);
-    match activate::greet(&app, &token).await {
-        Ok(Some(greeting)) => {
-            let view = ActivateStart {
-                chrome: &chrome(&app),
-                action: format!("/invite/{token}"),
-                name: greeting.name,
-                until: words::date_and_time(greeting.expires_at),
-            };
-            page(StatusCode::OK, &view, None)
-        }
-        Ok(None) => over(&app, &caller),
-        Err(fault) => failed(&app, &caller, &fault),
-    }
+    let Some(greeting) = activate::greet(&app, &token).await? else {
+        return Ok(over(&app, &caller));
+    };
+    let view = ActivateStart {
+        chrome: &chrome(&app),
+        action: format!("/invite/{token}"),
+        name: greeting.name,
+        until: words::date_and_time(greeting.expires_at),
+    };
+    Ok(page(StatusCode::OK, &view, None))
 }
 
 /// `POST /invite/{token}`: opens the ceremony in this browser.
@@ -48,105 +45,85 @@ pub async fn begin(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, _, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    let Some(held) = activate::begin(&app, &token).await? else {
+        return Ok(over(&app, &caller));
     };
-    match activate::begin(&app, &token).await {
-        Ok(Some(held)) => {
-            let cookies = Cookies::of(&headers, &app.config.issuer);
-            let lifetime = Some(Lifetimes::ACTIVATION);
-            let mut response = see_other("/activate");
-            let cookie = cookies.set(cookies::ACTIVATION, held.expose(), lifetime);
-            set_cookie(&mut response, cookie);
-            response
-        }
-        Ok(None) => over(&app, &caller),
-        Err(fault) => failed(&app, &caller, &fault),
-    }
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    let lifetime = Some(Lifetimes::ACTIVATION);
+    let mut response = see_other("/activate");
+    let cookie = cookies.set(cookies::ACTIVATION, held.expose(), lifetime);
+    set_cookie(&mut response, cookie);
+    Ok(response)
 }
 
 /// `GET /activate`: the current step.
-pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    match render(&app, request.headers(), None, &caller).await {
-        Ok(response) => response,
-        Err(fault) => failed(&app, &caller, &fault),
-    }
+    let token = held(&app, request.headers());
+    Ok(render(&app, token.as_deref(), None, &caller).await?)
 }
 
 /// `POST /activate/password`.
-pub async fn password(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, params, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+pub async fn password(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = held(&app, &headers) else {
+        return Ok(over(&app, &caller));
     };
     let field = |name| Secret::new(params.get(name).unwrap_or_default().to_owned());
-    let stepped = match held(&app, &headers) {
-        Some(token) => {
-            activate::choose_password(&app, &token, &field("password"), &field("repeat")).await
-        }
-        None => Ok(Stepped::Gone),
-    };
+    let (typed, repeated) = (field("password"), field("repeat"));
+    let stepped = activate::choose_password(&app, &token, &typed, &repeated).await?;
     conclude(&app, &headers, stepped, &caller).await
 }
 
 /// `POST /activate/factor`.
-pub async fn factor(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, params, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+pub async fn factor(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = held(&app, &headers) else {
+        return Ok(over(&app, &caller));
     };
-    let stepped = match held(&app, &headers) {
-        Some(token) => {
-            activate::prove_factor(&app, &token, params.get("code").unwrap_or_default()).await
-        }
-        None => Ok(Stepped::Gone),
-    };
+    let typed = params.get("code").unwrap_or_default();
+    let stepped = activate::prove_factor(&app, &token, typed).await?;
     conclude(&app, &headers, stepped, &caller).await
 }
 
 /// `POST /activate/codes`.
-pub async fn codes(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, params, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+pub async fn codes(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = held(&app, &headers) else {
+        return Ok(over(&app, &caller));
     };
     let typed = params.get("confirm").unwrap_or_default();
-    let stepped = match held(&app, &headers) {
-        Some(token) => activate::confirm_codes(&app, &token, typed, &caller).await,
-        None => Ok(Stepped::Gone),
-    };
+    let stepped = activate::confirm_codes(&app, &token, typed, &caller).await?;
     conclude(&app, &headers, stepped, &caller).await
 }
 
 async fn conclude(
     app: &App,
     headers: &HeaderMap,
-    stepped: Result<Stepped, Fault>,
+    stepped: Stepped,
     caller: &Caller,
-) -> Response {
-    match stepped {
-        Ok(Stepped::Next) => see_other("/activate"),
-        Ok(Stepped::Done) => done(app, headers),
-        Ok(Stepped::Gone) => over(app, caller),
-        Ok(Stepped::Mend(mend)) => {
-            let shown = render(app, headers, Some(mend), caller).await;
-            shown.unwrap_or_else(|fault| failed(app, caller, &fault))
+) -> Result<Response, Stop> {
+    Ok(match stepped {
+        Stepped::Next => see_other("/activate"),
+        Stepped::Done => done(app, headers),
+        Stepped::Gone => over(app, caller),
+        Stepped::Mend(mend) => {
+            let token = held(app, headers);
+            render(app, token.as_deref(), Some(mend), caller).await?
         }
-        Err(fault) => failed(app, caller, &fault),
-    }
+    })
 }
 
 async fn render(
     app: &App,
-    headers: &HeaderMap,
+    token: Option<&str>,
     mend: Option<Mend>,
     caller: &Caller,
 ) -> Result<Response, Fault> {
-    let view = match held(app, headers) {
-        Some(token) => activate::view(app, &token).await?,
+    let view = match token {
+        Some(token) => activate::view(app, token).await?,
         None => None,
     };
     let chrome = &chrome(app);

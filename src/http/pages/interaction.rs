@@ -8,11 +8,12 @@ use axum::http::header::HeaderMap;
 use axum::response::Response;
 use rules::protocol::{AuthorizeRequest, Client, Scopes};
 
-use super::sign_in::{Attempt, Form, attempt, form, signed_in};
+use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
 use super::view::{Consent, ConsentItem};
-use super::{answer, chrome, failed, gone, host_of, own_form, page, see_other, set_cookie, words};
+use super::{
+    Stop, answer, chrome, failed, gone, host_of, own_form, page, see_other, set_cookie, words,
+};
 use crate::app::App;
-use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::authorize::{self, Step};
 use crate::flows::consent::{self, Answered, Decision, is_optional};
@@ -25,42 +26,30 @@ pub async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
+) -> Result<Response, Stop> {
     let caller = caller(&request);
-    match step(&app, &id, request.headers(), &caller).await {
-        Ok(response) => response,
-        Err(fault) => failed(&app, &caller, &fault),
-    }
-}
-
-async fn step(
-    app: &Arc<App>,
-    id: &str,
-    headers: &HeaderMap,
-    caller: &Caller,
-) -> Result<Response, Fault> {
-    let Some(token) = held(app, id, headers) else {
-        return Ok(gone(app, caller));
+    let headers = request.headers().clone();
+    let Some(token) = token(&app, &id, &headers) else {
+        return Ok(gone(&app, &caller));
     };
-    let signed_in = signed_in(app, headers).await?;
-    let next = authorize::next_step(app, id, &token, signed_in.as_ref(), caller).await?;
-    Ok(match next {
-        Step::Gone => gone(app, caller),
-        Step::SignIn { client, request } => form(
-            app,
-            &sign_in_form(id, &client, &request),
-            StatusCode::OK,
-            None,
-        ),
-        Step::Consent {
-            client,
-            request,
-            granted,
-        } => match &signed_in {
-            Some(signed_in) => ask(app, id, (&client, &request), &granted, signed_in),
-            None => see_other(&format!("/interaction/{id}")),
-        },
-        Step::Reply(reply) => finished(app, id, headers, answer(app, &reply)),
+    let signed_in = signed_in(&app, &headers).await?;
+    let next = authorize::next_step(&app, &id, &token, signed_in.as_ref(), &caller).await?;
+    Ok(match (next, &signed_in) {
+        (Step::Gone, _) => gone(&app, &caller),
+        (Step::SignIn { client, request }, _) => {
+            let shown = sign_in_form(&id, &client, &request);
+            form(&app, &shown, StatusCode::OK, None)
+        }
+        (
+            Step::Consent {
+                client,
+                request,
+                granted,
+            },
+            Some(signed_in),
+        ) => ask(&app, &id, (&client, &request), &granted, signed_in),
+        (Step::Consent { .. }, None) => see_other(&format!("/interaction/{id}")),
+        (Step::Reply(reply), _) => finished(&app, &id, &headers, answer(&app, &reply)),
     })
 }
 
@@ -69,39 +58,30 @@ pub async fn sign_in(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, params, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = token(&app, &id, &headers) else {
+        return Ok(gone(&app, &caller));
     };
-    let signing_in = async {
-        let Some(token) = held(&app, &id, &headers) else {
-            return Ok(gone(&app, &caller));
-        };
-        // The interaction must be alive before anything about a person is looked at.
-        let Some((client, request)) = authorize::look(&app, &id, &token).await? else {
-            return Ok(gone(&app, &caller));
-        };
-        match attempt(&app, &headers, &params, &caller).await? {
-            Attempt::Again(again) => {
-                Ok(again.show(&app, &sign_in_form(&id, &client, &request), &params))
-            }
-            Attempt::SignedIn { session, cookies } => {
-                // She is signed in whatever comes now, so the cookies leave in any case.
-                let mut response = match authorize::signed_in(&app, &id, session).await {
-                    Ok(()) => see_other(&format!("/interaction/{id}")),
-                    Err(fault) => failed(&app, &caller, &fault),
-                };
-                for cookie in cookies {
-                    set_cookie(&mut response, cookie);
-                }
-                Ok(response)
-            }
+    // The interaction must be alive before anything about a person is looked at.
+    let Some((client, asked)) = authorize::look(&app, &id, &token).await? else {
+        return Ok(gone(&app, &caller));
+    };
+    let (session, cookies) = match attempt(&app, &headers, &params, &caller).await? {
+        Attempt::SignedIn { session, cookies } => (session, cookies),
+        Attempt::Again(again) => {
+            return Ok(again.show(&app, &sign_in_form(&id, &client, &asked), &params));
         }
     };
-    signing_in
-        .await
-        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+    // She is signed in whatever comes now, so the cookies leave in any case.
+    let mut response = match authorize::signed_in(&app, &id, session).await {
+        Ok(()) => see_other(&format!("/interaction/{id}")),
+        Err(fault) => failed(&app, &caller, &fault),
+    };
+    for cookie in cookies {
+        set_cookie(&mut response, cookie);
+    }
+    Ok(response)
 }
 
 /// `POST /interaction/{id}/consent`. Anything but a clear yes is a no.
@@ -109,10 +89,10 @@ pub async fn consent(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, params, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = token(&app, &id, &headers) else {
+        return Ok(gone(&app, &caller));
     };
     let decision = match params.get("decision") {
         Some("allow") => Decision::Allow {
@@ -120,19 +100,10 @@ pub async fn consent(
         },
         _ => Decision::Deny,
     };
-    let answering = async {
-        let Some(token) = held(&app, &id, &headers) else {
-            return Ok(gone(&app, &caller));
-        };
-        let signed_in = signed_in(&app, &headers).await?;
-        let interaction = (id.as_str(), token.as_str());
-        let answered =
-            consent::answer(&app, interaction, signed_in.as_ref(), decision, &caller).await?;
-        Ok(conclude(&app, &id, &headers, answered, &caller))
-    };
-    answering
-        .await
-        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+    let signed_in = signed_in(&app, &headers).await?;
+    let held = (id.as_str(), token.as_str());
+    let answered = consent::answer(&app, held, signed_in.as_ref(), decision, &caller).await?;
+    Ok(conclude(&app, &id, &headers, answered, &caller))
 }
 
 /// `POST /interaction/{id}/cancel`: back to the app, with nothing.
@@ -140,23 +111,15 @@ pub async fn cancel(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, _, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
+) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    let Some(token) = token(&app, &id, &headers) else {
+        return Ok(gone(&app, &caller));
     };
-    let cancelling = async {
-        let Some(token) = held(&app, &id, &headers) else {
-            return Ok(gone(&app, &caller));
-        };
-        let signed_in = signed_in(&app, &headers).await?;
-        let interaction = (id.as_str(), token.as_str());
-        let answered = consent::cancel(&app, interaction, signed_in.as_ref(), &caller).await?;
-        Ok(conclude(&app, &id, &headers, answered, &caller))
-    };
-    cancelling
-        .await
-        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+    let signed_in = signed_in(&app, &headers).await?;
+    let held = (id.as_str(), token.as_str());
+    let answered = consent::cancel(&app, held, signed_in.as_ref(), &caller).await?;
+    Ok(conclude(&app, &id, &headers, answered, &caller))
 }
 
 /// `POST /interaction/{id}/switch`: she is somebody else, and signs in as herself.
@@ -164,26 +127,18 @@ pub async fn switch(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
-) -> Response {
-    let (headers, _, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    let switching = async {
-        if held(&app, &id, &headers).is_none() {
-            return Ok(gone(&app, &caller));
-        }
-        let cookies = Cookies::of(&headers, &app.config.issuer);
-        if let Some(held) = sessions::held(&app, cookies.get(cookies::SESSION)).await? {
-            sessions::end(&app, &held, held.session.id, &caller).await?;
-        }
-        let mut response = see_other(&format!("/interaction/{id}"));
-        set_cookie(&mut response, cookies.forget(cookies::SESSION));
-        Ok(response)
-    };
-    switching
-        .await
-        .unwrap_or_else(|fault: Fault| failed(&app, &caller, &fault))
+) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    if token(&app, &id, &headers).is_none() {
+        return Ok(gone(&app, &caller));
+    }
+    if let Some(held) = held(&app, &headers).await? {
+        sessions::end(&app, &held, held.session.id, &caller).await?;
+    }
+    let mut response = see_other(&format!("/interaction/{id}"));
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    set_cookie(&mut response, cookies.forget(cookies::SESSION));
+    Ok(response)
 }
 
 fn conclude(
@@ -209,7 +164,7 @@ fn finished(app: &App, id: &str, headers: &HeaderMap, mut response: Response) ->
 }
 
 /// The browser's hold on an interaction.
-fn held(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
+fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let name = format!("{}{id}", cookies::INTERACTION);
     cookies.get(&name).map(str::to_owned)

@@ -28,7 +28,7 @@ use super::reply::Cause;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
-use crate::flows::authorize::Reply;
+use crate::flows::answer::Reply;
 use crate::rng;
 
 /// The frame of every page.
@@ -149,9 +149,46 @@ fn host_of(uri: &str) -> String {
     }
 }
 
+/// Why a handler ends before its page.
+pub enum Stop {
+    /// Another page is shown instead.
+    Shown(Box<Response>),
+    /// The server failed; the layer around every request makes the page of it.
+    Failed(Fault),
+}
+
+/// What a failed handler leaves in its response for [`unavailable`].
+#[derive(Clone)]
+pub struct Failed(pub String);
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+impl From<Response> for Stop {
+    fn from(page: Response) -> Self {
+        Self::Shown(Box::new(page))
+    }
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Shown(page) => *page,
+            Self::Failed(fault) => {
+                let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+                response.extensions_mut().insert(Failed(fault.to_string()));
+                response
+            }
+        }
+    }
+}
+
 /// Reads the form of a page of ours. It must come from one of our pages: browsers say so in
 /// `Sec-Fetch-Site`, older ones in `Origin`.
-async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Caller), Response> {
+async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Caller), Stop> {
     let caller = caller(&request);
     let headers = request.headers();
     let own = match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
@@ -159,18 +196,18 @@ async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Cal
         None => text(headers, &header::ORIGIN).as_deref() == Some(app.config.issuer.as_str()),
     };
     if !own {
-        return Err(Notice {
+        let foreign = Notice {
             status: StatusCode::FORBIDDEN,
             heading: "This form came from somewhere else",
             what: "We accept this only from our own page, and nothing was changed.",
             todo: Some("Open the page again from our address and repeat what you did."),
-        }
-        .show(app, &caller, None));
+        };
+        return Err(foreign.show(app, &caller, None).into());
     }
     match form::read_page(request).await {
         Ok((headers, params)) => Ok((headers, params, caller)),
-        Err(BadForm::TooLarge) => Err(too_large(app, &caller)),
-        Err(BadForm::Invalid(error)) => Err(refused(app, &caller, &error)),
+        Err(BadForm::TooLarge) => Err(too_large(app, &caller).into()),
+        Err(BadForm::Invalid(error)) => Err(refused(app, &caller, &error).into()),
     }
 }
 

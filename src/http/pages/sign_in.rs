@@ -9,89 +9,69 @@ use axum::response::Response;
 use rules::protocol::Params;
 
 use super::view::{Message, Problem, SignIn, SignOut, Tone};
-use super::{chrome, failed, own_form, page, see_other, set_cookie, words};
+use super::{Stop, chrome, own_form, page, see_other, set_cookie, words};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::sessions::{self, SignedIn};
 use crate::flows::sign_in::{self, Held, Typed, Verdict};
 use crate::http::cookies::{self, Cookies};
-use crate::http::oauth::caller;
 use crate::secret::Secret;
 
 /// How long the cookie of a known device stays.
 const DEVICE_DAYS: u64 = 90;
 
 /// `GET /sign-in`.
-pub async fn show(State(app): State<Arc<App>>, request: Request) -> Response {
-    match signed_in(&app, request.headers()).await {
-        Ok(Some(_)) => see_other("/account"),
-        Ok(None) => form(&app, &Form::new("/sign-in"), StatusCode::OK, None),
-        Err(fault) => failed(&app, &caller(&request), &fault),
-    }
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let headers = request.headers().clone();
+    Ok(match signed_in(&app, &headers).await? {
+        Some(_) => see_other("/account"),
+        None => form(&app, &Form::new("/sign-in"), StatusCode::OK, None),
+    })
 }
 
 /// `POST /sign-in`.
-pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, params, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    match attempt(&app, &headers, &params, &caller).await {
-        Ok(Attempt::SignedIn { cookies, .. }) => {
+pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    Ok(match attempt(&app, &headers, &params, &caller).await? {
+        Attempt::SignedIn { cookies, .. } => {
             let mut response = see_other("/account");
             for cookie in cookies {
                 set_cookie(&mut response, cookie);
             }
             response
         }
-        Ok(Attempt::Again(again)) => again.show(&app, &Form::new("/sign-in"), &params),
-        Err(fault) => failed(&app, &caller, &fault),
-    }
+        Attempt::Again(again) => again.show(&app, &Form::new("/sign-in"), &params),
+    })
 }
 
 /// `GET /sign-out`.
-pub async fn ask_sign_out(State(app): State<Arc<App>>, request: Request) -> Response {
-    let cookies = Cookies::of(request.headers(), &app.config.issuer);
-    match sessions::held(&app, cookies.get(cookies::SESSION)).await {
-        Ok(Some(held)) => {
-            let ask = SignOut {
-                chrome: &chrome(&app),
-                action: "/sign-out".to_owned(),
-                fields: Vec::new(),
-                signed_in_as: held.user.profile.display_name().to_owned(),
-                asked_by: None,
-                stay_href: "/account".to_owned(),
-            };
-            page(StatusCode::OK, &ask, None)
-        }
-        Ok(None) => signed_out(&app),
-        Err(fault) => failed(&app, &caller(&request), &fault),
-    }
+pub async fn ask_sign_out(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let headers = request.headers().clone();
+    let Some(held) = held(&app, &headers).await? else {
+        return Ok(signed_out(&app));
+    };
+    let ask = SignOut {
+        chrome: &chrome(&app),
+        action: "/sign-out".to_owned(),
+        fields: Vec::new(),
+        signed_in_as: held.user.profile.display_name().to_owned(),
+        asked_by: None,
+        stay_href: "/account".to_owned(),
+    };
+    Ok(page(StatusCode::OK, &ask, None))
 }
 
 /// `POST /sign-out`.
-pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, _, caller) = match own_form(&app, request).await {
-        Ok(read) => read,
-        Err(response) => return response,
-    };
-    let ended = async {
-        let cookies = Cookies::of(&headers, &app.config.issuer);
-        if let Some(held) = sessions::held(&app, cookies.get(cookies::SESSION)).await? {
-            sessions::end(&app, &held, held.session.id, &caller).await?;
-        }
-        Ok::<_, Fault>(())
-    };
-    match ended.await {
-        Ok(()) => {
-            let mut response = signed_out(&app);
-            let cookies = Cookies::of(&headers, &app.config.issuer);
-            set_cookie(&mut response, cookies.forget(cookies::SESSION));
-            response
-        }
-        Err(fault) => failed(&app, &caller, &fault),
+pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    if let Some(held) = held(&app, &headers).await? {
+        sessions::end(&app, &held, held.session.id, &caller).await?;
     }
+    let mut response = signed_out(&app);
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    set_cookie(&mut response, cookies.forget(cookies::SESSION));
+    Ok(response)
 }
 
 fn signed_out(app: &App) -> Response {
@@ -112,6 +92,12 @@ fn signed_out(app: &App) -> Response {
 pub(super) async fn signed_in(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, Fault> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     sessions::current(app, cookies.get(cookies::SESSION)).await
+}
+
+/// The session that this browser holds, even one that stood unused for too long.
+pub(super) async fn held(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, Fault> {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    sessions::held(app, cookies.get(cookies::SESSION)).await
 }
 
 /// Where the form leads, and on whose behalf it is shown.
@@ -228,7 +214,7 @@ pub(super) async fn attempt(
     }
     let held = Held {
         device: cookies.get(cookies::DEVICE).map(str::to_owned),
-        session: sessions::held(app, cookies.get(cookies::SESSION)).await?,
+        session: held(app, headers).await?,
     };
     match sign_in::sign_in(app, typed, held, caller).await? {
         Verdict::SignedIn {
