@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D target/release/countersign /out/countersign
 
 FROM debian:bookworm-slim
-# The certificates are for outbound https, which happens only where it is configured.
+# The certificates are for a PostgreSQL server that is reached over TLS.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*

@@ -29,7 +29,7 @@ pub(super) enum Act {
     #[command(after_help = "\
 An app on a server, with a secret:
   countersign client add --id pocket-budget --name 'Pocket Budget' \\
-      --redirect-uri https://budget.example/callback --scope 'openid accounts.read'
+      --redirect-uri https://budget.example/callback --scope 'openid accounts:read'
 
 The same with keys of its own (private_key_jwt), so that no secret is shared:
   countersign client add --id pocket-budget --name 'Pocket Budget' \\
@@ -41,7 +41,7 @@ An app on a phone, which can keep no secret:
 
 An API that validates tokens, and a nightly job:
   countersign client add --id accounts-api --name 'Accounts API' --grant none
-  countersign client add --id statements --name 'Statement run' --scope accounts.read")]
+  countersign client add --id statements --name 'Statement run' --scope accounts:read")]
     Add(Box<Add>),
     /// List clients
     #[command(after_help = "  countersign client list")]
@@ -59,8 +59,7 @@ An API that validates tokens, and a nightly job:
     ///
     /// Two secrets are good at a time, so the client can move to the new one without downtime: the
     /// older of the two ends at the next rotation, or at once with --now.
-    #[command(after_help = "\
-  countersign client rotate-secret pocket-budget
+    #[command(after_help = "  countersign client rotate-secret pocket-budget
   countersign client rotate-secret pocket-budget --now     after a leak")]
     RotateSecret(RotateSecret),
     /// Replace the public keys of a client that signs assertions (private_key_jwt)

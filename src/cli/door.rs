@@ -53,16 +53,32 @@ pub(super) async fn here(app: &App, command: AdminCommand) -> Result<AdminReply,
     Ok(admin::execute(app, command, &caller).await?)
 }
 
-/// Opens the application, where nobody listens on the socket.
+/// Opens an installation that `init` made, where nobody listens on the socket.
 pub(super) async fn open(config: Config) -> Result<Arc<App>, Failed> {
+    // A volume that is not mounted must not become a new, empty installation.
+    if let Database::Sqlite(path) = &config.database
+        && !path.exists()
+    {
+        return Err(Failed(format!(
+            "database.url: {} does not exist; correct the path, mount its volume, or make a new \
+             installation with `countersign init`",
+            path.display()
+        )));
+    }
+    open_or_make(config).await
+}
+
+/// The same; an SQLite database that does not exist is made.
+pub(super) async fn open_or_make(config: Config) -> Result<Arc<App>, Failed> {
     let root = RootKey::read(&config.root_key_file)?;
     let socket = config.server.admin_socket.clone();
     let embedded = matches!(config.database, Database::Sqlite(_));
     App::open(config, &root, Clock::system()).await.map_err(|why| {
         if embedded && why.0.contains("busy: another server") {
             return Failed(format!(
-                "a server has the database open, but none answers at {} (server.admin_socket); use \
-                 the configuration that the server runs with (--config), or stop the server",
+                "another server has this database open; commands reach it through its socket \
+                 (here {}, server.admin_socket) when they are given its configuration (--config); a \
+                 second server needs a database of its own, or PostgreSQL",
                 socket.display()
             ));
         }

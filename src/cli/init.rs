@@ -79,7 +79,7 @@ pub(super) async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> 
     places.refuse_what_exists()?;
     let config = places.write(&arguments)?;
 
-    let app = door::open(config).await.map_err(|why| {
+    let app = door::open_or_make(config).await.map_err(|why| {
         Failed(format!(
             "{why}\n{} and {} are written: mend the cause there, then run `{}`, and `countersign user \
              add` for the first person",

@@ -17,8 +17,7 @@ pub(super) enum Act {
     ///
     /// The key before it stays published until its tokens are over, and a new next key is published
     /// at once. Nobody has to change anything.
-    #[command(after_help = "\
-  countersign key rotate ES256
+    #[command(after_help = "  countersign key rotate ES256
   countersign key rotate RS256")]
     Rotate {
         /// Which kind of key: ES256 or RS256

@@ -42,9 +42,9 @@ Set it up:
 Give an API and an app access:
   countersign client add --id accounts-api --name 'Accounts API' --grant none
   countersign resource add https://api.bank.example/accounts --name Accounts \\
-      --client accounts-api --scope 'accounts.read=See your accounts and balances'
+      --client accounts-api --scope 'accounts:read=See your accounts and balances'
   countersign client add --id pocket-budget --name 'Pocket Budget' \\
-      --redirect-uri https://budget.example/callback --scope 'openid accounts.read'
+      --redirect-uri https://budget.example/callback --scope 'openid accounts:read'
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line.",
     max_term_width = 100

@@ -13,11 +13,12 @@ pub(super) enum Act {
     /// The URI names the API in tokens (aud) and in the resource parameter (RFC 8707). The title of
     /// a scope is what people read when an app asks for it. The client is the API's own: it may
     /// introspect the tokens that are for this API, and no others.
-    #[command(after_help = "\
-  countersign client add --id accounts-api --name 'Accounts API' --grant none
+    #[command(
+        after_help = "  countersign client add --id accounts-api --name 'Accounts API' --grant none
   countersign resource add https://api.bank.example/accounts --name Accounts --client accounts-api \\
-      --scope 'accounts.read=See your accounts and balances' \\
-      --optional-scope 'transactions.read=See your transactions of the last 90 days'")]
+      --scope 'accounts:read=See your accounts and balances' \\
+      --optional-scope 'transactions.read=See your transactions of the last 90 days'"
+    )]
     Add(Add),
     /// List resources and their scopes
     #[command(after_help = "  countersign resource list")]
@@ -95,7 +96,7 @@ fn scope(text: &str, optional: bool) -> Result<ScopeInfo, Failed> {
             optional,
         }),
         None => Err(Failed(format!(
-            "the scope {text:?} must be NAME=TITLE, such as 'accounts.read=See your accounts'"
+            "the scope {text:?} must be NAME=TITLE, such as 'accounts:read=See your accounts'"
         ))),
     }
 }

@@ -16,21 +16,20 @@ pub(super) enum Act {
     /// The person opens the link, chooses a password, adds the account to an authenticator app and
     /// writes recovery codes down. Until then nobody can sign in to the account. The link is as
     /// good as the account until it was used: hand it over by a way that only this person reads.
-    #[command(after_help = "\
-  countersign user add ada --name 'Ada Lovelace' --email ada@example.com
-  countersign user add ben@example.com --claim locale=de-CH --claim email_verified=true")]
+    #[command(
+        after_help = "  countersign user add ada --name 'Ada Lovelace' --email ada@example.com
+  countersign user add ben@example.com --claim locale=de-CH --claim email_verified=true"
+    )]
     Add(Add),
     /// Print a new link for an account that was not activated; earlier links end
     #[command(after_help = "  countersign user invite ada")]
     Invite(One),
     /// List people, oldest account first
-    #[command(after_help = "\
-  countersign user list
+    #[command(after_help = "  countersign user list
   countersign user list --limit 1000 --after 0190a6de-7b0c-7c3e-b6a7-3f6d5f0f7a11")]
     List(List),
     /// Show one person
-    #[command(after_help = "\
-  countersign user show ada
+    #[command(after_help = "  countersign user show ada
   countersign user show 0190a6de-7b0c-7c3e-b6a7-3f6d5f0f7a11     an id, as the audit log shows it")]
     Show(One),
     /// Stop an account: sessions end, and everything issued for the person is void at once

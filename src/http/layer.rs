@@ -79,7 +79,7 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         (
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, content-type, dpop",
+            "authorization, content-type",
         ),
         (
             header::ACCESS_CONTROL_EXPOSE_HEADERS,

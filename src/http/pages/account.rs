@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
+use super::interaction::OWN;
 use super::sign_in::signed_in;
 use super::view::{Account, ConfirmStop, ConnectedApp, SessionRow, WayIn};
 use super::{Stop, chrome, not_found, own_form, page, see_other, words};
@@ -150,11 +151,13 @@ fn name_of(registered: &Registered, grant: &GrantInfo) -> String {
 }
 
 fn can(registered: &Registered, grant: &GrantInfo) -> Vec<String> {
-    registered
-        .resources()
-        .iter()
-        .flat_map(|resource| &resource.scopes)
+    let infos = registered.resources().iter().flat_map(|one| &one.scopes);
+    let theirs = infos
         .filter(|info| grant.scopes.contains(&info.name))
-        .map(|info| info.title.clone())
-        .collect()
+        .map(|info| info.title.clone());
+    let ours = OWN
+        .iter()
+        .filter(|(scope, _)| grant.scopes.contains(scope))
+        .map(|(_, title)| (*title).to_owned());
+    theirs.chain(ours).collect()
 }

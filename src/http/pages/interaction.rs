@@ -242,7 +242,7 @@ fn ask(
 }
 
 /// What the server's own scopes mean to a person (OpenID Connect Core §5.4, §11).
-const OWN: [(&str, &str); 6] = [
+pub(super) const OWN: [(&str, &str); 6] = [
     ("openid", "Recognise you when you come back"),
     ("profile", "See your name and profile"),
     ("email", "See your e-mail address"),
