@@ -201,25 +201,28 @@ fn ask(
     }
     items.extend(own_items(&request.scopes, granted));
     let until = app.clock.now().plus(app.config.lifetimes.authorization);
-    let shares_accounts = !request.resources.is_empty();
-    let (heading, primary_label, deny_label) = if shares_accounts {
-        let heading = format!("Share accounts with {}?", client.name);
-        (heading, "Share accounts", "Don’t share")
-    } else {
+    // Names as registered: "Accounts" makes "Share accounts with …".
+    let shared: Vec<String> = request
+        .resources
+        .iter()
+        .filter_map(|uri| registered.resource(uri))
+        .map(|resource| resource.name.to_lowercase())
+        .collect();
+    let (heading, primary_label, deny_label) = if shared.is_empty() {
         let heading = format!("Sign in to {}?", client.name);
-        (heading, "Continue", "Don’t continue")
-    };
-    let cannot = if shares_accounts {
-        vec![
-            "It cannot move money".to_owned(),
-            "It never sees your password".to_owned(),
-        ]
+        (heading, "Continue".to_owned(), "Don’t continue")
     } else {
-        vec![
-            "It cannot see your accounts".to_owned(),
-            "It never sees your password".to_owned(),
-        ]
+        let share = format!("Share {}", shared.join(" and "));
+        (
+            format!("{share} with {}?", client.name),
+            share,
+            "Don’t share",
+        )
     };
+    let cannot = vec![
+        "It gets nothing that is not listed here".to_owned(),
+        "It never sees your password".to_owned(),
+    ];
     let view = Consent {
         chrome: &chrome(app),
         action: format!("/interaction/{id}/consent"),
@@ -235,7 +238,7 @@ fn ask(
         redirect_host: host_of(&request.return_to.redirect_uri),
         signed_in_as: signed_in.user.profile.display_name().to_owned(),
         switch_action: format!("/interaction/{id}/switch"),
-        primary_label: primary_label.to_owned(),
+        primary_label,
         deny_label: deny_label.to_owned(),
     };
     page(StatusCode::OK, &view, Some(&request.return_to.redirect_uri))

@@ -57,7 +57,7 @@ async fn a_person_shares_accounts_and_stops_sharing() {
     let page = chrome.text("main").await;
     for said in [
         "See your accounts and balances",
-        "It cannot move money",
+        "It gets nothing that is not listed here",
         "Signed in as Ada Lovelace",
     ] {
         assert!(page.contains(said), "{said} on {page}");
