@@ -154,4 +154,27 @@ mod tests {
         assert!(slow.await.unwrap().is_ok());
         assert!(workers.run_patiently(|| ()).await.is_ok());
     }
+
+    #[tokio::test]
+    async fn a_job_that_nobody_waits_for_any_more_keeps_its_place() {
+        let workers = Workers::start("test", 1, 0, Urgency::Normal).unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (started, running) = oneshot::channel();
+        let waiting = tokio::spawn({
+            let workers = workers.clone();
+            async move {
+                let job = move || {
+                    let _ = started.send(());
+                    held.recv()
+                };
+                workers.run(job).await
+            }
+        });
+        running.await.unwrap();
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert!(matches!(workers.run(|| ()).await, Err(Fault::Busy("test"))));
+        release.send(()).unwrap();
+        assert!(workers.run_patiently(|| ()).await.is_ok());
+    }
 }

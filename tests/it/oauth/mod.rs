@@ -4,6 +4,7 @@ mod authorize;
 mod client_auth;
 mod client_credentials;
 mod code;
+mod consent;
 mod discovery;
 mod http;
 mod id_token;
