@@ -26,7 +26,7 @@ use rules::identity::Password;
 use rules::jose::Alg;
 use rules::protocol::resource::ScopeInfo;
 use rules::protocol::target::Target;
-use rules::protocol::{Client, Format, GrantType, Resource};
+use rules::protocol::{self, Client, Format, GrantType, Metadata, Resource};
 use rules::time::Timestamp;
 use serde_json::Map;
 use uuid::Uuid;
@@ -201,8 +201,8 @@ async fn client(
         grant_types: grants.to_vec(),
         scopes: scopes.split_ascii_whitespace().collect(),
         id_token_signed_response_alg: Some(Alg::Es256),
-        legal_entity: None,
-        client_uri: None,
+        profile: protocol::Profile::default(),
+        metadata: Metadata::default(),
     };
     let registered = clients::register(app, new, &Caller::default()).await;
     let registered = registered.map_err(refused)?;

@@ -5,13 +5,15 @@
     reason = "these comments are the help, and a terminal shows backticks as they are"
 )]
 
+mod metadata;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use rules::jose::{Alg, JwkSet};
-use rules::protocol::{GrantType, Scopes};
+use rules::protocol::{GrantType, Profile, Scopes};
 
 use super::Failed;
 use crate::http::admin::{AdminCommand, AuthRequest, ClientRequest};
@@ -127,12 +129,17 @@ pub(super) struct Add {
     /// How its ID tokens are signed: RS256 (the default) or ES256
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
-    /// The legal entity behind it, as people see it
-    #[arg(long, value_name = "NAME")]
-    legal_entity: Option<String>,
-    /// Its home page
-    #[arg(long, value_name = "URL")]
-    client_uri: Option<String>,
+    /// Its rules: oauth21 (the default), or compat for an app on a server that cannot do PKCE
+    #[arg(long, value_name = "PROFILE", value_parser = profile)]
+    profile: Option<Profile>,
+    #[command(flatten)]
+    about: metadata::About,
+    #[command(flatten)]
+    openid: metadata::OpenId,
+}
+
+fn profile(text: &str) -> Result<Profile, String> {
+    Profile::from_name(text).ok_or_else(|| "must be oauth21 or compat".to_owned())
 }
 
 /// A grant as it is typed.
@@ -189,8 +196,8 @@ impl Add {
             grant_types,
             scopes,
             id_token_signed_response_alg: self.id_token_alg,
-            legal_entity: self.legal_entity,
-            client_uri: self.client_uri,
+            profile: self.profile.unwrap_or_default(),
+            metadata: metadata::registered(self.about, self.openid),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use rules::jose::JwkSet;
-use rules::protocol::{Format, Resource};
+use rules::protocol::{Format, Metadata, Resource};
 use serde::Serialize;
 
 use super::Failed;
@@ -107,6 +107,7 @@ fn one_client(client: &ClientView) -> String {
         ("Client id", client.client_id.clone()),
         ("Name", client.client_name.clone()),
         ("State", state),
+        ("Profile", client.profile.as_str().to_owned()),
         ("Authentication", authentication(client)),
         ("Grants", or_none(&client.grant_types.join(" "))),
         ("Scopes", or_none(&client.scope)),
@@ -118,21 +119,44 @@ fn one_client(client: &ClientView) -> String {
             .iter()
             .map(|uri| ("Redirect URI", uri.clone())),
     );
-    rows.extend(
-        client
-            .legal_entity
-            .iter()
-            .map(|name| ("Legal entity", name.clone())),
-    );
-    rows.extend(
-        client
-            .client_uri
-            .iter()
-            .map(|uri| ("Home page", uri.clone())),
-    );
+    rows.extend(metadata(&client.metadata));
     let keys = client.jwks.iter().flat_map(JwkSet::keys);
     rows.extend(keys.map(|key| ("Key", key.thumbprint().to_owned())));
     fields(&rows)
+}
+
+/// What is registered beside; nothing that was left out.
+fn metadata(metadata: &Metadata) -> Vec<(&'static str, String)> {
+    let optional = [
+        ("Legal entity", &metadata.legal_entity),
+        ("Licence", &metadata.licence),
+        ("Data kept in", &metadata.hosting_country),
+        ("Home page", &metadata.client_uri),
+        ("Privacy policy", &metadata.policy_uri),
+        ("Terms of service", &metadata.tos_uri),
+        ("Logo", &metadata.logo_uri),
+        ("Sector", &metadata.sector_identifier_uri),
+        ("Logout is told to", &metadata.backchannel_logout_uri),
+    ];
+    let several = [
+        ("Contact", &metadata.contacts),
+        ("Default acr", &metadata.default_acr_values),
+        ("After sign-out", &metadata.post_logout_redirect_uris),
+    ];
+    let mut rows = vec![("Subjects", metadata.subject_type.as_str().to_owned())];
+    rows.extend(
+        optional
+            .into_iter()
+            .filter_map(|(label, value)| Some((label, value.clone()?))),
+    );
+    for (label, values) in several {
+        rows.extend(values.iter().map(|value| (label, value.clone())));
+    }
+    let signed = metadata.userinfo_signed_response_alg;
+    rows.extend(signed.map(|alg| ("Userinfo", format!("a JWT signed with {alg}"))));
+    let max_age = metadata.default_max_age;
+    rows.extend(max_age.map(|secs| ("Sign-in at most", format!("{secs} s old"))));
+    rows
 }
 
 fn authentication(client: &ClientView) -> String {

@@ -183,7 +183,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
     use rules::jose::Alg;
-    use rules::protocol::{ClientAuth, Format, Profile, ScopeInfo, Scopes};
+    use rules::protocol::{ClientAuth, Format, Metadata, Profile, ScopeInfo, Scopes};
 
     use super::*;
 
@@ -219,8 +219,7 @@ mod tests {
             grant_types: vec![],
             scopes: Scopes::default(),
             id_token_signed_response_alg: Alg::Rs256,
-            legal_entity: None,
-            client_uri: None,
+            metadata: Metadata::default(),
             valid_from: None,
             disabled_at: None,
         }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rules::identity::totp::STEP_SECONDS;
 use rules::jose::{Alg, JwkSet, SigningKey};
-use rules::protocol::{Format, GrantType, Resource, ScopeInfo};
+use rules::protocol::{Format, GrantType, Metadata, Profile, Resource, ScopeInfo};
 use rules::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -113,8 +113,8 @@ fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         grant_types: grant_types.to_vec(),
         scopes: scopes.iter().copied().collect(),
         id_token_signed_response_alg: None,
-        legal_entity: None,
-        client_uri: None,
+        profile: Profile::default(),
+        metadata: Metadata::default(),
     };
     let personal = [
         "openid",
@@ -126,8 +126,14 @@ fn registrations(addresses: &Addresses) -> Vec<NewClient> {
     ];
     let in_browser = |id: &str, name: &str| NewClient {
         redirect_uris: vec![addresses.callback()],
-        legal_entity: Some("Pocket Budget Example Ltd".to_owned()),
-        client_uri: Some(addresses.partner.clone()),
+        metadata: Metadata {
+            legal_entity: Some("Pocket Budget Example Ltd".to_owned()),
+            licence: Some("Account information, BaFin 123456".to_owned()),
+            hosting_country: Some("DE".to_owned()),
+            contacts: vec!["privacy@pocket-budget.example".to_owned()],
+            client_uri: Some(addresses.partner.clone()),
+            ..Metadata::default()
+        },
         ..client(id, name, &[AuthorizationCode, RefreshToken], &personal)
     };
     vec![

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use rules::jose::{Alg, JwkSet};
 use rules::protocol::scope::is_token;
-use rules::protocol::{Client, ClientAuth, GrantType, Profile, Scopes};
-use url::Url;
+use rules::protocol::{Client, ClientAuth, GrantType, Metadata, Profile, Scopes};
 
 /// What a client may sign its assertions with (FAPI 2.0 SP §5.4.1).
 const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
@@ -27,10 +26,10 @@ pub struct NewClient {
     pub scopes: Scopes,
     /// How its ID tokens are signed; RS256 when nothing is said (OpenID Connect Registration §2).
     pub id_token_signed_response_alg: Option<Alg>,
-    /// The legal entity behind it.
-    pub legal_entity: Option<String>,
-    /// `client_uri`: its home page.
-    pub client_uri: Option<String>,
+    /// Its rules.
+    pub profile: Profile,
+    /// What else is registered.
+    pub metadata: Metadata,
 }
 
 /// How a new client will prove who it is.
@@ -69,7 +68,7 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
     Client {
         id,
         name: new.name,
-        profile: Profile::default(),
+        profile: new.profile,
         auth: match new.auth {
             NewAuth::None => ClientAuth::None,
             NewAuth::Secret => ClientAuth::Secret {
@@ -81,8 +80,7 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
         grant_types,
         scopes: new.scopes,
         id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(Alg::Rs256),
-        legal_entity: new.legal_entity,
-        client_uri: new.client_uri,
+        metadata: new.metadata,
         valid_from: None,
         disabled_at: None,
     }
@@ -114,25 +112,7 @@ pub(super) fn check(client: &Client) -> Result<(), String> {
             );
         }
     }
-    let entity = client.legal_entity.as_deref().unwrap_or("-");
-    if entity.trim().is_empty() || entity.len() > 200 || entity.chars().any(char::is_control) {
-        return Err("the legal entity must be 1 to 200 bytes of readable text".to_owned());
-    }
-    client.client_uri.as_deref().map_or(Ok(()), check_home_page)
-}
-
-/// People are shown this address and may follow it.
-fn check_home_page(uri: &str) -> Result<(), String> {
-    let fits = uri.len() <= 1000
-        && Url::parse(uri).is_ok_and(|url| {
-            let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-            url.scheme() == "https" || (url.scheme() == "http" && loopback)
-        });
-    if fits {
-        return Ok(());
-    }
-    let shown: String = uri.chars().take(200).collect();
-    Err(format!("the home page {shown:?} must be an https URL"))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -150,8 +130,8 @@ mod tests {
             grant_types: vec![GrantType::AuthorizationCode; 2],
             scopes: Scopes::from_iter(["openid"]),
             id_token_signed_response_alg: None,
-            legal_entity: None,
-            client_uri: None,
+            profile: Profile::default(),
+            metadata: Metadata::default(),
         }
     }
 
@@ -166,7 +146,7 @@ mod tests {
     #[test]
     fn each_mistake_is_named() {
         type Spoil = fn(&mut NewClient);
-        let cases: [(Spoil, &str); 6] = [
+        let cases: [(Spoil, &str); 4] = [
             (|c| c.name = "a\u{1b}[2J".to_owned(), "control"),
             (|c| c.scopes = Scopes::from_iter(["a b"]), "scope"),
             (
@@ -174,11 +154,6 @@ mod tests {
                 "EdDSA",
             ),
             (|c| c.auth = NewAuth::Jwks(JwkSet::default()), "JWK set"),
-            (
-                |c| c.client_uri = Some("javascript:alert(1)".to_owned()),
-                "home page",
-            ),
-            (|c| c.legal_entity = Some(" ".to_owned()), "legal entity"),
         ];
         for (spoil, word) in cases {
             let mut new = new();

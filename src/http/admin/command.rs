@@ -1,7 +1,7 @@
 //! What an operator can ask for.
 
 use rules::jose::{Alg, JwkSet};
-use rules::protocol::{GrantType, Resource, Scopes};
+use rules::protocol::{GrantType, Metadata, Profile, Resource, Scopes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -113,10 +113,12 @@ pub struct ClientRequest {
     pub scopes: Scopes,
     /// How its ID tokens are signed.
     pub id_token_signed_response_alg: Option<Alg>,
-    /// The legal entity behind it.
-    pub legal_entity: Option<String>,
-    /// Its home page.
-    pub client_uri: Option<String>,
+    /// Its rules.
+    #[serde(default)]
+    pub profile: Profile,
+    /// What else is registered.
+    #[serde(default)]
+    pub metadata: Metadata,
 }
 
 /// How a new client will authenticate.

@@ -93,8 +93,8 @@ impl From<ClientRequest> for NewClient {
             grant_types: request.grant_types,
             scopes: request.scopes,
             id_token_signed_response_alg: request.id_token_signed_response_alg,
-            legal_entity: request.legal_entity,
-            client_uri: request.client_uri,
+            profile: request.profile,
+            metadata: request.metadata,
         }
     }
 }

@@ -116,8 +116,8 @@ fn client(id: &str) -> AdminCommand {
         grant_types: vec![],
         scopes: rules::protocol::Scopes::default(),
         id_token_signed_response_alg: None,
-        legal_entity: None,
-        client_uri: None,
+        profile: rules::protocol::Profile::default(),
+        metadata: rules::protocol::Metadata::default(),
     }))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rules::jose::JwkSet;
-use rules::protocol::{Client, ClientAuth, Resource};
+use rules::protocol::{Client, ClientAuth, Metadata, Profile, Resource};
 use rules::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -123,12 +123,11 @@ pub struct ClientView {
     pub scope: String,
     /// How its ID tokens are signed.
     pub id_token_signed_response_alg: String,
-    /// The legal entity behind it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub legal_entity: Option<String>,
-    /// Its home page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_uri: Option<String>,
+    /// Its rules.
+    pub profile: Profile,
+    /// What else is registered.
+    #[serde(flatten)]
+    pub metadata: Metadata,
     /// When it was disabled: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<String>,
@@ -194,8 +193,8 @@ impl From<Client> for ClientView {
                 .collect(),
             scope: client.scopes.to_string(),
             id_token_signed_response_alg: client.id_token_signed_response_alg.to_string(),
-            legal_entity: client.legal_entity,
-            client_uri: client.client_uri,
+            profile: client.profile,
+            metadata: client.metadata,
             disabled_at: client.disabled_at.map(date),
         }
     }

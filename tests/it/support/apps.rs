@@ -9,7 +9,8 @@ use countersign::flows::clients::{self, NewAuth, NewClient};
 use countersign::flows::resources as resource_flow;
 use rules::jose::{Alg, JwkSet, SigningKey};
 use rules::protocol::access::Format;
-use rules::protocol::client::GrantType;
+use rules::protocol::client::{GrantType, Profile};
+use rules::protocol::client_metadata::Metadata;
 use rules::protocol::resource::{Resource, ScopeInfo};
 use rules::protocol::scope::Scopes;
 use serde_json::{Value, json};
@@ -31,6 +32,10 @@ pub struct Spec {
     pub scopes: String,
     /// How its ID tokens are signed.
     pub alg: Option<Alg>,
+    /// Its rules.
+    pub profile: Profile,
+    /// What else is registered.
+    pub metadata: Metadata,
 }
 
 /// How a client authenticates.
@@ -63,6 +68,8 @@ impl Spec {
             grants,
             scopes: ALL_SCOPES.to_owned(),
             alg: None,
+            profile: Profile::default(),
+            metadata: Metadata::default(),
         }
     }
 
@@ -90,6 +97,12 @@ impl Spec {
     /// With these scopes.
     pub fn scopes(mut self, scopes: &str) -> Self {
         scopes.clone_into(&mut self.scopes);
+        self
+    }
+
+    /// With this metadata.
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
         self
     }
 
@@ -135,8 +148,8 @@ pub async fn register(app: &App, spec: Spec) -> ClientApp {
         grant_types: spec.grants,
         scopes: Scopes::parse(&spec.scopes).unwrap(),
         id_token_signed_response_alg: spec.alg,
-        legal_entity: None,
-        client_uri: None,
+        profile: spec.profile,
+        metadata: spec.metadata,
     };
     let registered = clients::register(app, new, &caller()).await.unwrap();
     let secret = registered.secret.map(|secret| secret.expose().to_owned());

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::client_metadata::Metadata;
 use super::redirect;
 use super::scope::Scopes;
 use crate::jose::{Alg, JwkSet};
@@ -14,6 +15,27 @@ pub enum Profile {
     /// OAuth 2.1: code with PKCE, exact redirect URIs.
     #[default]
     Oauth21,
+    /// Confidential OpenID Connect clients that cannot do PKCE; always flagged.
+    Compat,
+}
+
+impl Profile {
+    /// The name that is stored and typed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oauth21 => "oauth21",
+            Self::Compat => "compat",
+        }
+    }
+
+    /// By its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Oauth21, Self::Compat]
+            .into_iter()
+            .find(|profile| profile.as_str() == name)
+    }
 }
 
 /// How a client proves who it is.
@@ -96,12 +118,9 @@ pub struct Client {
     /// How its ID tokens are signed; OpenID Connect Registration §2 makes RS256 the default.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Alg,
-    /// The legal entity behind it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub legal_entity: Option<String>,
-    /// Its home page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_uri: Option<String>,
+    /// What else is registered.
+    #[serde(default, flatten)]
+    pub metadata: Metadata,
     /// What was issued to it at or before this moment is void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Timestamp>,
@@ -158,6 +177,12 @@ impl Client {
         if self.may(GrantType::RefreshToken) && !code {
             return Err("refresh_token is of use only together with authorization_code".into());
         }
+        if self.profile == Profile::Compat && !(code && self.is_confidential()) {
+            return Err(
+                "the profile compat is for confidential clients that people sign in to".into(),
+            );
+        }
+        self.metadata.check()?;
         self.redirect_uris
             .iter()
             .try_for_each(|uri| redirect::check_registrable(uri))

@@ -1,0 +1,200 @@
+//! What is registered of a client beside its rules and credentials: what people and auditors are
+//! told about it, and what OpenID Connect lets it choose (RFC 7591 §2, OpenID Connect Registration
+//! §2, RP-Initiated Logout §3.1, Back-Channel Logout §2.2).
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::redirect;
+use crate::jose::Alg;
+
+/// How a client learns who a person is (OpenID Connect Core §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectType {
+    /// Every client learns the same `sub`.
+    #[default]
+    Public,
+    /// Each sector learns a `sub` of its own, so that two of them cannot compare people.
+    Pairwise,
+}
+
+impl SubjectType {
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Pairwise => "pairwise",
+        }
+    }
+
+    /// By its registered name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Public, Self::Pairwise]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Registered metadata; everything is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    /// The legal entity behind it, as people read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_entity: Option<String>,
+    /// Under which licence, of which authority, it acts: `Account information, BaFin 123456`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// Where it keeps people's data: a country by ISO 3166-1 alpha-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosting_country: Option<String>,
+    /// How the people responsible for it are reached, mostly e-mail addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// Its home page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// How it treats personal data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// Its logo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// Which kind of `sub` it learns.
+    pub subject_type: SubjectType,
+    /// The URL whose host is its sector (OpenID Connect Core §8.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
+    /// Userinfo is answered as a JWT signed so; as plain JSON when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<Alg>,
+    /// How old a sign-in may be when the request does not say, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u64>,
+    /// Whether every ID token has `auth_time`.
+    pub require_auth_time: bool,
+    /// Which `acr` values are asked for when the request does not say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// Where people may be sent after they signed out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that a session ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether logout tokens must have `sid`.
+    pub backchannel_logout_session_required: bool,
+}
+
+impl Metadata {
+    /// Checks what was registered.
+    ///
+    /// # Errors
+    /// A sentence that says what to change.
+    pub fn check(&self) -> Result<(), String> {
+        text("the legal entity", self.legal_entity.as_deref())?;
+        text("the licence", self.licence.as_deref())?;
+        for contact in &self.contacts {
+            text("each contact", Some(contact))?;
+        }
+        let country = self.hosting_country.as_deref().unwrap_or("CH");
+        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(format!(
+                "the hosting country {country:?} must be two capital letters of ISO 3166-1, such as DE"
+            ));
+        }
+        for (what, uri) in [
+            ("the home page", &self.client_uri),
+            ("the privacy policy", &self.policy_uri),
+            ("the terms of service", &self.tos_uri),
+            ("the logo", &self.logo_uri),
+            ("the sector identifier", &self.sector_identifier_uri),
+            ("the back-channel logout URI", &self.backchannel_logout_uri),
+        ] {
+            uri.as_deref().map_or(Ok(()), |uri| https(what, uri))?;
+        }
+        if self.contacts.len() > 20
+            || self.default_acr_values.len() > 10
+            || self.post_logout_redirect_uris.len() > 50
+        {
+            return Err(
+                "at most 20 contacts, 10 acr values and 50 logout redirect URIs are kept".into(),
+            );
+        }
+        self.post_logout_redirect_uris
+            .iter()
+            .try_for_each(|uri| redirect::check_registrable(uri))
+    }
+}
+
+/// Text that people are shown.
+fn text(what: &str, value: Option<&str>) -> Result<(), String> {
+    let value = value.unwrap_or("-");
+    if value.trim().is_empty() || value.len() > 200 || value.chars().any(char::is_control) {
+        return Err(format!("{what} must be 1 to 200 bytes of readable text"));
+    }
+    Ok(())
+}
+
+/// An address that people follow or that this server calls.
+fn https(what: &str, uri: &str) -> Result<(), String> {
+    let fits = uri.len() <= 1000
+        && Url::parse(uri).is_ok_and(|url| {
+            let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            let plain = url.username().is_empty() && url.password().is_none();
+            plain
+                && url.fragment().is_none()
+                && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+        });
+    if fits {
+        return Ok(());
+    }
+    let shown: String = uri.chars().take(200).collect();
+    Err(format!("{what} {shown:?} must be an https URL"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_demanded() {
+        assert_eq!(Metadata::default().check(), Ok(()));
+        let read: Metadata = serde_json::from_str("{}").unwrap_or_default();
+        assert_eq!(read, Metadata::default());
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        type Spoil = fn(&mut Metadata);
+        let cases: [(Spoil, &str); 6] = [
+            (|m| m.legal_entity = Some(" ".into()), "legal entity"),
+            (|m| m.licence = Some("a\u{1b}[2J".into()), "licence"),
+            (|m| m.hosting_country = Some("Germany".into()), "ISO 3166-1"),
+            (
+                |m| m.client_uri = Some("javascript:alert(1)".into()),
+                "home page",
+            ),
+            (
+                |m| m.backchannel_logout_uri = Some("http://app.example/out".into()),
+                "back-channel",
+            ),
+            (
+                |m| m.post_logout_redirect_uris = vec!["https://app.example/#x".into()],
+                "fragment",
+            ),
+        ];
+        for (spoil, word) in cases {
+            let mut metadata = Metadata::default();
+            spoil(&mut metadata);
+            let refused = metadata.check().err().unwrap_or_default();
+            assert!(refused.contains(word), "{word}: {refused}");
+        }
+    }
+}

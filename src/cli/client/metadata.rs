@@ -1,0 +1,98 @@
+//! What is registered of a client beside its rules and credentials, as flags.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the help, and a terminal shows backticks as they are"
+)]
+
+use clap::Args;
+use rules::jose::Alg;
+use rules::protocol::{Metadata, SubjectType};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What people and auditors see")]
+pub(super) struct About {
+    /// The legal entity behind it
+    #[arg(long, value_name = "NAME")]
+    legal_entity: Option<String>,
+    /// Its licence, and whose: 'Account information, BaFin 123456'
+    #[arg(long, value_name = "TEXT")]
+    licence: Option<String>,
+    /// Where it keeps people's data: a country by ISO 3166-1, such as DE
+    #[arg(long, value_name = "COUNTRY")]
+    hosting_country: Option<String>,
+    /// How those responsible for it are reached; may be given several times
+    #[arg(long = "contact", value_name = "TEXT")]
+    contacts: Vec<String>,
+    /// Its home page
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
+    /// Its privacy policy
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// Its terms of service
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+    /// Its logo
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "OpenID Connect")]
+pub(super) struct OpenId {
+    /// Which sub it learns: public (the same as everybody) or pairwise (its sector's own)
+    #[arg(long, value_name = "TYPE", value_parser = subject_type)]
+    subject_type: Option<SubjectType>,
+    /// The URL whose host is its sector, when its redirect URIs have several hosts
+    #[arg(long, value_name = "URL")]
+    sector_identifier_uri: Option<String>,
+    /// Answer userinfo as a JWT signed so: RS256 or ES256
+    #[arg(long, value_name = "ALG")]
+    userinfo_alg: Option<Alg>,
+    /// How old a sign-in may be when a request does not say
+    #[arg(long, value_name = "SECONDS")]
+    default_max_age: Option<u64>,
+    /// Put auth_time into every ID token
+    #[arg(long)]
+    require_auth_time: bool,
+    /// Which acr is asked for when a request does not say; may be given several times
+    #[arg(long = "default-acr", value_name = "ACR")]
+    default_acr_values: Vec<String>,
+    /// Where people may be sent after they signed out; may be given several times
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that a session ended
+    #[arg(long, value_name = "URL")]
+    backchannel_logout_uri: Option<String>,
+    /// Demand sid in logout tokens
+    #[arg(long)]
+    backchannel_logout_session_required: bool,
+}
+
+fn subject_type(text: &str) -> Result<SubjectType, String> {
+    SubjectType::from_name(text).ok_or_else(|| "must be public or pairwise".to_owned())
+}
+
+/// Both groups as they are registered.
+pub(super) fn registered(about: About, openid: OpenId) -> Metadata {
+    Metadata {
+        legal_entity: about.legal_entity,
+        licence: about.licence,
+        hosting_country: about.hosting_country,
+        contacts: about.contacts,
+        client_uri: about.client_uri,
+        policy_uri: about.policy_uri,
+        tos_uri: about.tos_uri,
+        logo_uri: about.logo_uri,
+        subject_type: openid.subject_type.unwrap_or_default(),
+        sector_identifier_uri: openid.sector_identifier_uri,
+        userinfo_signed_response_alg: openid.userinfo_alg,
+        default_max_age: openid.default_max_age,
+        require_auth_time: openid.require_auth_time,
+        default_acr_values: openid.default_acr_values,
+        post_logout_redirect_uris: openid.post_logout_redirect_uris,
+        backchannel_logout_uri: openid.backchannel_logout_uri,
+        backchannel_logout_session_required: openid.backchannel_logout_session_required,
+    }
+}
