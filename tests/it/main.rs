@@ -27,4 +27,5 @@ mod oauth;
 mod pages;
 mod properties;
 mod readme;
+mod reference;
 mod store;
