@@ -13,6 +13,7 @@ use crate::flows::client_credentials::Remembered;
 use crate::flows::follow::Follower;
 use crate::hasher::Hasher;
 use crate::keyring::KeyRing;
+use crate::outbound::Outbound;
 use crate::registry::Registry;
 use crate::store::{Location, Store};
 use crate::vault::{RootKey, Vault};
@@ -42,6 +43,8 @@ pub struct App {
     pub first_uses: FirstUses,
     /// How this node follows what others changed.
     pub follower: Follower,
+    /// The one way out.
+    pub outbound: Outbound,
     /// What clients were issued for themselves.
     pub own_authorizations: Remembered,
 }
@@ -69,6 +72,7 @@ impl App {
         root: &RootKey,
         clock: Clock,
     ) -> Result<Arc<Self>, NotOpened> {
+        let outbound = Outbound::new(&config.outbound).map_err(NotOpened)?;
         let store = connect(&config.database).await?;
         let explain = |what: &'static str| {
             move |fault: Fault| NotOpened(format!("database.url: {what}: {fault}"))
@@ -96,6 +100,7 @@ impl App {
             first_uses: FirstUses::default(),
             follower: Follower::default(),
             own_authorizations: Remembered::default(),
+            outbound,
             config,
             store,
             vault,

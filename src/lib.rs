@@ -11,6 +11,7 @@ pub mod hasher;
 pub mod http;
 pub mod jobs;
 pub mod keyring;
+pub mod outbound;
 pub mod registry;
 pub mod rng;
 pub mod secret;

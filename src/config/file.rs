@@ -8,7 +8,8 @@ use config::{Environment, FileFormat};
 use serde::Deserialize;
 
 use super::{
-    Argon2Cost, Config, Database, Institution, Issuer, Lifetimes, Log, People, Refused, Server,
+    Argon2Cost, Config, Database, Institution, Issuer, Lifetimes, Log, OutboundFile, People,
+    Refused, Server,
 };
 use crate::secret::Secret;
 
@@ -39,6 +40,8 @@ pub struct File {
     pub lifetimes: LifetimesFile,
     #[serde(default)]
     pub log: LogFile,
+    #[serde(default)]
+    pub outbound: OutboundFile,
 }
 
 /// `[server]`.
@@ -275,6 +278,7 @@ impl File {
                 json,
                 filter: self.log.filter,
             },
+            outbound: self.outbound.check()?,
         })
     }
 }
@@ -391,14 +395,14 @@ fn database(url: &str) -> Result<Database, Refused> {
     )
 }
 
-fn within(setting: &'static str, value: u64, min: u64, max: u64) -> Result<(), Refused> {
+pub(super) fn within(setting: &'static str, value: u64, min: u64, max: u64) -> Result<(), Refused> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
     refuse(setting, format!("{value} must be between {min} and {max}"))
 }
 
-fn refuse<T>(setting: &'static str, why: String) -> Result<T, Refused> {
+pub(super) fn refuse<T>(setting: &'static str, why: String) -> Result<T, Refused> {
     Err(Refused { setting, why })
 }
 

@@ -1,6 +1,7 @@
 //! `countersign.toml` and the environment, read once into checked values. What exists is valid.
 
 mod file;
+mod outbound;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ pub use file::{
     DEFAULT_PATH, DatabaseFile, File, InstitutionFile, LifetimesFile, LogFile, PeopleFile,
     ServerFile, VaultFile,
 };
+pub use outbound::{Allowed, Outbound, OutboundFile};
 
 /// A setting that cannot be accepted: which, why, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +146,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How it logs.
     pub log: Log,
+    /// Where it may call.
+    pub outbound: Outbound,
 }
 
 /// The listener and its limits.
@@ -244,6 +248,9 @@ impl Config {
         let mut loosened = Vec::new();
         if !self.server.listen.ip().is_loopback() {
             loosened.push("server.plain_http");
+        }
+        if !self.outbound.allow.is_empty() {
+            loosened.push("outbound.allow");
         }
         if self.people.argon2.memory < file::ARGON2_MEMORY || self.people.argon2.passes < 2 {
             loosened.push("people.argon2_memory_kib");

@@ -4,5 +4,6 @@
 pub mod audit;
 pub mod identity;
 pub mod jose;
+pub mod network;
 pub mod protocol;
 pub mod time;

@@ -102,6 +102,12 @@ pub fn config(issuer: &str, database_url: &str, directory: &Path) -> Config {
         },
         lifetimes: config::LifetimesFile::default(),
         log: config::LogFile::default(),
+        outbound: config::OutboundFile {
+            // Receivers of the tests listen there.
+            allow: vec!["127.0.0.1".to_owned()],
+            timeout_seconds: 2,
+            ..Default::default()
+        },
     };
     file.check().unwrap()
 }
