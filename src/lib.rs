@@ -20,4 +20,5 @@ pub mod store;
 pub mod telemetry;
 pub mod totp;
 pub mod vault;
+pub mod words;
 pub mod workers;

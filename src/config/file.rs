@@ -12,6 +12,7 @@ use super::{
     Refused, Server,
 };
 use crate::secret::Secret;
+use crate::words::Lang;
 
 /// Where the file is looked for.
 pub const DEFAULT_PATH: &str = "/etc/countersign/countersign.toml";
@@ -112,6 +113,7 @@ pub struct VaultFile {
 pub struct InstitutionFile {
     pub name: String,
     pub help_phone: Option<String>,
+    pub language: String,
 }
 
 impl Default for InstitutionFile {
@@ -119,6 +121,7 @@ impl Default for InstitutionFile {
         Self {
             name: "Countersign".to_owned(),
             help_phone: None,
+            language: Lang::default().tag().to_owned(),
         }
     }
 }
@@ -256,18 +259,13 @@ impl File {
             "text" => false,
             other => return refuse("log.format", format!("{other:?} must be json or text")),
         };
-        if self.institution.name.trim().is_empty() {
-            return refuse("institution.name", "must not be empty".to_owned());
-        }
+        let institution = self.institution.check()?;
         Ok(Config {
             issuer,
             server,
             database,
             root_key_file,
-            institution: Institution {
-                name: self.institution.name,
-                help_phone: self.institution.help_phone,
-            },
+            institution,
             people,
             lifetimes: Lifetimes {
                 authorization: hours(24 * life.authorization_days),
@@ -279,6 +277,25 @@ impl File {
                 filter: self.log.filter,
             },
             outbound: self.outbound.check()?,
+        })
+    }
+}
+
+impl InstitutionFile {
+    fn check(self) -> Result<Institution, Refused> {
+        if self.name.trim().is_empty() {
+            return refuse("institution.name", "must not be empty".to_owned());
+        }
+        let spoken = |one: &Lang| one.tag() == self.language;
+        let Some(language) = Lang::ALL.into_iter().find(spoken) else {
+            let spoken = Lang::ALL.map(Lang::tag).join(", ");
+            let why = format!("{:?} must be one of: {spoken}", self.language);
+            return refuse("institution.language", why);
+        };
+        Ok(Institution {
+            name: self.name,
+            help_phone: self.help_phone,
+            language,
         })
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::words::Lang;
+
 pub use file::{
     DEFAULT_PATH, DatabaseFile, File, InstitutionFile, LifetimesFile, LogFile, PeopleFile,
     ServerFile, VaultFile,
@@ -172,6 +174,8 @@ pub struct Institution {
     pub name: String,
     /// Where people get help, as they would dial it.
     pub help_phone: Option<String>,
+    /// The language of pages for browsers that ask for none of ours.
+    pub language: Lang,
 }
 
 /// How people sign in.

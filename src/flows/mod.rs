@@ -37,6 +37,7 @@ use crate::rng;
 use crate::store::audit::{PendingEvent, Sealer};
 use crate::store::authorizations::Authorization;
 use crate::vault::PersonKeys;
+use crate::words::{Lang, Words};
 
 /// Where a request comes from.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,31 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// The `User-Agent` header, cut to a sensible length.
     pub user_agent: Option<String>,
+    /// The language to answer in.
+    pub lang: Lang,
+    /// Whether she chose that language herself, on one of our pages.
+    pub lang_chosen: bool,
+    /// The path of the page she is on; empty for programs.
+    pub page: String,
+}
+
+impl Caller {
+    /// The texts to answer with.
+    #[must_use]
+    pub const fn say(&self) -> Words {
+        self.lang.words()
+    }
+
+    /// The same caller in the first language of a request's `ui_locales` that we speak (OpenID
+    /// Connect Core §3.1.2.1). What she chose here herself counts more.
+    #[must_use]
+    pub fn prefer(mut self, ui_locales: &[String]) -> Self {
+        let asked = ui_locales.iter().find_map(|tag| Lang::of(tag));
+        if let (Some(lang), false) = (asked, self.lang_chosen) {
+            self.lang = lang;
+        }
+        self
+    }
 }
 
 /// Why a flow does not give what was asked for.

@@ -13,6 +13,8 @@ pub const SESSION: &str = "cs-session";
 pub const DEVICE: &str = "cs-device";
 /// The cookie of an activation ceremony.
 pub const ACTIVATION: &str = "cs-activation";
+/// The cookie of a language that was chosen.
+pub const LANGUAGE: &str = "cs-lang";
 /// What the cookie of an interaction begins with; its id follows.
 pub const INTERACTION: &str = "cs-ix-";
 

@@ -31,15 +31,16 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let id = id.to_string();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    // The route, never the address: an address may hold what a log must not.
+    let route = route.as_ref().map_or("-", MatchedPath::as_str).to_owned();
     let caller = Caller {
         request_id: id.clone(),
         address: request.extensions().get::<Peer>().map(|peer| peer.0),
         user_agent: text(request.headers(), &header::USER_AGENT)
             .map(|agent| agent.chars().take(USER_AGENT).collect()),
+        ..pages::language::of(&app, &request, is_quiet(&route))
     };
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    // The route, never the address: an address may hold what a log must not.
-    let route = route.as_ref().map_or("-", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
     let probe = matches!(route.as_str(), "/healthz" | "/readyz");
     let misdirected = !probe && !asks_for(&request, &app);

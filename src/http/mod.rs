@@ -27,7 +27,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
-    use pages::{account, activate, assets, health, interaction, sign_in};
+    use pages::{account, activate, assets, health, interaction, language, sign_in};
 
     let open_to_browsers = Router::new()
         .route(
@@ -77,6 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/activate/factor", post(activate::factor))
         .route("/activate/codes", post(activate::codes))
         .route("/about", get(assets::about))
+        .route("/language", post(language::choose))
         .route("/static/{file}", get(assets::file))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

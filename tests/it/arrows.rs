@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 8] = [
         "secret",
         "telemetry",
         "totp",
+        "words",
         "workers",
     ],
     &["vault"],

@@ -29,3 +29,4 @@ mod properties;
 mod readme;
 mod reference;
 mod store;
+mod words;

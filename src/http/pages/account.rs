@@ -10,11 +10,13 @@ use uuid::Uuid;
 use super::interaction::OWN;
 use super::sign_in::signed_in;
 use super::view::{Account, ConfirmStop, ConnectedApp, SessionRow, WayIn};
-use super::{Stop, chrome, not_found, own_form, page, see_other, words};
+use super::{Stop, chrome, not_found, own_form, page, see_other};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::flows::Caller;
 use crate::flows::account::{self, GrantInfo, Overview};
 use crate::flows::sessions::{self, SignedIn};
+use crate::http::oauth::caller;
 use crate::registry::Registered;
 
 /// `GET /`.
@@ -24,6 +26,7 @@ pub async fn home() -> Response {
 
 /// `GET /account`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let caller = caller(&request);
     let (asked, _) = request.into_parts();
     let Some(held) = signed_in(&app, &asked.headers).await? else {
         return Ok(see_other("/sign-in"));
@@ -34,29 +37,30 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         Some("ended") => Some("That device is signed out."),
         _ => None,
     };
-    Ok(render(&app, &held, &overview, notice)?)
+    Ok(render(&app, &caller, (&held, &overview), notice)?)
 }
 
 fn render(
     app: &App,
-    held: &SignedIn,
-    overview: &Overview,
+    caller: &Caller,
+    (held, overview): (&SignedIn, &Overview),
     notice: Option<&str>,
 ) -> Result<Response, Fault> {
+    let say = caller.say();
     let registered = app.registry.now();
     let now = app.clock.now();
     let apps = overview.grants.iter().map(|grant| ConnectedApp {
         grant_id: grant.id.to_string(),
         name: name_of(&registered, grant),
         can: can(&registered, grant),
-        since: words::date(grant.created_at),
+        since: say.date(grant.created_at),
         action: format!("/account/apps/{}/stop", grant.id),
     });
     let sessions = overview.sessions.iter().map(|session| {
         Ok(SessionRow {
-            label: words::browser(&session.agent(&held.user.keys)?),
-            started: words::date_and_time(session.created_at),
-            last_seen: words::ago(session.seen_at, now),
+            label: say.browser(&session.agent(&held.user.keys)?),
+            started: say.date_and_time(session.created_at),
+            last_seen: say.ago(session.seen_at, now),
             current: session.id == held.session.id,
             action: format!("/account/sessions/{}/end", session.id),
         })
@@ -68,7 +72,7 @@ fn render(
         ("Recovery codes", Some(format!("{codes} left"))),
     ];
     let view = Account {
-        chrome: &chrome(app),
+        chrome: &chrome(app, caller),
         name: held.user.profile.display_name().to_owned(),
         notice: notice.map(str::to_owned),
         apps: apps.collect(),
@@ -102,7 +106,7 @@ pub async fn ask_stop(
     };
     let registered = app.registry.now();
     let view = ConfirmStop {
-        chrome: &chrome(&app),
+        chrome: &chrome(&app, &caller(&request)),
         action: format!("/account/apps/{}/stop", grant.id),
         app_name: name_of(&registered, grant),
         can: can(&registered, grant),

@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::view::{
     ActivateCodes, ActivateDone, ActivateFactor, ActivatePassword, ActivateStart, Problem, Qr,
 };
-use super::{Notice, Stop, chrome, own_form, page, see_other, set_cookie, words};
+use super::{Notice, Stop, chrome, own_form, page, see_other, set_cookie};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -32,10 +32,10 @@ pub async fn greet(
         return Ok(over(&app, &caller));
     };
     let view = ActivateStart {
-        chrome: &chrome(&app),
+        chrome: &chrome(&app, &caller),
         action: format!("/invite/{token}"),
         name: greeting.name,
-        until: words::date_and_time(greeting.expires_at),
+        until: caller.say().date_and_time(greeting.expires_at),
     };
     Ok(page(StatusCode::OK, &view, None))
 }
@@ -107,7 +107,7 @@ async fn conclude(
 ) -> Result<Response, Stop> {
     Ok(match stepped {
         Stepped::Next => see_other("/activate"),
-        Stepped::Done => done(app, headers),
+        Stepped::Done => done(app, caller, headers),
         Stepped::Gone => over(app, caller),
         Stepped::Mend(mend) => {
             let token = held(app, headers);
@@ -126,7 +126,7 @@ async fn render(
         Some(token) => activate::view(app, token).await?,
         None => None,
     };
-    let chrome = &chrome(app);
+    let chrome = &chrome(app, caller);
     let status = match mend {
         Some(_) => StatusCode::BAD_REQUEST,
         None => StatusCode::OK,
@@ -193,9 +193,9 @@ fn problem(mend: Mend) -> Problem {
     }
 }
 
-fn done(app: &App, headers: &HeaderMap) -> Response {
+fn done(app: &App, caller: &Caller, headers: &HeaderMap) -> Response {
     let view = ActivateDone {
-        chrome: &chrome(app),
+        chrome: &chrome(app, caller),
         account_href: "/account".to_owned(),
     };
     let mut response = page(StatusCode::OK, &view, None);

@@ -13,6 +13,7 @@ use rust_embed::RustEmbed;
 use super::view::About;
 use super::{chrome, not_found, page};
 use crate::app::App;
+use crate::http::oauth::caller;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -56,7 +57,7 @@ fn content_type(name: &str) -> &'static str {
 }
 
 /// `GET /about`: is this really us?
-pub async fn about(State(app): State<Arc<App>>) -> Response {
-    let chrome = chrome(&app);
+pub async fn about(State(app): State<Arc<App>>, request: Request) -> Response {
+    let chrome = chrome(&app, &caller(&request));
     page(StatusCode::OK, &About { chrome: &chrome }, None)
 }

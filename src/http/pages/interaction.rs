@@ -10,9 +10,7 @@ use rules::protocol::{AuthorizeRequest, Client, Scopes};
 
 use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
 use super::view::{Consent, ConsentItem};
-use super::{
-    Stop, answer, chrome, failed, gone, host_of, own_form, page, see_other, set_cookie, words,
-};
+use super::{Stop, answer, chrome, failed, gone, host_of, own_form, page, see_other, set_cookie};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::authorize::{self, Step};
@@ -38,7 +36,7 @@ pub async fn show(
         (Step::Gone, _) => gone(&app, &caller),
         (Step::SignIn { client, request }, _) => {
             let shown = sign_in_form(&id, &client, &request);
-            form(&app, &shown, StatusCode::OK, None)
+            form(&app, &caller, &shown, StatusCode::OK, None)
         }
         (
             Step::Consent {
@@ -47,9 +45,15 @@ pub async fn show(
                 granted,
             },
             Some(signed_in),
-        ) => ask(&app, &id, (&client, &request), &granted, signed_in),
+        ) => ask(
+            &app,
+            &caller,
+            &id,
+            (&client, &request),
+            (&granted, signed_in),
+        ),
         (Step::Consent { .. }, None) => see_other(&format!("/interaction/{id}")),
-        (Step::Reply(reply), _) => finished(&app, &id, &headers, answer(&app, &reply)),
+        (Step::Reply(reply), _) => finished(&app, &id, &headers, answer(&app, &caller, &reply)),
     })
 }
 
@@ -70,7 +74,7 @@ pub async fn sign_in(
     let (session, cookies) = match attempt(&app, &headers, &params, &caller).await? {
         Attempt::SignedIn { session, cookies } => (session, cookies),
         Attempt::Again(again) => {
-            return Ok(again.show(&app, &sign_in_form(&id, &client, &asked), &params));
+            return Ok(again.show(&app, &caller, &sign_in_form(&id, &client, &asked), &params));
         }
     };
     // She is signed in whatever comes now, so the cookies leave in any case.
@@ -149,7 +153,7 @@ fn conclude(
     caller: &Caller,
 ) -> Response {
     match answered {
-        Answered::Reply(reply) => finished(app, id, headers, answer(app, &reply)),
+        Answered::Reply(reply) => finished(app, id, headers, answer(app, caller, &reply)),
         Answered::ShowAgain => see_other(&format!("/interaction/{id}")),
         Answered::Gone => gone(app, caller),
     }
@@ -177,11 +181,12 @@ fn sign_in_form(id: &str, client: &Client, request: &AuthorizeRequest) -> Form {
 
 fn ask(
     app: &App,
+    caller: &Caller,
     id: &str,
     (client, request): (&Client, &AuthorizeRequest),
-    granted: &Scopes,
-    signed_in: &SignedIn,
+    (granted, signed_in): (&Scopes, &SignedIn),
 ) -> Response {
+    let say = caller.say();
     let registered = app.registry.now();
     let mut items = Vec::new();
     let infos = registered
@@ -224,7 +229,7 @@ fn ask(
         "It never sees your password".to_owned(),
     ];
     let view = Consent {
-        chrome: &chrome(app),
+        chrome: &chrome(app, caller),
         action: format!("/interaction/{id}/consent"),
         heading,
         client_name: client.name.clone(),
@@ -234,7 +239,7 @@ fn ask(
         client_uri_host: client.metadata.client_uri.as_deref().map(host_of),
         items,
         cannot,
-        until: format!("until you stop it, at the latest {}", words::date(until)),
+        until: format!("until you stop it, at the latest {}", say.date(until)),
         redirect_host: host_of(&request.return_to.redirect_uri),
         signed_in_as: signed_in.user.profile.display_name().to_owned(),
         switch_action: format!("/interaction/{id}/switch"),

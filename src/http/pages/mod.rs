@@ -5,9 +5,9 @@ pub mod activate;
 pub mod assets;
 pub mod health;
 pub mod interaction;
+pub mod language;
 pub mod sign_in;
 pub mod view;
-mod words;
 
 use std::sync::Arc;
 
@@ -31,13 +31,14 @@ use crate::flows::Caller;
 use crate::flows::answer::Reply;
 use crate::rng;
 
-/// The frame of every page.
-fn chrome(app: &App) -> Chrome {
+/// The frame of every page, in the caller's language.
+fn chrome(app: &App, caller: &Caller) -> Chrome {
     Chrome {
         institution: app.config.institution.name.clone(),
         help_phone: app.config.institution.help_phone.clone(),
         css_href: assets::css_href(),
-        lang: "en",
+        say: caller.say(),
+        here: caller.page.clone(),
         issuer: app.config.issuer.as_str().to_owned(),
     }
 }
@@ -92,10 +93,10 @@ pub fn set_cookie(response: &mut Response, cookie: HeaderValue) {
 }
 
 /// The answer to a client, on its way through the browser.
-pub fn answer(app: &App, reply: &Reply) -> Response {
+pub fn answer(app: &App, caller: &Caller, reply: &Reply) -> Response {
     match reply.return_to.response_mode {
         ResponseMode::Query => see_other(&with_query(reply)),
-        ResponseMode::FormPost => form_post(app, reply),
+        ResponseMode::FormPost => form_post(app, caller, reply),
     }
 }
 
@@ -112,14 +113,14 @@ fn with_query(reply: &Reply) -> String {
     format!("{uri}{separator}{}", query.finish())
 }
 
-fn form_post(app: &App, reply: &Reply) -> Response {
+fn form_post(app: &App, caller: &Caller, reply: &Reply) -> Response {
     let Ok(nonce) = rng::bytes::<16>().map(|bytes| STANDARD.encode(bytes)) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let scripts = format!("script-src 'nonce-{nonce}'");
     let host = host_of(&reply.return_to.redirect_uri);
     let form = FormPost {
-        chrome: &chrome(app),
+        chrome: &chrome(app, caller),
         action: reply.return_to.redirect_uri.clone(),
         fields: reply
             .parameters
@@ -222,7 +223,7 @@ struct Notice<'a> {
 impl Notice<'_> {
     fn show(self, app: &App, caller: &Caller, detail: Option<String>) -> Response {
         let message = Message {
-            chrome: &chrome(app),
+            chrome: &chrome(app, caller),
             tone: Tone::Error,
             heading: self.heading.to_owned(),
             what: self.what.to_owned(),

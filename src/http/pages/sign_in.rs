@@ -9,13 +9,14 @@ use axum::response::Response;
 use rules::protocol::Params;
 
 use super::view::{Message, Problem, SignIn, SignOut, Tone};
-use super::{Stop, chrome, own_form, page, see_other, set_cookie, words};
+use super::{Stop, chrome, own_form, page, see_other, set_cookie};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::sessions::{self, SignedIn};
 use crate::flows::sign_in::{self, Held, Typed, Verdict};
 use crate::http::cookies::{self, Cookies};
+use crate::http::oauth::caller;
 use crate::secret::Secret;
 
 /// How long the cookie of a known device stays.
@@ -23,10 +24,11 @@ const DEVICE_DAYS: u64 = 90;
 
 /// `GET /sign-in`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let caller = caller(&request);
     let headers = request.headers().clone();
     Ok(match signed_in(&app, &headers).await? {
         Some(_) => see_other("/account"),
-        None => form(&app, &Form::new("/sign-in"), StatusCode::OK, None),
+        None => form(&app, &caller, &Form::new("/sign-in"), StatusCode::OK, None),
     })
 }
 
@@ -41,18 +43,19 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
             }
             response
         }
-        Attempt::Again(again) => again.show(&app, &Form::new("/sign-in"), &params),
+        Attempt::Again(again) => again.show(&app, &caller, &Form::new("/sign-in"), &params),
     })
 }
 
 /// `GET /sign-out`.
 pub async fn ask_sign_out(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let caller = caller(&request);
     let headers = request.headers().clone();
     let Some(held) = held(&app, &headers).await? else {
-        return Ok(signed_out(&app));
+        return Ok(signed_out(&app, &caller));
     };
     let ask = SignOut {
-        chrome: &chrome(&app),
+        chrome: &chrome(&app, &caller),
         action: "/sign-out".to_owned(),
         fields: Vec::new(),
         signed_in_as: held.user.profile.display_name().to_owned(),
@@ -68,15 +71,15 @@ pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Result<R
     if let Some(held) = held(&app, &headers).await? {
         sessions::end(&app, &held, held.session.id, &caller).await?;
     }
-    let mut response = signed_out(&app);
+    let mut response = signed_out(&app, &caller);
     let cookies = Cookies::of(&headers, &app.config.issuer);
     set_cookie(&mut response, cookies.forget(cookies::SESSION));
     Ok(response)
 }
 
-fn signed_out(app: &App) -> Response {
+fn signed_out(app: &App, caller: &Caller) -> Response {
     let message = Message {
-        chrome: &chrome(app),
+        chrome: &chrome(app, caller),
         tone: Tone::Success,
         heading: "You are signed out".to_owned(),
         what: "Nobody can use this browser to see your account.".to_owned(),
@@ -134,6 +137,7 @@ impl Form {
 
 pub(super) fn form(
     app: &App,
+    caller: &Caller,
     form: &Form,
     status: StatusCode,
     again: Option<(Problem, &str)>,
@@ -143,7 +147,7 @@ pub(super) fn form(
         None => (None, form.hint.clone().unwrap_or_default()),
     };
     let view = SignIn {
-        chrome: &chrome(app),
+        chrome: &chrome(app, caller),
         action: form.action.clone(),
         asked_by: form.asked_by.clone(),
         username,
@@ -172,9 +176,21 @@ pub(super) struct Again {
 }
 
 impl Again {
-    pub(super) fn show(self, app: &App, shown: &Form, params: &Params) -> Response {
+    pub(super) fn show(
+        self,
+        app: &App,
+        caller: &Caller,
+        shown: &Form,
+        params: &Params,
+    ) -> Response {
         let username = params.get("username").unwrap_or_default();
-        let mut response = form(app, shown, self.status, Some((self.problem, username)));
+        let mut response = form(
+            app,
+            caller,
+            shown,
+            self.status,
+            Some((self.problem, username)),
+        );
         if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()
@@ -209,7 +225,7 @@ pub(super) async fn attempt(
         || typed.password.expose().is_empty()
         || typed.code.expose().is_empty();
     if missing {
-        let problem = Problem::of("Please fill in your name, your password and a code.");
+        let problem = Problem::of(caller.say().sign_in_missing());
         return again(StatusCode::BAD_REQUEST, problem, None);
     }
     let held = Held {
@@ -232,15 +248,13 @@ pub(super) async fn attempt(
         }
         Verdict::Refused => again(
             StatusCode::BAD_REQUEST,
-            Problem::of("These details don’t match. Check your password and enter a new code."),
+            Problem::of(caller.say().sign_in_refused()),
             None,
         ),
         Verdict::Blocked { until } => {
             let left = until.since(app.clock.now());
-            let problem = Problem::of(format!(
-                "There were too many attempts for this name, so we wait. Try again in {}.",
-                words::wait(left)
-            ));
+            let say = caller.say();
+            let problem = Problem::of(say.sign_in_blocked(say.wait(left)));
             let seconds = left.as_secs().max(1);
             again(StatusCode::TOO_MANY_REQUESTS, problem, Some(seconds))
         }

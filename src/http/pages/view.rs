@@ -7,6 +7,7 @@
 use askama::Template;
 
 mod chrome;
+pub(crate) mod filters;
 mod qr;
 #[cfg(test)]
 mod tests;

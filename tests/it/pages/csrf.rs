@@ -53,6 +53,7 @@ async fn targets(
         (account.form("/stop").unwrap(), vec![]),
         (account.form("/end").unwrap(), vec![]),
         ("/sign-out".to_owned(), vec![]),
+        ("/language".to_owned(), vec![("lang", "de".to_owned())]),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! The frame around every page.
 
+use crate::words::{Lang, Words};
+
 /// What surrounds every page: header, footer, style sheet and language.
 pub struct Chrome {
     /// The institution's name, shown as its logo.
@@ -8,31 +10,25 @@ pub struct Chrome {
     pub help_phone: Option<String>,
     /// Address of the style sheet, with its content hash: `/static/countersign.css?v=…`.
     pub css_href: String,
-    /// BCP 47 language tag of the page's text, for the `lang` attribute.
-    pub lang: &'static str,
+    /// The page's texts, in its language.
+    pub say: Words,
+    /// The path of this page, where a choice of language leads back to.
+    pub here: String,
     /// The issuer URL: the address people should find in their browser.
     pub issuer: String,
 }
 
 impl Chrome {
-    /// Writing direction of the language, for the `dir` attribute.
+    /// The language, for the `lang` and `dir` attributes.
     #[must_use]
-    pub fn dir(&self) -> &'static str {
-        let primary = self.lang.split('-').next().unwrap_or_default();
-        if matches!(primary, "ar" | "fa" | "he" | "ur") {
-            "rtl"
-        } else {
-            "ltr"
-        }
+    pub const fn lang(&self) -> Lang {
+        self.say.lang
     }
 
-    /// The language's own name for the footer, or its tag when we do not know it.
+    /// The languages to choose from.
     #[must_use]
-    pub fn language(&self) -> &'static str {
-        match self.lang.split('-').next().unwrap_or_default() {
-            "en" => "English",
-            _ => self.lang,
-        }
+    pub const fn languages(&self) -> [Lang; Lang::ALL.len()] {
+        Lang::ALL
     }
 
     /// First letter of the institution's name: the mark beside it.

@@ -1,0 +1,23 @@
+//! What templates do to texts.
+
+use std::fmt::Display;
+
+use askama::filters::Safe;
+use askama::{Result, Values};
+
+use crate::words;
+
+/// Marks what others wrote, so that it keeps its own writing direction.
+#[askama::filter_fn]
+pub fn isolate(text: impl Display, _: &dyn Values) -> Result<String> {
+    Ok(words::isolate(&text.to_string()))
+}
+
+/// Escapes a text, and makes `<bdi>` of the marks in it.
+#[askama::filter_fn]
+pub fn rich(text: impl Display, _: &dyn Values) -> Result<Safe<String>> {
+    let (open, close) = words::ISOLATE;
+    let escaped = askama::filters::escape(text.to_string(), askama::filters::Html)?.to_string();
+    let marked = escaped.replace(open, "<bdi>").replace(close, "</bdi>");
+    Ok(Safe(marked))
+}
