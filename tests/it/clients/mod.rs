@@ -2,4 +2,5 @@
 
 mod oauth;
 mod openid;
+mod stock;
 mod transport;

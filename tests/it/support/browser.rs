@@ -176,8 +176,8 @@ impl Browser {
     /// Signs in outside any app's request, with a fresh code.
     pub async fn sign_in(&mut self, server: &TestServer, person: &Person) -> Page {
         self.open("/sign-in").await;
-        server.advance(30);
-        self.try_sign_in(&person.username, &person.password, &person.code(server))
+        let code = person.next_code(server);
+        self.try_sign_in(&person.username, &person.password, &code)
             .await
     }
 
@@ -220,8 +220,7 @@ impl Browser {
                 return Answer::of(&page);
             }
             if let Some(action) = page.form("/sign-in") {
-                server.advance(30);
-                let code = person.code(server);
+                let code = person.next_code(server);
                 let form = [
                     ("username", person.username.as_str()),
                     ("password", person.password.as_str()),

@@ -48,6 +48,25 @@ macro_rules! on_both {
     )*};
 }
 
+/// The same, with a server that goes by the machine's clock.
+macro_rules! on_both_now {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::{Engine, TestServer};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(TestServer::start_now(Engine::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name(TestServer::start_now(Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
 /// Runs the same future many times at once and collects what each gave.
 pub async fn race<F, T>(many: usize, make: impl Fn(usize) -> F) -> Vec<T>
 where

@@ -51,6 +51,15 @@ pub struct TestServer {
 impl TestServer {
     /// Starts one on a fresh database, with two APIs registered.
     pub async fn start(engine: Engine) -> Self {
+        Self::start_at(engine, Clock::manual(template::START)).await
+    }
+
+    /// Starts one by the machine's clock, as programs of others see the time.
+    pub async fn start_now(engine: Engine) -> Self {
+        Self::start_at(engine, Clock::system()).await
+    }
+
+    async fn start_at(engine: Engine, clock: Clock) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -64,7 +73,6 @@ impl TestServer {
             }
         };
         let config = template::config(&issuer, &url, directory.path());
-        let clock = Clock::manual(template::START);
         let app = App::open(config.clone(), &template::ROOT, clock.clone())
             .await
             .unwrap();
