@@ -20,6 +20,9 @@ pub const DEFAULT_PATH: &str = "/etc/countersign/countersign.toml";
 /// The OWASP minimum for Argon2id, in KiB.
 pub(super) const ARGON2_MEMORY: u32 = 19 * 1024;
 
+/// The longest idle time of payment account access (PSD2 RTS Art. 4(3)(d)).
+pub(super) const ACCOUNT_IDLE: Duration = Duration::from_mins(5);
+
 /// `countersign.toml`, as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +138,7 @@ impl Default for InstitutionFile {
 )]
 pub struct PeopleFile {
     pub session_idle_minutes: u64,
+    pub account_idle_minutes: u64,
     pub session_hours: u64,
     pub invite_hours: u64,
     pub argon2_memory_kib: u32,
@@ -146,6 +150,7 @@ impl Default for PeopleFile {
     fn default() -> Self {
         Self {
             session_idle_minutes: 30,
+            account_idle_minutes: 5,
             session_hours: 12,
             invite_hours: 24,
             argon2_memory_kib: ARGON2_MEMORY,
@@ -368,6 +373,12 @@ impl PeopleFile {
             1,
             24 * 60,
         )?;
+        within(
+            "people.account_idle_minutes",
+            self.account_idle_minutes,
+            1,
+            24 * 60,
+        )?;
         within("people.session_hours", self.session_hours, 1, 24)?;
         within("people.invite_hours", self.invite_hours, 1, 24 * 14)?;
         within(
@@ -385,6 +396,7 @@ impl PeopleFile {
         )?;
         Ok(People {
             session_idle: Duration::from_secs(self.session_idle_minutes * 60),
+            account_idle: Duration::from_secs(self.account_idle_minutes * 60),
             session_absolute: Duration::from_secs(self.session_hours * 3600),
             invite: Duration::from_secs(self.invite_hours * 3600),
             argon2: Argon2Cost {

@@ -183,6 +183,8 @@ pub struct Institution {
 pub struct People {
     /// How long a session may stand unused.
     pub session_idle: Duration,
+    /// How long the account pages may stand unused.
+    pub account_idle: Duration,
     /// How long a session may last.
     pub session_absolute: Duration,
     /// How long an invitation is good.
@@ -222,6 +224,8 @@ impl Lifetimes {
     pub const INTERACTION: Duration = Duration::from_mins(30);
     /// An activation ceremony.
     pub const ACTIVATION: Duration = Duration::from_mins(30);
+    /// A set of new recovery codes that waits to be confirmed.
+    pub const RECOVERY_CODES: Duration = Duration::from_mins(10);
     /// The longest access token that a resource may ask for.
     pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(24);
 }
@@ -258,6 +262,9 @@ impl Config {
         }
         if self.people.argon2.memory < file::ARGON2_MEMORY || self.people.argon2.passes < 2 {
             loosened.push("people.argon2_memory_kib");
+        }
+        if self.people.account_idle > file::ACCOUNT_IDLE {
+            loosened.push("people.account_idle_minutes");
         }
         loosened
     }

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rules::audit::{Actor, Kind};
-use rules::identity::recovery::{RANDOM_BYTES, RecoveryCode, SET_SIZE};
-use rules::identity::{Password, TypedCode, Weakness};
+use rules::identity::{TypedCode, Weakness};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Caller;
-use super::sign_in::name_pool;
+use super::judge::name_pool;
+use super::passwords::{self, Unfit};
+use super::recovery_set::RecoverySet;
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
-use crate::rng;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
 use crate::store::invites::{self, Activation};
 use crate::store::users::{self, User, UserState};
@@ -38,8 +37,8 @@ enum Stage {
         password: String,
         secret: String,
         step: i64,
-        codes: Vec<String>,
-        asked: usize,
+        #[serde(flatten)]
+        set: RecoverySet,
     },
 }
 
@@ -47,19 +46,12 @@ impl Drop for Stage {
     fn drop(&mut self) {
         match self {
             Self::Password => {}
-            Self::Factor { password, secret } => {
-                password.zeroize();
-                secret.zeroize();
-            }
-            Self::Codes {
-                password,
-                secret,
-                codes,
-                ..
+            Self::Factor { password, secret }
+            | Self::Codes {
+                password, secret, ..
             } => {
                 password.zeroize();
                 secret.zeroize();
-                codes.zeroize();
             }
         }
     }
@@ -164,10 +156,10 @@ pub async fn view(app: &App, token: &str) -> Result<Option<View>, Fault> {
             username,
             secret: decode(secret)?,
         },
-        Stage::Codes { codes, asked, .. } => View::Codes {
+        Stage::Codes { set, .. } => View::Codes {
             username,
-            codes: codes.clone(),
-            asked: asked + 1,
+            codes: set.shown(),
+            asked: set.asked(),
         },
     }))
 }
@@ -185,20 +177,11 @@ pub async fn choose_password(
     let Stage::Password = &activation.state else {
         return Ok(Stepped::Next);
     };
-    let password = Password::normalise(typed.expose());
-    let again = Password::normalise(repeated.expose());
-    let same: bool = password
-        .reveal()
-        .as_bytes()
-        .ct_eq(again.reveal().as_bytes())
-        .into();
-    if !same {
-        return Ok(Stepped::Mend(Mend::Differ));
-    }
-    let context = context(app, &user);
-    if let Err(weakness) = app.hasher.judge(password.clone(), context).await? {
-        return Ok(Stepped::Mend(Mend::Weak(weakness)));
-    }
+    let password = match passwords::choose(app, &user, typed, repeated).await? {
+        Ok(password) => password,
+        Err(Unfit::Differ) => return Ok(Stepped::Mend(Mend::Differ)),
+        Err(Unfit::Weak(weakness)) => return Ok(Stepped::Mend(Mend::Weak(weakness))),
+    };
     let hash = app.hasher.hash(password).await?;
     let next = Stage::Factor {
         password: hash.expose().to_owned(),
@@ -224,18 +207,11 @@ pub async fn prove_factor(app: &App, token: &str, typed: &str) -> Result<Stepped
     let Some(step) = matched else {
         return Ok(Stepped::Mend(Mend::WrongCode));
     };
-    let codes = (0..SET_SIZE)
-        .map(|_| {
-            let random = rng::bytes::<RANDOM_BYTES>()?;
-            Ok(RecoveryCode::from_random(&random).shown().to_string())
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
     let next = Stage::Codes {
         password: password.clone(),
         secret: secret.clone(),
         step,
-        asked: usize::from(rng::bytes::<1>()?[0]) % codes.len(),
-        codes,
+        set: RecoverySet::generate()?,
     };
     advance(app, token, activation.version, next).await
 }
@@ -254,26 +230,15 @@ pub async fn confirm_codes(
         password,
         secret,
         step,
-        codes,
-        asked,
+        set,
     } = &activation.state
     else {
         return Ok(Stepped::Next);
     };
-    let canonical = |text: &str| RecoveryCode::parse(text).map(|code| code.as_str().to_owned());
-    let expected = codes.get(*asked).and_then(|code| canonical(code));
-    let fits: bool = match (canonical(typed), expected) {
-        (Some(typed), Some(expected)) => typed.as_bytes().ct_eq(expected.as_bytes()).into(),
-        _ => false,
-    };
-    if !fits {
+    if !set.is_asked(typed) {
         return Ok(Stepped::Mend(Mend::WrongRecovery));
     }
-    let salt = rng::bytes::<16>()?.to_vec();
-    let mut hashes = Vec::with_capacity(codes.len());
-    for code in codes.iter().filter_map(|code| canonical(code)) {
-        hashes.push(app.hasher.derive(Secret::new(code), salt.clone()).await?);
-    }
+    let hashed = set.hash(app).await?;
     let event = app
         .event(Kind::UserActivated, caller)?
         .by(Actor::User(user.id))
@@ -292,7 +257,7 @@ pub async fn confirm_codes(
                     return Ok(false);
                 }
                 factors::bind_totp(tx, id, &secret, step, now).await?;
-                factors::replace_recovery(tx, id, &salt, &hashes, now).await?;
+                factors::replace_recovery(tx, id, &hashed, now).await?;
                 invites::end_activations(tx, id).await?;
                 // Failures before this were against credentials that are no more.
                 lockouts::forget(tx, pool).await?;
@@ -345,31 +310,6 @@ async fn advance(app: &App, token: &str, version: i64, next: Stage) -> Result<St
         .write(move |tx| Box::pin(async move { invites::advance(tx, hash, version, &next).await }))
         .await?;
     Ok(Stepped::Next)
-}
-
-/// Words that make a password easy to guess for this person.
-fn context(app: &App, user: &User) -> Vec<String> {
-    let mut words = vec![
-        app.config.institution.name.clone(),
-        "countersign".to_owned(),
-        user.profile.username.clone(),
-    ];
-    for claim in [
-        "name",
-        "given_name",
-        "family_name",
-        "nickname",
-        "email",
-        "birthdate",
-    ] {
-        let value = user
-            .profile
-            .claims
-            .get(claim)
-            .and_then(|value| value.as_str());
-        words.extend(value.map(str::to_owned));
-    }
-    words
 }
 
 fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {

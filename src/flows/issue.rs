@@ -1,6 +1,7 @@
 //! The one place where codes, sessions and tokens are made. Each is made only with an
 //! [`Admission`], and an admission only after account, client and assurance were checked.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
 use crate::store::authorizations::{Authorization, OnBehalf};
 use crate::store::grants::Grant;
-use crate::store::sessions::{self, NewSession, Session};
+use crate::store::sessions::{self, Session, Written};
 use crate::store::{Tx, authorizations, codes, refresh, users};
 use crate::vault::PersonKeys;
 
@@ -62,6 +63,7 @@ pub async fn admit_session(tx: &mut Tx, session: &Session) -> Result<Option<Admi
 }
 
 /// Who signed in, how, and with what.
+#[derive(Clone, Copy)]
 pub struct SignedInBy<'a> {
     /// Who.
     pub user: Uuid,
@@ -71,6 +73,21 @@ pub struct SignedInBy<'a> {
     pub proofs: &'a [Proof],
     /// The `User-Agent` of her browser.
     pub agent: &'a str,
+    /// The network address of it.
+    pub address: Option<IpAddr>,
+}
+
+impl<'a> SignedInBy<'a> {
+    fn writes(&self, id: Uuid, token: &Token) -> Written<'a> {
+        Written {
+            id,
+            token: token.hash(),
+            user_id: self.user,
+            proofs: self.proofs,
+            agent: self.agent,
+            address: self.address,
+        }
+    }
 }
 
 /// Begins a session under a new identifier and a new cookie.
@@ -82,14 +99,7 @@ pub async fn session(
 ) -> Result<(Uuid, Token), Fault> {
     let token = Token::generate(Purpose::Session)?;
     let id = rng::uuid(now)?;
-    let new = NewSession {
-        id,
-        token: token.hash(),
-        user_id: by.user,
-        proofs: by.proofs,
-        agent: by.agent,
-    };
-    sessions::insert(tx, &new, by.keys, now).await?;
+    sessions::insert(tx, &by.writes(id, &token), by.keys, now).await?;
     Ok((id, token))
 }
 
@@ -97,13 +107,13 @@ pub async fn session(
 pub async fn renewed_session(
     tx: &mut Tx,
     _: &Admission,
-    session: &Session,
-    proofs: &[Proof],
+    id: Uuid,
+    by: SignedInBy<'_>,
     now: Timestamp,
 ) -> Result<(Uuid, Token), Fault> {
     let token = Token::generate(Purpose::Session)?;
-    sessions::renew(tx, session.id, token.hash(), proofs, now).await?;
-    Ok((session.id, token))
+    sessions::renew(tx, &by.writes(id, &token), by.keys, now).await?;
+    Ok((id, token))
 }
 
 /// What a code is issued for.

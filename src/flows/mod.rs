@@ -3,18 +3,25 @@
 
 pub mod account;
 pub mod activate;
+pub mod activity;
 pub mod answer;
 pub mod authenticate_client;
 pub mod authorize;
+pub mod change_password;
 pub mod client_credentials;
 pub mod clients;
 pub mod consent;
+pub mod dispute;
 pub mod follow;
 pub mod install;
 pub mod introspect;
 pub mod issue;
+mod judge;
+mod passwords;
+mod recovery_set;
 pub mod redeem_code;
 pub mod refresh;
+pub mod renew_recovery;
 pub mod resources;
 pub mod revoke;
 pub mod rotate_keys;

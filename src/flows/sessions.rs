@@ -39,6 +39,27 @@ pub async fn current(app: &App, token: Option<&str>) -> Result<Option<SignedIn>,
     Ok(Some(held))
 }
 
+/// The live session that a browser holds, when its account pages were not left alone for too long
+/// (PSD2 RTS Art. 4(3)(d)). Looking counts as using them; nothing but a new sign-in brings them back.
+pub async fn at_account(app: &App, token: Option<&str>) -> Result<Option<SignedIn>, Fault> {
+    let held = held(app, token).await?;
+    let Some(held) = held.filter(|found| is_live(app, found)) else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    let seen = held.session.account_seen_at;
+    if now.since(seen) >= app.config.people.account_idle {
+        return Ok(None);
+    }
+    if now > seen {
+        let id = held.session.id;
+        app.store
+            .write(move |tx| Box::pin(async move { sessions::touch_account(tx, id, now).await }))
+            .await?;
+    }
+    Ok(Some(held))
+}
+
 /// The session that a browser holds, even when it stood unused for too long: it can still be ended.
 pub async fn held(app: &App, token: Option<&str>) -> Result<Option<SignedIn>, Fault> {
     let Some(token) = token else {
@@ -100,4 +121,32 @@ pub async fn end(
         })
         .await?;
     Ok(ended)
+}
+
+/// Ends every session of a person, this one too; she asked for it. False when this one had ended.
+pub async fn end_everywhere(
+    app: &App,
+    signed_in: &SignedIn,
+    caller: &Caller,
+) -> Result<bool, Fault> {
+    let (user, session) = (signed_in.user.id, signed_in.session.id);
+    let event = app
+        .event(Kind::SessionEnded, caller)?
+        .by(Actor::User(user))
+        .subject(user);
+    let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
+    let now = app.clock.now();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                if !users::lock(tx, user).await? || !sessions::hold(tx, session).await? {
+                    return Ok(false);
+                }
+                let ended = sessions::end_others(tx, user, None, now).await?;
+                let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
+                tx.record(event.with("ended_sessions", ended));
+                Ok(true)
+            })
+        })
+        .await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rules::audit::{Event, Personal};
+use rules::audit::{Event, Kind, Personal};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -71,6 +71,13 @@ impl PendingEvent {
         self.event.client = Some(client);
         self
     }
+
+    /// Adds a detail that is only known inside the transaction; never a personal field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.event = self.event.with(name, value);
+        self
+    }
 }
 
 fn personal_cell(id: &Uuid) -> Cell<'_> {
@@ -135,6 +142,97 @@ pub async fn newest(tx: &mut Tx, limit: u32) -> Result<Vec<Vec<u8>>, Fault> {
     const NEWEST: Sql = Sql("SELECT leaf FROM audit_events ORDER BY id DESC LIMIT $1");
     let rows = tx.all(NEWEST, vec![limit.into()]).await?;
     rows.iter().map(|row| row.bytes(0)).collect()
+}
+
+/// An event of a person, for her to read.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// What happened.
+    pub event: Event,
+    /// Its sealed personal fields.
+    personal: Option<Vec<u8>>,
+}
+
+impl Recorded {
+    /// From where it was done, when that lies under her key: what others did lies under theirs, or
+    /// the institution's.
+    #[must_use]
+    pub fn personal(&self, keys: &PersonKeys) -> Option<Personal> {
+        let sealed = self.personal.as_ref()?;
+        let plain = keys
+            .open_activity(personal_cell(&self.event.id), sealed)
+            .ok()?;
+        let opened = serde_json::from_slice::<Opened>(&plain).ok()?;
+        Some(opened.personal)
+    }
+}
+
+/// Which events of a person.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    /// None before this moment.
+    pub since: Timestamp,
+    /// Only those before this one.
+    pub before: Option<Uuid>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// The kinds of events that a person is told of; the rest is talk between machines.
+pub const TOLD: [Kind; 18] = [
+    Kind::UserInvited,
+    Kind::UserActivated,
+    Kind::UserDisabled,
+    Kind::UserEnabled,
+    Kind::UserDisputed,
+    Kind::PasswordChanged,
+    Kind::PasswordEnded,
+    Kind::RecoveryCodeUsed,
+    Kind::RecoveryCodesReplaced,
+    Kind::ConfirmationRefused,
+    Kind::SignInSucceeded,
+    Kind::SignInRefused,
+    Kind::SessionEnded,
+    Kind::ConsentGiven,
+    Kind::ConsentRefused,
+    Kind::GrantRevoked,
+    Kind::CodeReplayed,
+    Kind::RefreshReused,
+];
+
+const OF_SUBJECT: Sql = Sql(
+    "SELECT leaf, personal FROM audit_events WHERE subject = $1 AND id > $2 AND id < $3 \
+     AND kind IN ('user.invited', 'user.activated', 'user.disabled', 'user.enabled', \
+     'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
+     'recovery_codes.replaced', 'confirmation.refused', 'sign_in.succeeded', \
+     'sign_in.refused', 'session.ended', 'consent.given', 'consent.refused', 'grant.revoked', \
+     'code.replayed', 'refresh.reused') ORDER BY id DESC LIMIT $4",
+);
+
+/// What happened to a person, newest first; of [`TOLD`] only.
+pub async fn of_subject(tx: &mut Tx, subject: Uuid, span: Span) -> Result<Vec<Recorded>, Fault> {
+    let values = vec![
+        subject.into(),
+        first_of(span.since).into(),
+        span.before.unwrap_or(Uuid::max()).into(),
+        span.limit.into(),
+    ];
+    let rows = tx.all(OF_SUBJECT, values).await?;
+    rows.iter()
+        .map(|row| {
+            let leaf = row.bytes(0)?;
+            let event = Event::parse(&leaf)
+                .map_err(|_| Fault::Unreadable("audit_events.leaf".to_owned()))?;
+            let personal = row.opt_bytes(1)?;
+            Ok(Recorded { event, personal })
+        })
+        .collect()
+}
+
+/// The least identifier that an event of this moment can have (`UUIDv7`, RFC 9562 §5.7).
+fn first_of(at: Timestamp) -> Uuid {
+    let millis = u64::try_from(at.millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
 /// Events not yet in the tree, oldest first: `(id, exact bytes)`.
@@ -239,4 +337,21 @@ pub async fn leaves(
     rows.iter()
         .map(|row| Ok((row.int(0)?, row.bytes(1)?, row.opt_bytes(2)?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_names_every_kind_that_is_told_and_no_other() {
+        let named = Kind::ALL
+            .iter()
+            .filter(|kind| OF_SUBJECT.0.contains(&format!("'{kind}'")));
+        let mut named: Vec<_> = named.map(|kind| kind.as_str()).collect();
+        let mut told: Vec<_> = TOLD.iter().map(|kind| kind.as_str()).collect();
+        named.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(named, told);
+    }
 }

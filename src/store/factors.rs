@@ -76,12 +76,19 @@ pub async fn unbind_all(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A set of recovery codes as it is kept.
+pub struct HashedSet {
+    /// Its salt.
+    pub salt: Vec<u8>,
+    /// The Argon2id hash of each code.
+    pub hashes: Vec<Vec<u8>>,
+}
+
 /// Replaces the person's recovery codes by a new set.
 pub async fn replace_recovery(
     tx: &mut Tx,
     user: Uuid,
-    salt: &[u8],
-    hashes: &[Vec<u8>],
+    set: &HashedSet,
     now: Timestamp,
 ) -> Result<(), Fault> {
     const SALT: Sql = Sql(
@@ -90,10 +97,13 @@ pub async fn replace_recovery(
     );
     const CLEAR: Sql = Sql("DELETE FROM recovery_codes WHERE user_id = $1");
     const INSERT: Sql = Sql("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)");
-    tx.execute(SALT, vec![user.into(), salt.into(), now.into()])
-        .await?;
+    tx.execute(
+        SALT,
+        vec![user.into(), set.salt.as_slice().into(), now.into()],
+    )
+    .await?;
     tx.execute(CLEAR, vec![user.into()]).await?;
-    for hash in hashes {
+    for hash in &set.hashes {
         tx.execute(INSERT, vec![user.into(), hash.clone().into()])
             .await?;
     }
@@ -120,6 +130,32 @@ pub async fn consume_recovery(
         .execute(CONSUME, vec![user.into(), hash.into(), now.into()])
         .await?
         == 1)
+}
+
+/// What is known of a person's second factors, for her to see.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// When her authenticator app was bound, and when it was last used.
+    pub app: Option<(Timestamp, Option<Timestamp>)>,
+    /// How many recovery codes are left, and when the set was made.
+    pub recovery: Option<(i64, Timestamp)>,
+}
+
+/// What is known of a person's second factors.
+pub async fn kept(tx: &mut Tx, user: Uuid) -> Result<Kept, Fault> {
+    const APP: Sql = Sql("SELECT created_at, used_at FROM totp_factors WHERE user_id = $1");
+    const SET: Sql = Sql("SELECT created_at FROM recovery_sets WHERE user_id = $1");
+    let app = tx.optional(APP, vec![user.into()]).await?;
+    let set = tx.optional(SET, vec![user.into()]).await?;
+    let left = recovery_left(tx, user).await?;
+    Ok(Kept {
+        app: app
+            .map(|row| Ok::<_, Fault>((row.time(0)?, row.opt_time(1)?)))
+            .transpose()?,
+        recovery: set
+            .map(|row| Ok::<_, Fault>((left, row.time(0)?)))
+            .transpose()?,
+    })
 }
 
 /// How many recovery codes are left.

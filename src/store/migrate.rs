@@ -6,12 +6,20 @@ use super::sql::{Conn, Sql};
 use crate::fault::Fault;
 
 /// `(version, name, SQLite, PostgreSQL)`, oldest first.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "foundation",
-    include_str!("../../migrations/sqlite/0001_foundation.sql"),
-    include_str!("../../migrations/postgres/0001_foundation.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "foundation",
+        include_str!("../../migrations/sqlite/0001_foundation.sql"),
+        include_str!("../../migrations/postgres/0001_foundation.sql"),
+    ),
+    (
+        4,
+        "account",
+        include_str!("../../migrations/sqlite/0004_account.sql"),
+        include_str!("../../migrations/postgres/0004_account.sql"),
+    ),
+];
 
 /// A migration that was just applied.
 #[derive(Clone, Debug)]

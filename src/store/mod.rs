@@ -17,6 +17,7 @@ pub mod meta;
 mod migrate;
 mod postgres;
 pub mod pushed;
+pub mod recovery_renewals;
 pub mod refresh;
 pub mod resources;
 pub mod sessions;

@@ -1,12 +1,14 @@
 //! Signed-in browsers, and browsers that have signed somebody in before.
 
+use std::net::IpAddr;
+
 use rules::identity::Proof;
 use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::Tx;
 use super::feed::What;
-use super::sql::{Row, Sql};
+use super::sql::{Row, Sql, Value};
 use crate::fault::Fault;
 use crate::secret::TokenHash;
 use crate::vault::{Cell, PersonKeys};
@@ -26,6 +28,10 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it was last used.
     pub seen_at: Timestamp,
+    /// When it was last used for her account pages, or signed in.
+    pub account_seen_at: Timestamp,
+    /// The sealed network address.
+    address: Option<Vec<u8>>,
 }
 
 impl Session {
@@ -34,11 +40,20 @@ impl Session {
         let plain = keys.open_activity(agent_cell(&self.id), &self.agent)?;
         Ok(String::from_utf8_lossy(&plain).into_owned())
     }
+
+    /// The network address she signed in from, where it was noted.
+    pub fn address(&self, keys: &PersonKeys) -> Result<Option<String>, Fault> {
+        let Some(sealed) = &self.address else {
+            return Ok(None);
+        };
+        let plain = keys.open_activity(address_cell(&self.id), sealed)?;
+        Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
+    }
 }
 
-/// What a new session is made of.
-pub struct NewSession<'a> {
-    /// Its identifier.
+/// What a sign-in writes into a session, a new one or one that goes on.
+pub struct Written<'a> {
+    /// The session's identifier.
     pub id: Uuid,
     /// The hash of the browser's cookie.
     pub token: TokenHash,
@@ -48,48 +63,59 @@ pub struct NewSession<'a> {
     pub proofs: &'a [Proof],
     /// The `User-Agent`, sealed under her key.
     pub agent: &'a str,
+    /// The network address, sealed under her key.
+    pub address: Option<IpAddr>,
+}
+
+impl Written<'_> {
+    fn values(&self, keys: &PersonKeys, now: Timestamp) -> Result<Vec<Value>, Fault> {
+        let proofs = serde_json::to_string(self.proofs)
+            .map_err(|error| Fault::Internal(error.to_string()))?;
+        let agent = keys.seal_activity(agent_cell(&self.id), self.agent.as_bytes())?;
+        let address = self.address.map(|address| address.to_string());
+        let address = address
+            .map(|text| keys.seal_activity(address_cell(&self.id), text.as_bytes()))
+            .transpose()?;
+        Ok(vec![
+            self.id.into(),
+            self.token.into(),
+            self.user_id.into(),
+            proofs.into(),
+            agent.into(),
+            address.into(),
+            now.into(),
+        ])
+    }
 }
 
 /// Begins a session.
 pub async fn insert(
     tx: &mut Tx,
-    new: &NewSession<'_>,
+    new: &Written<'_>,
     keys: &PersonKeys,
     now: Timestamp,
 ) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
-        "INSERT INTO sessions (id, token_hash, user_id, proofs, agent, created_at, seen_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        "INSERT INTO sessions (id, token_hash, user_id, proofs, agent, address, created_at, \
+         seen_at, account_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7)",
     );
-    let proofs =
-        serde_json::to_string(new.proofs).map_err(|error| Fault::Internal(error.to_string()))?;
-    let agent = keys.seal_activity(agent_cell(&new.id), new.agent.as_bytes())?;
-    let values = vec![
-        new.id.into(),
-        new.token.into(),
-        new.user_id.into(),
-        proofs.into(),
-        agent.into(),
-        now.into(),
-    ];
+    let values = new.values(keys, now)?;
     tx.execute(INSERT, values).await.map(drop)
 }
 
 /// Gives a session new proofs and a new cookie; its limits begin anew.
 pub async fn renew(
     tx: &mut Tx,
-    id: Uuid,
-    token: TokenHash,
-    proofs: &[Proof],
+    again: &Written<'_>,
+    keys: &PersonKeys,
     now: Timestamp,
 ) -> Result<(), Fault> {
     const RENEW: Sql = Sql(
-        "UPDATE sessions SET token_hash = $2, proofs = $3, created_at = $4, seen_at = $4 \
-         WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE sessions SET token_hash = $2, proofs = $4, agent = $5, address = $6, \
+         created_at = $7, seen_at = $7, account_seen_at = $7 \
+         WHERE id = $1 AND user_id = $3 AND ended_at IS NULL",
     );
-    let proofs =
-        serde_json::to_string(proofs).map_err(|error| Fault::Internal(error.to_string()))?;
-    let values = vec![id.into(), token.into(), proofs.into(), now.into()];
+    let values = again.values(keys, now)?;
     match tx.execute(RENEW, values).await? {
         0 => Err(Fault::Busy("the session was ended at the same moment")),
         _ => Ok(()),
@@ -100,7 +126,7 @@ pub async fn renew(
 /// caller to judge.
 pub async fn find(tx: &mut Tx, token: TokenHash) -> Result<Option<Session>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, user_id, proofs, agent, created_at, seen_at FROM sessions \
+        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address FROM sessions \
          WHERE token_hash = $1 AND ended_at IS NULL",
     );
     let row = tx.optional(FIND, vec![token.into()]).await?;
@@ -110,7 +136,7 @@ pub async fn find(tx: &mut Tx, token: TokenHash) -> Result<Option<Session>, Faul
 /// A session by its identifier, unless it was ended.
 pub async fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Session>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, user_id, proofs, agent, created_at, seen_at FROM sessions \
+        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address FROM sessions \
          WHERE id = $1 AND ended_at IS NULL",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
@@ -120,7 +146,7 @@ pub async fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Session>, Fault> {
 /// A person's sessions that were not ended, newest first.
 pub async fn of_user(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Session>, Fault> {
     const LIST: Sql = Sql(
-        "SELECT id, user_id, proofs, agent, created_at, seen_at FROM sessions \
+        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address FROM sessions \
          WHERE user_id = $1 AND ended_at IS NULL AND created_at > $2 ORDER BY id DESC LIMIT 100",
     );
     let rows = tx.all(LIST, vec![user.into(), since.into()]).await?;
@@ -137,6 +163,16 @@ pub async fn hold(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
 /// Notes that a session was used.
 pub async fn touch(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
     const TOUCH: Sql = Sql("UPDATE sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2");
+    tx.execute(TOUCH, vec![id.into(), now.into()])
+        .await
+        .map(drop)
+}
+
+/// Notes that her account pages were used.
+pub async fn touch_account(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const TOUCH: Sql = Sql("UPDATE sessions SET account_seen_at = $2, \
+         seen_at = CASE WHEN seen_at > $2 THEN seen_at ELSE $2 END \
+         WHERE id = $1 AND account_seen_at < $2");
     tx.execute(TOUCH, vec![id.into(), now.into()])
         .await
         .map(drop)
@@ -162,6 +198,27 @@ pub async fn end(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<bo
         tx.announce(What::Authorization(authorization), now);
     }
     Ok(true)
+}
+
+/// Ends every session of a person but `kept`, one by one, with all that hangs on each; says which.
+pub async fn end_others(
+    tx: &mut Tx,
+    user: Uuid,
+    kept: Option<Uuid>,
+    now: Timestamp,
+) -> Result<Vec<Uuid>, Fault> {
+    const OTHERS: Sql = Sql(
+        "SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL ORDER BY id",
+    );
+    let kept = kept.unwrap_or(Uuid::nil());
+    let mut ended = Vec::new();
+    for row in tx.all(OTHERS, vec![user.into(), kept.into()]).await? {
+        let id = row.uuid(0)?;
+        if end(tx, id, user, now).await? {
+            ended.push(id);
+        }
+    }
+    Ok(ended)
 }
 
 /// Ends every session of a person.
@@ -201,6 +258,15 @@ pub async fn remember_device(
         .map(drop)
 }
 
+/// Forgets the browsers that signed a person in before, all but `kept`.
+pub async fn forget_devices(tx: &mut Tx, user: Uuid, kept: Option<TokenHash>) -> Result<(), Fault> {
+    const FORGET: Sql = Sql("DELETE FROM devices WHERE user_id = $1 AND token_hash <> $2");
+    let kept = kept.unwrap_or_else(|| TokenHash::from([0; 32]));
+    tx.execute(FORGET, vec![user.into(), kept.into()])
+        .await
+        .map(drop)
+}
+
 fn read(row: &Row) -> Result<Session, Fault> {
     Ok(Session {
         id: row.uuid(0)?,
@@ -210,9 +276,15 @@ fn read(row: &Row) -> Result<Session, Fault> {
         agent: row.bytes(3)?,
         created_at: row.time(4)?,
         seen_at: row.time(5)?,
+        account_seen_at: row.time(6)?,
+        address: row.opt_bytes(7)?,
     })
 }
 
 fn agent_cell(id: &Uuid) -> Cell<'_> {
     Cell::new("sessions", "agent", id.as_bytes())
+}
+
+fn address_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("sessions", "address", id.as_bytes())
 }

@@ -13,7 +13,7 @@ const KEEP: Duration = Duration::from_hours(24);
 /// How long ended sessions, devices not seen and quiet lockouts stay.
 const KEEP_LONG: Duration = Duration::from_hours(90 * 24);
 
-const SWEEPS: [(Sql, Duration); 11] = [
+const SWEEPS: [(Sql, Duration); 12] = [
     (
         Sql(
             "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 1000)",
@@ -41,6 +41,12 @@ const SWEEPS: [(Sql, Duration); 11] = [
     (
         Sql(
             "DELETE FROM activations WHERE token_hash IN (SELECT token_hash FROM activations WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        Duration::ZERO,
+    ),
+    (
+        Sql(
+            "DELETE FROM recovery_renewals WHERE session_id IN (SELECT session_id FROM recovery_renewals WHERE expires_at < $1 LIMIT 1000)",
         ),
         Duration::ZERO,
     ),

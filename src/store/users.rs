@@ -78,6 +78,8 @@ pub struct User {
     pub valid_from: Timestamp,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// The password's envelope: which password this is.
+    envelope: Option<Vec<u8>>,
 }
 
 const NAME_DOMAIN: &str = "users.name";
@@ -179,6 +181,52 @@ pub async fn activate(
         == 1)
 }
 
+/// Makes sure that an account stays usable, with the password it was loaded with, until this
+/// transaction ends; false when it is not so any more.
+pub async fn hold(tx: &mut Tx, user: &User) -> Result<bool, Fault> {
+    const HOLD: Sql =
+        Sql("UPDATE users SET state = state WHERE id = $1 AND state = 'active' AND password = $2");
+    let values = vec![user.id.into(), user.envelope.clone().into()];
+    Ok(tx.execute(HOLD, values).await? == 1)
+}
+
+/// Gives an account that is held ([`hold`]) another password.
+pub async fn change_password(
+    tx: &mut Tx,
+    id: Uuid,
+    password: &Secret,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const CHANGE: Sql = Sql("UPDATE users SET password = $2, changed_at = $3 WHERE id = $1");
+    let sealed = tx.vault()?.seal(
+        KeyUse::Columns,
+        password_cell(&id),
+        password.expose().as_bytes(),
+    )?;
+    tx.execute(CHANGE, vec![id.into(), sealed.into(), now.into()])
+        .await
+        .map(drop)
+}
+
+/// Makes sure that an account stays usable until this transaction ends; false when it is not.
+pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
+    const LOCK: Sql = Sql("UPDATE users SET state = state WHERE id = $1 AND state = 'active'");
+    Ok(tx.execute(LOCK, vec![id.into()]).await? == 1)
+}
+
+/// Makes everything void that was issued for a person until now, because she says that somebody
+/// else was at it. The account was locked before ([`lock`]).
+pub async fn dispute(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const DISPUTE: Sql = Sql("UPDATE users SET changed_at = $2, \
+         valid_from = CASE WHEN valid_from > $3 THEN valid_from ELSE $3 END \
+         WHERE id = $1");
+    let epoch = now.plus(EPOCH_MARGIN);
+    let values = vec![id.into(), now.into(), epoch.into()];
+    tx.execute(DISPUTE, values).await?;
+    tx.announce(What::UserEpoch(id), epoch);
+    Ok(())
+}
+
 /// Stops an account, whatever state it was in; false when it was stopped already. Everything that
 /// was issued for the person is void for good.
 pub async fn disable(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
@@ -247,10 +295,11 @@ fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
     };
     let keys = vault.person_keys(id, &wrapped)?;
     let profile = keys.open_profile(profile_cell(&id), &row.bytes(2)?)?;
-    let password = row
-        .opt_bytes(3)?
+    let envelope = row.opt_bytes(3)?;
+    let password = envelope
+        .as_ref()
         .map(|sealed| {
-            let plain = vault.open_cell(password_cell(&id), &sealed)?;
+            let plain = vault.open_cell(password_cell(&id), sealed)?;
             let text = String::from_utf8(plain.to_vec());
             text.map(Secret::new)
                 .map_err(|_| Fault::Unreadable("users.password".to_owned()))
@@ -265,6 +314,7 @@ fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
         keys,
         valid_from: row.time(7)?,
         created_at: row.time(4)?,
+        envelope,
     })
 }
 

@@ -233,13 +233,10 @@ pub(super) async fn attempt(
         session: held(app, headers).await?,
     };
     match sign_in::sign_in(app, typed, held, caller).await? {
-        Verdict::SignedIn {
-            session,
-            token,
-            device,
-        } => {
-            let mut set = vec![cookies.set(cookies::SESSION, token.expose(), None)];
-            if let Some(device) = device {
+        Verdict::SignedIn(gained) => {
+            let session = gained.session;
+            let mut set = vec![cookies.set(cookies::SESSION, gained.token.expose(), None)];
+            if let Some(device) = gained.device {
                 let lifetime = std::time::Duration::from_hours(DEVICE_DAYS * 24);
                 set.push(cookies.set(cookies::DEVICE, device.expose(), Some(lifetime)));
             }
