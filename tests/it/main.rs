@@ -28,5 +28,6 @@ mod pages;
 mod properties;
 mod readme;
 mod reference;
+mod standards;
 mod store;
 mod words;
