@@ -6,6 +6,7 @@ use rules::jose::Alg;
 
 use crate::clock::Clock;
 use crate::config::{Config, Database};
+use crate::defence::limits::Limits;
 use crate::defence::{FirstUses, Refusals};
 use crate::fault::Fault;
 use crate::flows;
@@ -37,6 +38,8 @@ pub struct App {
     pub hasher: Hasher,
     /// RSA signing, which is slow.
     pub signers: Workers,
+    /// How often who may ask.
+    pub limits: Limits,
     /// Refusals, counted.
     pub refusals: Refusals,
     /// First uses of authorizations, to be written down.
@@ -96,6 +99,7 @@ impl App {
         let app = Self {
             registry: Registry::default(),
             keys: KeyRing::default(),
+            limits: Limits::new(&config.limits),
             refusals: Refusals::default(),
             first_uses: FirstUses::default(),
             follower: Follower::default(),

@@ -50,6 +50,14 @@ const CHUNK: usize = 50;
 const ACCOUNTS: &str = "https://api.bank.example/accounts";
 const CARDS: &str = "https://api.bank.example/cards";
 
+/// One client and one address send all that the machine can serve: the limits count, and cut
+/// nothing.
+const LIMITS: &str = "[limits]\nsign_in_per_address = \"1000000/min\"\n\
+                      sign_in_failures_per_address = \"1000000/min\"\n\
+                      public_client_per_address = \"100000000/min\"\n\
+                      token_per_client = \"100000000/min\"\n\
+                      introspection_per_client = \"100000000/min\"\n\n";
+
 /// Where an installation lies.
 pub struct Place {
     /// Its folder.
@@ -100,7 +108,7 @@ impl Place {
         let text = format!(
             "issuer = \"http://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = '{}'\n\n\
              [database]\nurl = '{database}'\n\n[vault]\nroot_key_file = '{}'\n\n\
-             [log]\nfilter = '{log}'\n",
+             {LIMITS}[log]\nfilter = '{log}'\n",
             socket.display(),
             root_key.display(),
         );
@@ -351,6 +359,7 @@ async fn access_tokens(
             .await
             .map_err(|failure| match failure {
                 Failure::Refused(error) => format!("{error:?}"),
+                Failure::Limited(exceeded) => format!("{exceeded:?}"),
                 Failure::Fault(fault) => fault.to_string(),
             })?;
         let token = minted["access_token"].as_str().unwrap_or_default();

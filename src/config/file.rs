@@ -8,8 +8,8 @@ use config::{Environment, FileFormat};
 use serde::Deserialize;
 
 use super::{
-    Argon2Cost, Config, Database, Institution, Issuer, Lifetimes, Log, OutboundFile, People,
-    Refused, Server,
+    Argon2Cost, Config, Database, Institution, Issuer, Lifetimes, LimitsFile, Log, OutboundFile,
+    People, Refused, Server,
 };
 use crate::secret::Secret;
 use crate::words::Lang;
@@ -42,6 +42,8 @@ pub struct File {
     pub people: PeopleFile,
     #[serde(default)]
     pub lifetimes: LifetimesFile,
+    #[serde(default)]
+    pub limits: LimitsFile,
     #[serde(default)]
     pub log: LogFile,
     #[serde(default)]
@@ -239,6 +241,7 @@ impl File {
         let root_key_file = self.vault.root_key_file;
         let server = self.server.check(&root_key_file)?;
         let people = self.people.check()?;
+        let limits = self.limits.check()?;
         let hours = |n: u64| Duration::from_secs(n * 3600);
         let life = self.lifetimes;
         within(
@@ -277,6 +280,7 @@ impl File {
                 access_token: Duration::from_secs(life.access_token_seconds),
                 id_token: Duration::from_secs(life.id_token_seconds),
             },
+            limits,
             log: Log {
                 json,
                 filter: self.log.filter,

@@ -1,6 +1,7 @@
 //! `countersign.toml` and the environment, read once into checked values. What exists is valid.
 
 mod file;
+mod limits;
 mod outbound;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use file::{
     DEFAULT_PATH, DatabaseFile, File, InstitutionFile, LifetimesFile, LogFile, PeopleFile,
     ServerFile, VaultFile,
 };
+pub use limits::{Limit, Limits, LimitsFile, Rate};
 pub use outbound::{Allowed, Outbound, OutboundFile};
 
 /// A setting that cannot be accepted: which, why, and what to do.
@@ -146,6 +148,8 @@ pub struct Config {
     pub people: People,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How often what may be asked.
+    pub limits: Limits,
     /// How it logs.
     pub log: Log,
     /// Where it may call.
@@ -266,6 +270,7 @@ impl Config {
         if self.people.account_idle > file::ACCOUNT_IDLE {
             loosened.push("people.account_idle_minutes");
         }
+        loosened.extend(self.limits.loosened());
         loosened
     }
 }

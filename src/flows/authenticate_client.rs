@@ -11,8 +11,10 @@ use rules::protocol::credentials::Credentials;
 use rules::protocol::{Client, ClientAuth, OAuthError};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Failure, follow};
+use super::{Caller, Failure, follow, limit};
 use crate::app::App;
+use crate::config::Limit;
+use crate::defence::limits::Whose;
 use crate::secret::{Purpose, TokenHash};
 use crate::store;
 
@@ -23,25 +25,46 @@ const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
 /// answer; a client that uses the wrong method, or whose assertion is wrong, is told why, because
 /// client ids are no secrets (RFC 6749 §2.2).
 ///
+/// Failures are limited for each client and address together, so that nobody elsewhere can lock a
+/// client out, and for each address over all clients: there the right credentials still work.
+///
 /// # Errors
-/// `invalid_client`.
-pub async fn authenticate(app: &App, credentials: Credentials) -> Result<Arc<Client>, Failure> {
+/// `invalid_client`; [`Failure::Limited`] after too many of these.
+pub async fn authenticate(
+    app: &App,
+    credentials: Credentials,
+    caller: &Caller,
+) -> Result<Arc<Client>, Failure> {
     follow::fresh(app).await?;
+    let all = Whose::Address(caller.address);
     let Some(client) = app.registry.client(credentials.id()) else {
+        limit::take(app, Limit::FailuresPerAddress, all)?;
         app.refusals
             .count(Kind::ClientAuthenticationRefused, None, "unknown_client");
         return Err(refused().into());
     };
+    let one = Whose::ClientAt(&client.id, caller.address);
+    limit::look(app, Limit::ClientFailuresPerAddress, one)?;
+    let verified = verify(app, &client, &credentials).await;
+    if let Err(Failure::Refused(_)) = verified {
+        // Whoever comes to the end of this is told what was wrong, and the next time to wait.
+        let _ = limit::take(app, Limit::ClientFailuresPerAddress, one);
+        limit::take(app, Limit::FailuresPerAddress, all)?;
+    }
+    verified.map(|()| client)
+}
+
+async fn verify(app: &App, client: &Client, credentials: &Credentials) -> Result<(), Failure> {
     let verdict = match (&client.auth, credentials) {
         (ClientAuth::Secret { hashes }, Credentials::Secret { secret, .. }) => {
-            secret_fits(hashes, &secret)
+            secret_fits(hashes, secret)
                 .then_some(())
                 .ok_or_else(|| ("wrong_secret", refused()))
         }
         (ClientAuth::PrivateKeyJwt { jwks }, Credentials::Assertion { jwt, .. }) => {
-            return match assertion(app, &client, jwks, &jwt).await? {
-                Ok(()) => Ok(client),
-                Err(error) => Err(refuse(app, &client, "bad_assertion", error)),
+            return match assertion(app, client, jwks, jwt).await? {
+                Ok(()) => Ok(()),
+                Err(error) => Err(refuse(app, client, "bad_assertion", error)),
             };
         }
         (ClientAuth::None, Credentials::Name { .. }) => Ok(()),
@@ -53,10 +76,7 @@ pub async fn authenticate(app: &App, credentials: Credentials) -> Result<Arc<Cli
             ),
         )),
     };
-    match verdict {
-        Ok(()) => Ok(client),
-        Err((reason, error)) => Err(refuse(app, &client, reason, error)),
-    }
+    verdict.map_err(|(reason, error)| refuse(app, client, reason, error))
 }
 
 fn refuse(app: &App, client: &Client, reason: &'static str, error: OAuthError) -> Failure {

@@ -94,6 +94,9 @@ pub async fn change_password(
             Ruling::Granted(None) => Changed::SignedOut,
             Ruling::Refused => Changed::Refused,
             Ruling::Blocked { until } => Changed::Blocked { until },
+            Ruling::Limited(exceeded) => Changed::Blocked {
+                until: app.clock.now().plus(exceeded.wait),
+            },
         },
     )
 }

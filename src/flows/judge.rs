@@ -13,9 +13,11 @@ use rules::identity::{Method, Password, Proof, TypedCode, Username, lockout};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
-use super::Caller;
 use super::issue::{self, Admission, SignedInBy};
+use super::{Caller, limit};
 use crate::app::App;
+use crate::config::Limit;
+use crate::defence::limits::{Exceeded, Whose};
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, TokenHash};
@@ -26,6 +28,9 @@ use crate::totp;
 
 /// How long a browser is remembered as one that signed this person in.
 const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
+
+/// What strange browsers at one address may do wrong, for any names.
+const LIMIT: Limit = Limit::SignInFailuresPerAddress;
 
 /// What was typed.
 pub struct Typed {
@@ -100,6 +105,8 @@ pub(super) enum Ruling<T> {
         /// When to try again.
         until: Timestamp,
     },
+    /// Too many failures from this network, for any names; nothing was looked at.
+    Limited(Exceeded),
 }
 
 /// Everything the verdict needs, loaded before the slow work.
@@ -122,7 +129,25 @@ pub(super) async fn judge<A: Act>(
 ) -> Result<Ruling<A::Gain>, Fault> {
     // Without a place in the queue for hashing nothing is counted: a flood locks nobody out.
     let place = app.hasher.place()?;
-    let loaded = load(app, &typed.username, device).await?;
+    let from = Whose::Address(caller.address);
+    // Counted as a failure before anything is verified, and given back after a success.
+    let limited = app.limits.take(LIMIT, from, app.clock.monotonic()).err();
+    let who = Who {
+        name: &typed.username,
+        device,
+        may_be_strange: limited.is_none(),
+    };
+    let loaded = load(app, who).await.inspect_err(|_| {
+        if limited.is_none() {
+            app.limits.give_back(LIMIT, from);
+        }
+    })?;
+    let Some(loaded) = loaded else {
+        return Ok(limited.map_or(Ruling::Refused, |exceeded| {
+            limit::note(app, &exceeded, from);
+            Ruling::Limited(exceeded)
+        }));
+    };
     let counted = match loaded.reservation {
         Reservation::Counted(counted) => counted,
         Reservation::Blocked { until } => {
@@ -137,12 +162,15 @@ pub(super) async fn judge<A: Act>(
         loaded,
         consecutive: counted.consecutive,
     };
-    let app = Arc::clone(app);
+    let (app, address) = (Arc::clone(app), caller.address);
     // A browser that goes away, or a time limit, ends the waiting and not the work: what was
     // counted is given back when there is no verdict.
     let work = tokio::spawn(async move {
         let _place = place;
         let ruling = case.hear(typed, act).await;
+        if limited.is_none() && !matches!(ruling, Ok(Ruling::Refused)) {
+            app.limits.give_back(LIMIT, Whose::Address(address));
+        }
         if ruling.is_err() {
             app.store
                 .write(move |tx| Box::pin(lockouts::give_back(tx, pools, counted)))
@@ -159,8 +187,21 @@ pub(super) fn name_pool(app: &App, canonical: &str) -> Pool {
     Pool::new(app.vault.lookup("lockouts.name", canonical))
 }
 
-/// Counts the attempt and loads the person; the same statements whether she exists or not.
-async fn load(app: &Arc<App>, typed_name: &str, device: Option<&str>) -> Result<Loaded, Fault> {
+/// Who wants to be judged.
+struct Who<'a> {
+    name: &'a str,
+    device: Option<&'a str>,
+    /// Whether browsers are heard that never signed this person in.
+    may_be_strange: bool,
+}
+
+/// Counts the attempt and loads the person; the same statements whether she exists or not. None when
+/// a strange browser is not heard; nothing was counted then.
+async fn load(app: &Arc<App>, who: Who<'_>) -> Result<Option<Loaded>, Fault> {
+    let (typed_name, device, may_be_strange) = (who.name, who.device, who.may_be_strange);
+    if device.is_none() && !may_be_strange {
+        return Ok(None);
+    }
     let now = app.clock.now();
     let name = Username::parse(typed_name).ok();
     let canonical = name.as_ref().map_or(typed_name, Username::as_str);
@@ -183,18 +224,21 @@ async fn load(app: &Arc<App>, typed_name: &str, device: Option<&str>) -> Result<
                     Some(device) => sessions::knows_device(tx, device, id, since).await?,
                     None => false,
                 };
+                if !knows_device && !may_be_strange {
+                    return Ok(None);
+                }
                 let pools = Pools {
                     block: device_pool.filter(|_| knows_device).unwrap_or(person),
                     person,
                 };
-                Ok(Loaded {
+                Ok(Some(Loaded {
                     reservation: lockouts::reserve(tx, pools, now).await?,
                     pools,
                     totp: factors::totp(tx, id).await?,
                     salt: factors::recovery_salt(tx, id).await?,
                     user,
                     knows_device,
-                })
+                }))
             })
         })
         .await
@@ -321,21 +365,31 @@ impl Case {
         Ok(fresh.then_some(method))
     }
 
+    /// One event each, until so many come in a minute that they are counted: a flood of guesses
+    /// writes no flood of rows.
+    fn record_refusal(&self, tx: &mut Tx, kind: Kind, user: Option<&User>) -> Result<(), Fault> {
+        let (reason, subject) = ("not_right", user.map(|user| user.id));
+        let refusals = &self.app.refusals;
+        if !refusals.is_worth_an_event(self.app.clock.monotonic()) {
+            refusals.count_about(kind, subject, reason);
+            return Ok(());
+        }
+        let event = self.app.event(kind, &self.caller)?.refused(reason);
+        let event = match subject {
+            Some(subject) => event.subject(subject),
+            None => event,
+        };
+        let keys = user.map(|user| &user.keys);
+        tx.record(self.app.pending(event, &self.caller, keys)?);
+        Ok(())
+    }
+
     async fn refuse<A: Act>(
         &self,
         tx: &mut Tx,
         user: Option<&User>,
     ) -> Result<Ruling<A::Gain>, Fault> {
-        let event = self
-            .app
-            .event(A::REFUSED, &self.caller)?
-            .refused("not_right");
-        let event = match user {
-            Some(user) => event.subject(user.id),
-            None => event,
-        };
-        let keys = user.map(|user| &user.keys);
-        tx.record(self.app.pending(event, &self.caller, keys)?);
+        self.record_refusal(tx, A::REFUSED, user)?;
         // NIST SP 800-63B-4 §3.2.2: after so many in a row the password ends until it is rebound.
         let user = user.filter(|user| user.password.is_some());
         if let Some(user) = user.filter(|_| lockout::ends_password(self.consecutive)) {

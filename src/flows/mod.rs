@@ -17,6 +17,7 @@ pub mod install;
 pub mod introspect;
 pub mod issue;
 mod judge;
+pub mod limit;
 mod passwords;
 mod recovery_set;
 pub mod redeem_code;
@@ -39,6 +40,7 @@ use rules::audit::{Actor, Event, Kind, Personal};
 use rules::protocol::{Client, OAuthError};
 
 use crate::app::App;
+use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::rng;
 use crate::store::audit::{PendingEvent, Sealer};
@@ -87,6 +89,8 @@ impl Caller {
 pub enum Failure {
     /// The request is refused; the text says what to change.
     Refused(OAuthError),
+    /// Too many requests came; this one was not looked at.
+    Limited(Exceeded),
     /// The server failed; no verdict was given.
     Fault(Fault),
 }
@@ -94,6 +98,12 @@ pub enum Failure {
 impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<Exceeded> for Failure {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Limited(exceeded)
     }
 }
 

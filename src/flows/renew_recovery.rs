@@ -77,6 +77,9 @@ pub async fn begin(
         Ruling::Granted(None) => Begun::SignedOut,
         Ruling::Refused => Begun::Refused,
         Ruling::Blocked { until } => Begun::Blocked { until },
+        Ruling::Limited(exceeded) => Begun::Blocked {
+            until: app.clock.now().plus(exceeded.wait),
+        },
     })
 }
 

@@ -12,6 +12,7 @@ pub use super::judge::Typed;
 use super::judge::{Act, Proven, Ruling, judge};
 use super::sessions::{SignedIn, is_live};
 use crate::app::App;
+use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::secret::{Purpose, Token, TokenHash};
 use crate::store::users::User;
@@ -37,6 +38,8 @@ pub enum Verdict {
         /// When to try again.
         until: Timestamp,
     },
+    /// Too many failures from this network; nothing was looked at.
+    Limited(Exceeded),
 }
 
 /// What a browser gains by signing in.
@@ -67,6 +70,7 @@ pub async fn sign_in(
             Ruling::Granted(gained) => Verdict::SignedIn(gained),
             Ruling::Refused => Verdict::Refused,
             Ruling::Blocked { until } => Verdict::Blocked { until },
+            Ruling::Limited(exceeded) => Verdict::Limited(exceeded),
         },
     )
 }

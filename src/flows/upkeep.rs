@@ -135,5 +135,6 @@ fn counted(app: &App, refused: &Refused, count: u64) -> Result<PendingEvent, Fau
         .refused(refused.reason)
         .with("count", count);
     event.client.clone_from(&refused.client);
+    event.subject = refused.subject;
     app.pending(event, &caller, None)
 }

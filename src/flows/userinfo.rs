@@ -3,9 +3,11 @@
 use rules::protocol::{AccessRecord, ErrorCode, OAuthError, claims};
 use serde_json::Value;
 
-use super::Failure;
 use super::introspect::standing;
+use super::{Failure, limit};
 use crate::app::App;
+use crate::config::Limit;
+use crate::defence::limits::Whose;
 use crate::store::users::{self, UserState};
 
 /// Whether the token is good here: one for an API alone is not (RFC 9068 §4).
@@ -20,6 +22,7 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Value, Failure> {
     let record = standing(app, token).await?.map_err(|reason| {
         invalid("the access token is unknown, expired or revoked; get a new one").detail(reason)
     })?;
+    limit::take(app, Limit::UserinfoPerToken, Whose::Token(record.id))?;
     let user = match record.user {
         Some(user) if record.scopes.contains("openid") && for_us(&record, app) => user,
         _ => {

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use super::reply::Cause;
-use super::{Peer, pages};
+use super::{Peer, limit, pages};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::rng;
@@ -46,7 +46,11 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let misdirected = !probe && !asks_for(&request, &app);
     request.extensions_mut().insert(caller.clone());
     let started = app.clock.monotonic();
-    let mut response = if misdirected {
+    let limited = limit::of_address(&app, (&route, &method), &caller);
+    let allowance = limited.as_ref().ok().copied().flatten();
+    let mut response = if let Err(turned_away) = limited {
+        *turned_away
+    } else if misdirected {
         pages::wrong_host(&app, &caller)
     } else {
         let limit = app.config.server.request_timeout;
@@ -60,6 +64,7 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     };
+    limit::tell(response.headers_mut(), allowance.as_ref());
     dress(&app, &id, response.headers_mut());
     let took = app.clock.monotonic().saturating_sub(started);
     log(&id, (method.as_str(), &route), &response, took);
@@ -84,7 +89,7 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
         ),
         (
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            "www-authenticate, x-request-id",
+            "www-authenticate, x-request-id, retry-after, ratelimit, ratelimit-policy",
         ),
         (header::ACCESS_CONTROL_MAX_AGE, "3600"),
     ] {
@@ -118,6 +123,16 @@ fn log(id: &str, (method, route): (&str, &str), response: &Response, took: Durat
             micros,
             fault,
             "failed"
+        ),
+        // A flood fills no log: the limit itself is logged once a minute.
+        Some(Cause::Limited(limit)) => tracing::debug!(
+            request.id = id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            micros,
+            limit = limit.setting(),
+            "turned away"
         ),
         None if is_quiet(route) && status < 400 => tracing::debug!(
             request.id = id,

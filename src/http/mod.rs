@@ -4,6 +4,7 @@ pub mod admin;
 mod cookies;
 mod form;
 mod layer;
+mod limit;
 pub mod oauth;
 pub mod pages;
 mod reply;
@@ -42,7 +43,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/par", post(par::par))
         .route("/token", post(token::token))
         .route("/revoke", post(revoke::revoke))
-        .route("/userinfo", get(userinfo::get).post(userinfo::post))
+        .route(
+            "/userinfo",
+            get(userinfo::get)
+                .post(userinfo::post)
+                .layer(middleware::from_fn_with_state(
+                    Arc::clone(&app),
+                    limit::wrong_tokens,
+                )),
+        )
         // Before the layer, so that preflights, which no route takes, reach it.
         .method_not_allowed_fallback(pages::wrong_method)
         .layer(middleware::from_fn(layer::cross_origin));

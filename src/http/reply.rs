@@ -7,6 +7,9 @@ use rules::protocol::{ErrorCode, OAuthError};
 use serde_json::Value;
 
 use super::form::BadForm;
+use super::limit;
+use crate::config::Limit;
+use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::flows::Failure;
 
@@ -31,6 +34,8 @@ pub fn json(body: &Value) -> Response {
 pub enum Cause {
     /// The request was refused.
     Refused(OAuthError),
+    /// Too many requests came.
+    Limited(Limit),
     /// The server failed; what it was is for the log alone.
     Failed(String),
 }
@@ -41,6 +46,7 @@ pub struct ApiError {
     error: OAuthError,
     fault: Option<String>,
     challenge: Option<HeaderValue>,
+    exceeded: Option<Exceeded>,
 }
 
 impl ApiError {
@@ -67,6 +73,7 @@ impl From<OAuthError> for ApiError {
             error,
             fault: None,
             challenge,
+            exceeded: None,
         }
     }
 }
@@ -82,10 +89,31 @@ impl From<Fault> for ApiError {
     }
 }
 
+impl From<Exceeded> for ApiError {
+    /// No standard has a code for this at these endpoints (`slow_down` is for polling devices, RFC
+    /// 8628 §3.5), so it is the one that says that the same request is good later.
+    fn from(exceeded: Exceeded) -> Self {
+        let mut this = Self::from(OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            format!(
+                "too many requests: {} is {} in {} s; wait {} s and send this one again",
+                exceeded.limit.name(),
+                exceeded.rate.count,
+                exceeded.rate.window.as_secs(),
+                exceeded.seconds()
+            ),
+        ));
+        this.status = StatusCode::TOO_MANY_REQUESTS;
+        this.exceeded = Some(exceeded);
+        this
+    }
+}
+
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(error) => error.into(),
+            Failure::Limited(exceeded) => exceeded.into(),
             Failure::Fault(fault) => fault.into(),
         }
     }
@@ -113,6 +141,9 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Some(exceeded) = &self.exceeded {
+            limit::tell_exceeded(headers, exceeded);
+        }
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -120,10 +151,13 @@ impl IntoResponse for ApiError {
             HeaderName::from_static("pragma"),
             HeaderValue::from_static("no-cache"),
         );
-        response.extensions_mut().insert(match self.fault {
-            Some(fault) => Cause::Failed(fault),
-            None => Cause::Refused(self.error),
-        });
+        response
+            .extensions_mut()
+            .insert(match (self.fault, self.exceeded) {
+                (Some(fault), _) => Cause::Failed(fault),
+                (None, Some(exceeded)) => Cause::Limited(exceeded.limit),
+                (None, None) => Cause::Refused(self.error),
+            });
         response
     }
 }

@@ -23,6 +23,7 @@ mod browser;
 mod cli;
 mod clients;
 mod demo;
+mod limits;
 mod oauth;
 mod pages;
 mod properties;

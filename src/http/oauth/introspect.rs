@@ -6,8 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use rules::protocol::OAuthError;
 
-use super::authenticated;
+use super::{Authenticated, authenticated};
 use crate::app::App;
+use crate::config::Limit;
 use crate::flows::introspect;
 use crate::http::reply::{ApiError, json};
 
@@ -16,7 +17,7 @@ pub async fn introspect(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = authenticated(&app, request).await?;
+    let asked = authenticated(&app, request, Limit::IntrospectionPerClient).await?;
     if !asked.client.is_confidential() {
         // RFC 7662 §4: or anybody could try tokens out.
         return Err(
@@ -25,5 +26,5 @@ pub async fn introspect(
     }
     let token = asked.params.require("token")?;
     let answer = introspect::introspect(&app, &asked.client, token).await?;
-    Ok(json(&answer))
+    Ok(Authenticated::answer(asked.allowance, json(&answer)))
 }

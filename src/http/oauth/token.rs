@@ -8,6 +8,7 @@ use rules::protocol::token_request::{Grant, TokenRequest};
 
 use super::{Authenticated, authenticated};
 use crate::app::App;
+use crate::config::Limit;
 use crate::flows::client_credentials::client_credentials;
 use crate::flows::redeem_code::{Redeem, redeem_code};
 use crate::flows::refresh::{Refresh, refresh};
@@ -19,7 +20,8 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
         client,
         params,
         caller,
-    } = authenticated(&app, request).await?;
+        allowance,
+    } = authenticated(&app, request, Limit::TokenPerClient).await?;
     let TokenRequest { grant, resources } = TokenRequest::parse(&params, &client)?;
     let tokens = match grant {
         Grant::Code {
@@ -47,5 +49,5 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
             client_credentials(&app, client, scopes.as_ref(), &resources, &caller).await?
         }
     };
-    Ok(json(&tokens))
+    Ok(Authenticated::answer(allowance, json(&tokens)))
 }

@@ -10,6 +10,7 @@ pub mod sign_in;
 pub mod view;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Request, State};
@@ -271,6 +272,18 @@ pub fn unavailable(app: &App, caller: &Caller, why: &str) -> Response {
     let cause = Cause::Failed(why.to_owned());
     response.extensions_mut().insert(cause);
     response
+}
+
+/// The page for a browser that asks too often.
+pub fn too_many(app: &App, caller: &Caller, wait: Duration) -> Response {
+    let say = caller.say();
+    Notice {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        heading: &say.limits_title(),
+        what: &say.limits_what(),
+        todo: Some(&say.limits_todo(say.wait(wait))),
+    }
+    .show(app, caller, None)
 }
 
 /// The page for a body that is too large.

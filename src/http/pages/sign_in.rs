@@ -11,11 +11,13 @@ use rules::protocol::Params;
 use super::view::{Message, Problem, SignIn, SignOut, Tone};
 use super::{Stop, chrome, own_form, page, see_other, set_cookie};
 use crate::app::App;
+use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::sessions::{self, SignedIn};
 use crate::flows::sign_in::{self, Held, Typed, Verdict};
 use crate::http::cookies::{self, Cookies};
+use crate::http::limit;
 use crate::http::oauth::caller;
 use crate::secret::Secret;
 
@@ -173,6 +175,7 @@ pub(super) struct Again {
     status: StatusCode,
     problem: Problem,
     retry_after: Option<u64>,
+    exceeded: Option<Exceeded>,
 }
 
 impl Again {
@@ -195,6 +198,9 @@ impl Again {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(exceeded) = self.exceeded {
+            limit::tell_exceeded(response.headers_mut(), &exceeded);
         }
         response
     }
@@ -219,6 +225,7 @@ pub(super) async fn attempt(
             status,
             problem,
             retry_after,
+            exceeded: None,
         }))
     };
     let missing = typed.username.is_empty()
@@ -248,6 +255,16 @@ pub(super) async fn attempt(
             Problem::of(caller.say().sign_in_refused()),
             None,
         ),
+        Verdict::Limited(exceeded) => Ok(Attempt::Again(Again {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            problem: Problem::of(
+                caller
+                    .say()
+                    .limits_sign_ins(caller.say().wait(exceeded.wait)),
+            ),
+            retry_after: None,
+            exceeded: Some(exceeded),
+        })),
         Verdict::Blocked { until } => {
             let left = until.since(app.clock.now());
             let say = caller.say();

@@ -67,6 +67,25 @@ macro_rules! on_both_now {
     )*};
 }
 
+/// The same, on servers whose limits are all one rate.
+macro_rules! on_both_limited {
+    ($rate:literal; $($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::{Engine, TestServer};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(TestServer::limited(Engine::Sqlite, $rate).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name(TestServer::limited(Engine::Postgres, $rate).await).await;
+            }
+        }
+    )*};
+}
+
 /// Runs the same future many times at once and collects what each gave.
 pub async fn race<F, T>(many: usize, make: impl Fn(usize) -> F) -> Vec<T>
 where

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use countersign::app::App;
 use countersign::clock::Clock;
-use countersign::config::Config;
+use countersign::config::{self, Config, LimitsFile};
 use countersign::flows::Caller;
 use countersign::http::{Peer, router};
 use tokio::sync::oneshot;
@@ -43,6 +43,7 @@ pub struct TestServer {
     pub directory: Directory,
     /// The name of its database, on `PostgreSQL`.
     pub database: Option<String>,
+    file: config::File,
     config: Config,
     listener: TcpListener,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -51,15 +52,29 @@ pub struct TestServer {
 impl TestServer {
     /// Starts one on a fresh database, with two APIs registered.
     pub async fn start(engine: Engine) -> Self {
-        Self::start_at(engine, Clock::manual(template::START)).await
+        Self::start_with(engine, |_| ()).await
     }
 
     /// Starts one by the machine's clock, as programs of others see the time.
     pub async fn start_now(engine: Engine) -> Self {
-        Self::start_at(engine, Clock::system()).await
+        Self::start_at(engine, Clock::system(), |_| ()).await
     }
 
-    async fn start_at(engine: Engine, clock: Clock) -> Self {
+    /// Starts one whose limits are all one rate; what the harness itself asks is spread.
+    pub async fn limited(engine: Engine, rate: &str) -> Self {
+        Self::start_with(engine, |file| file.limits = LimitsFile::all(rate)).await
+    }
+
+    /// Starts one with other settings.
+    pub async fn start_with(engine: Engine, change: impl FnOnce(&mut config::File)) -> Self {
+        Self::start_at(engine, Clock::manual(template::START), change).await
+    }
+
+    async fn start_at(
+        engine: Engine,
+        clock: Clock,
+        change: impl FnOnce(&mut config::File),
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -72,7 +87,9 @@ impl TestServer {
                 (Some(name), url)
             }
         };
-        let config = template::config(&issuer, &url, directory.path());
+        let mut file = template::file(&issuer, &url, directory.path());
+        change(&mut file);
+        let config = file.clone().check().unwrap();
         let app = App::open(config.clone(), &template::ROOT, clock.clone())
             .await
             .unwrap();
@@ -86,6 +103,7 @@ impl TestServer {
             engine,
             directory,
             database,
+            file,
             config,
             listener,
             running: None,
@@ -133,6 +151,13 @@ impl TestServer {
     /// GETs a path as no browser and no client.
     pub async fn get(&self, path: &str) -> Reply {
         Reply::of(self.http.get(self.at(path))).await
+    }
+
+    /// The same server, started anew with other limits; what was counted is forgotten.
+    pub async fn again_with(mut self, change: impl FnOnce(&mut LimitsFile)) -> Self {
+        change(&mut self.file.limits);
+        self.config = self.file.clone().check().unwrap();
+        self.restart().await
     }
 
     /// Stops without any farewell to the database, and opens the application anew on it.

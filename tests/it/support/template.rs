@@ -81,7 +81,12 @@ pub fn postgres() -> (String, String) {
 
 /// The configuration of a server under test.
 pub fn config(issuer: &str, database_url: &str, directory: &Path) -> Config {
-    let file = config::File {
+    file(issuer, database_url, directory).check().unwrap()
+}
+
+/// The same, as written.
+pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File {
+    config::File {
         issuer: issuer.to_owned(),
         server: config::ServerFile::default(),
         database: config::DatabaseFile {
@@ -101,6 +106,8 @@ pub fn config(issuer: &str, database_url: &str, directory: &Path) -> Config {
             ..Default::default()
         },
         lifetimes: config::LifetimesFile::default(),
+        // The clock stands still and all come from one address: what tests do is no flood.
+        limits: config::LimitsFile::all("1000000/min"),
         log: config::LogFile::default(),
         outbound: config::OutboundFile {
             // Receivers of the tests listen there.
@@ -108,8 +115,7 @@ pub fn config(issuer: &str, database_url: &str, directory: &Path) -> Config {
             timeout_seconds: 2,
             ..Default::default()
         },
-    };
-    file.check().unwrap()
+    }
 }
 
 fn next() -> u32 {

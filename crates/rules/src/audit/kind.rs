@@ -101,6 +101,8 @@ kinds! {
     KeyRotated "key.rotated" "A published signing key became the one that signs."
     KeyRetired "key.retired" "A signing key was withdrawn."
 
+    LimitReached "limit.reached" "Requests were turned away because too many came; counted by client, limit and minute."
+
     IntrospectionFirstUse "introspection.first_use" "An authorization's token was introspected for the first time."
     IntrospectionRefused "introspection.refused" "An API asked about tokens that are not its own; counted by client, reason and minute."
 }

@@ -1,0 +1,5 @@
+//! Whoever comes too often waits, and nobody else does.
+
+mod machines;
+mod people;
+mod support;
