@@ -6,6 +6,7 @@
 )]
 
 mod metadata;
+mod set;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,6 +18,7 @@ use rules::protocol::{GrantType, Profile, Scopes};
 
 use super::Failed;
 use crate::http::admin::{AdminCommand, AuthRequest, ClientRequest};
+use set::Set;
 
 /// The largest JWK set that is read from a file, in bytes.
 const LARGEST_JWKS: u64 = 256 * 1024;
@@ -45,9 +47,30 @@ An API that validates tokens, and a nightly job:
   countersign client add --id accounts-api --name 'Accounts API' --grant none
   countersign client add --id statements --name 'Statement run' --scope accounts:read")]
     Add(Box<Add>),
-    /// List clients
-    #[command(after_help = "  countersign client list")]
-    List,
+    /// List clients, or export the register of them all
+    ///
+    /// The register has every client there ever was: legal entity, licence, hosting country,
+    /// contacts, policies, scopes, status and since when, as CSV or, with --json, as JSON.
+    #[command(after_help = "  countersign client list
+  countersign client list --register")]
+    List(List),
+    /// Change what is registered of a client
+    ///
+    /// What is given replaces what was registered; the rest stays. Scopes and redirect URIs that are
+    /// taken away end at once, for tokens and requests that are on their way too.
+    #[command(after_help = "\
+  countersign client set pocket-budget --name 'Pocket Budget Pro'
+  countersign client set pocket-budget --scope 'openid accounts:read'
+  countersign client set pocket-budget --redirect-uri https://budget.example/callback \\
+      --redirect-uri https://budget.example/callback2
+  countersign client set pocket-budget --licence 'Account information, BaFin 123456' --clear tos-uri")]
+    Set(Box<Set>),
+    /// Remove a client for good: everything issued to it is void at once, people's consents end
+    ///
+    /// The audit log keeps what it did, and the register that it was there. Its id is never given to
+    /// another client. To stop a client for a while, disable it.
+    #[command(after_help = "  countersign client remove pocket-budget --yes")]
+    Remove(Remove),
     /// Show one client
     #[command(after_help = "  countersign client show pocket-budget")]
     Show(One),
@@ -77,6 +100,23 @@ pub(super) struct One {
     /// The client's id
     #[arg(value_name = "CLIENT_ID")]
     id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Every client there ever was, with all that auditors ask: CSV, or JSON with --json
+    #[arg(long)]
+    register: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The client's id
+    #[arg(value_name = "CLIENT_ID")]
+    id: String,
+    /// Do it: it cannot be undone
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -158,7 +198,17 @@ impl Act {
     pub(super) fn command(self) -> Result<AdminCommand, Failed> {
         Ok(match self {
             Self::Add(add) => AdminCommand::ClientAdd(Box::new(add.request()?)),
-            Self::List => AdminCommand::ClientList,
+            Self::List(List { register: true }) => AdminCommand::ClientRegister,
+            Self::List(List { register: false }) => AdminCommand::ClientList,
+            Self::Set(set) => set.command()?,
+            Self::Remove(Remove { id, yes: true }) => AdminCommand::ClientRemove { id },
+            Self::Remove(Remove { id, yes: false }) => {
+                return Err(Failed(format!(
+                    "removing {id} cannot be undone: its tokens end, and so does what people agreed \
+                     to; to go on, say `countersign client remove {id} --yes`, or stop it for a while \
+                     with `countersign client disable {id}`"
+                )));
+            }
             Self::Show(One { id }) => AdminCommand::ClientShow { id },
             Self::Disable(One { id }) => AdminCommand::ClientDisable { id },
             Self::Enable(One { id }) => AdminCommand::ClientEnable { id },

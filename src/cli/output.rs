@@ -8,7 +8,9 @@ use rules::protocol::{Format, Metadata, Resource};
 use serde::Serialize;
 
 use super::Failed;
-use crate::http::admin::{AdminReply, ClientView, InviteView, KeyView, Shown, UserView};
+use crate::http::admin::{
+    AdminReply, ClientView, InviteView, KeyView, RegisterEntry, Shown, UserView,
+};
 
 /// Prints what a command gave.
 pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
@@ -21,6 +23,21 @@ pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
         AdminReply::Users(people) => users(people),
         AdminReply::Client(client) => one_client(client),
         AdminReply::Clients(all) => clients(all),
+        AdminReply::Register(all) => register(all),
+        AdminReply::ClientChanged { before, after } => {
+            changed(&client_rows(before), &client_rows(after))
+        }
+        AdminReply::ClientRemoved {
+            client,
+            grants_ended,
+        } => format!(
+            "{} is removed. What {grants_ended} people agreed to has ended.\n",
+            plain(&client.client_id)
+        ),
+        AdminReply::ResourceChanged { before, after } => {
+            changed(&resource_rows(before), &resource_rows(after))
+        }
+        AdminReply::ResourceRemoved { uri } => format!("{} is removed.\n", plain(uri)),
         AdminReply::Registered {
             client,
             client_secret,
@@ -92,6 +109,10 @@ fn users(people: &[UserView]) -> String {
 }
 
 fn one_client(client: &ClientView) -> String {
+    fields(&client_rows(client))
+}
+
+fn client_rows(client: &ClientView) -> Vec<(&'static str, String)> {
     let or_none = |text: &str| {
         if text.is_empty() {
             "-".to_owned()
@@ -99,10 +120,11 @@ fn one_client(client: &ClientView) -> String {
             text.to_owned()
         }
     };
-    let state = client
-        .disabled_at
-        .as_ref()
-        .map_or_else(|| "enabled".to_owned(), |at| format!("disabled since {at}"));
+    let state = match (&client.removed_at, &client.disabled_at) {
+        (Some(at), _) => format!("removed on {at}"),
+        (None, Some(at)) => format!("disabled since {at}"),
+        (None, None) => "enabled".to_owned(),
+    };
     let mut rows = vec![
         ("Client id", client.client_id.clone()),
         ("Name", client.client_name.clone()),
@@ -122,7 +144,49 @@ fn one_client(client: &ClientView) -> String {
     rows.extend(metadata(&client.metadata));
     let keys = client.jwks.iter().flat_map(JwkSet::keys);
     rows.extend(keys.map(|key| ("Key", key.thumbprint().to_owned())));
-    fields(&rows)
+    rows
+}
+
+/// What differs, as `-` and `+` lines: before and after.
+fn changed(before: &[(&str, String)], after: &[(&str, String)]) -> String {
+    let gone = before.iter().filter(|row| !after.contains(row));
+    let new = after.iter().filter(|row| !before.contains(row));
+    let lines = gone.map(|row| ('-', row)).chain(new.map(|row| ('+', row)));
+    let lines: Vec<_> = lines.collect();
+    let longest = lines.iter().map(|(_, (name, _))| width(name)).max();
+    let longest = longest.unwrap_or(0);
+    let mut out = String::new();
+    for (sign, (name, value)) in lines {
+        let pad = " ".repeat(longest - width(name));
+        let _ = writeln!(out, "{sign} {name}{pad}  {}", plain(value));
+    }
+    out
+}
+
+/// The register as CSV (RFC 4180), with a line of names first.
+fn register(all: &[RegisterEntry]) -> String {
+    let mut out = RegisterEntry::COLUMNS.join(",");
+    out.push_str("\r\n");
+    for entry in all {
+        out.push_str(&entry.values().map(csv).join(","));
+        out.push_str("\r\n");
+    }
+    out
+}
+
+/// A cell of CSV. What a spreadsheet would take for a formula begins with an apostrophe.
+fn csv(value: &str) -> String {
+    let value = plain(value);
+    let guard = if value.starts_with(['=', '+', '-', '@']) && value != "-" {
+        "'"
+    } else {
+        ""
+    };
+    if value.contains([',', '"']) {
+        format!("\"{guard}{}\"", value.replace('"', "\"\""))
+    } else {
+        format!("{guard}{value}")
+    }
 }
 
 /// What is registered beside; nothing that was left out.
@@ -218,29 +282,33 @@ fn resources(all: &[Resource]) -> String {
         if i > 0 {
             out.push('\n');
         }
-        let format = match resource.token_format {
-            Format::Opaque => "opaque",
-            Format::Jwt => "jwt",
-        };
-        let mut rows = vec![
-            ("Resource", resource.uri.clone()),
-            ("Name", resource.name.clone()),
-            ("Client", resource.client_id.clone()),
-            (
-                "Tokens",
-                format!("{format}, {} s", resource.access_token_lifetime),
-            ),
-        ];
-        for scope in &resource.scopes {
-            let optional = if scope.optional { " (optional)" } else { "" };
-            rows.push((
-                "Scope",
-                format!("{}: {}{optional}", scope.name, scope.title),
-            ));
-        }
-        out.push_str(&fields(&rows));
+        out.push_str(&fields(&resource_rows(resource)));
     }
     out
+}
+
+fn resource_rows(resource: &Resource) -> Vec<(&'static str, String)> {
+    let format = match resource.token_format {
+        Format::Opaque => "opaque",
+        Format::Jwt => "jwt",
+    };
+    let mut rows = vec![
+        ("Resource", resource.uri.clone()),
+        ("Name", resource.name.clone()),
+        ("Client", resource.client_id.clone()),
+        (
+            "Tokens",
+            format!("{format}, {} s", resource.access_token_lifetime),
+        ),
+    ];
+    for scope in &resource.scopes {
+        let optional = if scope.optional { " (optional)" } else { "" };
+        rows.push((
+            "Scope",
+            format!("{}: {}{optional}", scope.name, scope.title),
+        ));
+    }
+    rows
 }
 
 fn keys(all: &[KeyView]) -> String {
@@ -325,6 +393,21 @@ mod tests {
         ];
         let out = table(&["A", "B"], rows.into_iter(), "");
         assert_eq!(out, "A     B\né     b\nlong\n");
+    }
+
+    #[test]
+    fn cells_of_csv_are_quoted_and_no_formulas() {
+        assert_eq!(csv("a \"b\", c"), "\"a \"\"b\"\", c\"");
+        assert_eq!(csv("=1+1"), "'=1+1");
+        assert_eq!(csv("-"), "-");
+        assert_eq!(csv("a\r\nb"), "a\u{fffd}\u{fffd}b");
+    }
+
+    #[test]
+    fn a_change_shows_what_was_and_what_is() {
+        let before = [("Name", "A".to_owned()), ("Scopes", "x y".to_owned())];
+        let after = [("Name", "A".to_owned()), ("Scopes", "x".to_owned())];
+        assert_eq!(changed(&before, &after), "- Scopes  x y\n+ Scopes  x\n");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use rules::protocol::{Format, Resource, ScopeInfo};
 
 use super::Failed;
+use crate::flows::resources::ResourceEdit;
 use crate::http::admin::AdminCommand;
 
 #[derive(Debug, Subcommand)]
@@ -20,6 +21,18 @@ pub(super) enum Act {
       --optional-scope 'transactions.read=See your transactions of the last 90 days'"
     )]
     Add(Add),
+    /// Change what is registered of an API
+    ///
+    /// What is given replaces what was registered; the rest stays. With scopes, name all of them:
+    /// what is left out ends at once.
+    #[command(
+        after_help = "  countersign resource set https://api.bank.example/accounts --lifetime 120
+  countersign resource set https://api.bank.example/accounts --client accounts-api-2"
+    )]
+    Set(Set),
+    /// Remove an API: its tokens are good nowhere any more, and its scopes are free
+    #[command(after_help = "  countersign resource remove https://api.bank.example/accounts --yes")]
+    Remove(Remove),
     /// List resources and their scopes
     #[command(after_help = "  countersign resource list")]
     List,
@@ -52,6 +65,39 @@ pub(super) struct Add {
     replace: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// The API's identifier
+    uri: String,
+    /// Its name, as people see it
+    #[arg(long)]
+    name: Option<String>,
+    /// The client that introspects tokens for it
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// A scope, and what it lets an app do; all of them, each with this flag
+    #[arg(long = "scope", value_name = "NAME=TITLE")]
+    scopes: Vec<String>,
+    /// A scope that a person may leave out and still go on
+    #[arg(long = "optional-scope", value_name = "NAME=TITLE")]
+    optional_scopes: Vec<String>,
+    /// How its access tokens look
+    #[arg(long)]
+    format: Option<TokenFormat>,
+    /// How long its access tokens live, 30 to 86400
+    #[arg(long, value_name = "SECONDS")]
+    lifetime: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// The API's identifier
+    uri: String,
+    /// Do it
+    #[arg(long)]
+    yes: bool,
+}
+
 /// How access tokens look.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum TokenFormat {
@@ -66,25 +112,61 @@ impl Act {
     pub(super) fn command(self) -> Result<AdminCommand, Failed> {
         let add = match self {
             Self::List => return Ok(AdminCommand::ResourceList),
+            Self::Set(set) => return set.command(),
+            Self::Remove(Remove { uri, yes: true }) => {
+                return Ok(AdminCommand::ResourceRemove { uri });
+            }
+            Self::Remove(Remove { uri, yes: false }) => {
+                return Err(Failed(format!(
+                    "with {uri} its scopes and tokens end; to go on, say `countersign resource \
+                     remove {uri} --yes`"
+                )));
+            }
             Self::Add(add) => add,
         };
-        let required = add.scopes.iter().map(|text| scope(text, false));
-        let optional = add.optional_scopes.iter().map(|text| scope(text, true));
         Ok(AdminCommand::ResourceAdd {
             resource: Resource {
-                scopes: required.chain(optional).collect::<Result<_, _>>()?,
+                scopes: scopes(&add.scopes, &add.optional_scopes)?,
                 uri: add.uri,
                 name: add.name,
                 client_id: add.client,
-                token_format: match add.format {
-                    TokenFormat::Opaque => Format::Opaque,
-                    TokenFormat::Jwt => Format::Jwt,
-                },
+                token_format: add.format.into(),
                 access_token_lifetime: add.lifetime,
             },
             replace: add.replace,
         })
     }
+}
+
+impl Set {
+    fn command(self) -> Result<AdminCommand, Failed> {
+        let scopes = scopes(&self.scopes, &self.optional_scopes)?;
+        Ok(AdminCommand::ResourceSet {
+            uri: self.uri,
+            edit: ResourceEdit {
+                name: self.name,
+                client_id: self.client,
+                scopes: (!scopes.is_empty()).then_some(scopes),
+                token_format: self.format.map(Into::into),
+                access_token_lifetime: self.lifetime,
+            },
+        })
+    }
+}
+
+impl From<TokenFormat> for Format {
+    fn from(format: TokenFormat) -> Self {
+        match format {
+            TokenFormat::Opaque => Self::Opaque,
+            TokenFormat::Jwt => Self::Jwt,
+        }
+    }
+}
+
+fn scopes(required: &[String], optional: &[String]) -> Result<Vec<ScopeInfo>, Failed> {
+    let required = required.iter().map(|text| scope(text, false));
+    let optional = optional.iter().map(|text| scope(text, true));
+    required.chain(optional).collect()
 }
 
 fn scope(text: &str, optional: bool) -> Result<ScopeInfo, Failed> {

@@ -165,12 +165,14 @@ async fn read(app: &App, params: &Params, client: &Client) -> Result<Read, NotBe
             .store
             .read(move |tx| Box::pin(async move { pushed::find(tx, hash, &client_id, now).await }))
             .await?;
-        let request = found.ok_or_else(|| {
-            OAuthError::new(
-                ErrorCode::InvalidRequestUri,
-                "request_uri is unknown, expired, used, or was pushed by another client",
-            )
-        })?;
+        let request = found
+            .filter(|request| fits(client, request))
+            .ok_or_else(|| {
+                OAuthError::new(
+                    ErrorCode::InvalidRequestUri,
+                    "request_uri is unknown, expired, used, or was pushed by another client",
+                )
+            })?;
         return Ok(Ok((request, Some(hash))));
     }
     let return_to = authorize::return_to(params, client)?;
@@ -257,6 +259,13 @@ pub async fn next_step(
     })
 }
 
+/// Whether the client is still registered for what it asked: its registration may have been narrowed
+/// since.
+fn fits(client: &Client, request: &AuthorizeRequest) -> bool {
+    client.may_return_to(&request.return_to.redirect_uri)
+        && request.scopes.is_subset(&client.scopes)
+}
+
 /// The interaction that this browser holds, with its client.
 pub(super) async fn open(
     app: &App,
@@ -272,7 +281,7 @@ pub(super) async fn open(
         .await?;
     Ok(found.and_then(|interaction| {
         let client = app.registry.client(&interaction.request.client_id)?;
-        Some((interaction, client))
+        fits(&client, &interaction.request).then_some((interaction, client))
     }))
 }
 

@@ -1,6 +1,9 @@
 //! Clients, as an operator registers and changes them (RFC 7591 §2 names what is registered).
 
+mod edit;
+mod register;
 mod registration;
+mod remove;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +21,10 @@ use crate::store::clients;
 use crate::store::feed::{EPOCH_MARGIN, What};
 use registration::check;
 
+pub use edit::{Changed, ClientEdit, set};
+pub use register::{Entry, Status, register_of_all};
 pub use registration::{NewAuth, NewClient, method};
+pub use remove::{Removed, remove};
 
 /// How many secrets of a client are good at once, so that one can be replaced without downtime.
 const LIVE_SECRETS: usize = 2;
@@ -72,22 +78,32 @@ pub async fn register(
         })
         .await?;
     if !made {
-        return Err(AdminFailure::Refused(format!(
-            "the client id {0} is taken; see it with `countersign client show {0}`",
-            client.id
-        )));
+        let taken = find(app, &client.id).await?;
+        return Err(AdminFailure::Refused(match taken.removed_at {
+            None => format!(
+                "the client id {0} is taken; see it with `countersign client show {0}`",
+                client.id
+            ),
+            Some(_) => format!(
+                "the client id {} belonged to a client that was removed, and the audit log names it; \
+                 choose another",
+                client.id
+            ),
+        }));
     }
     follow::reload_registry(app).await?;
     let secret = secret.map(|token| Secret::new(token.expose().to_owned()));
     Ok(Registered { client, secret })
 }
 
-/// Every client, by id.
+/// Every client that was not removed, by id.
 ///
 /// # Errors
 /// [`Fault`].
 pub async fn list(app: &App) -> Result<Vec<Client>, Fault> {
-    app.store.read(|tx| Box::pin(clients::all(tx))).await
+    let mut all = app.store.read(|tx| Box::pin(clients::all(tx))).await?;
+    all.retain(|client| client.removed_at.is_none());
+    Ok(all)
 }
 
 /// One client.
@@ -229,6 +245,9 @@ where
                 let Some(mut client) = clients::lock(tx, &wanted, now).await? else {
                     return Ok(None);
                 };
+                if client.removed_at.is_some() {
+                    return Ok(Some(Err(format!("the client {} was removed", client.id))));
+                }
                 let announced =
                     match alter(&mut client).and_then(|what| check(&client).map(|()| what)) {
                         Ok(announced) => announced,

@@ -49,7 +49,7 @@ pub async fn standing(
     app: &App,
     token: &str,
 ) -> Result<Result<AccessRecord, &'static str>, Failure> {
-    let Some(record) = read_access(app, token)? else {
+    let Some(mut record) = read_access(app, token)? else {
         return Ok(Err("unknown"));
     };
     follow::fresh(app).await?;
@@ -59,8 +59,12 @@ pub async fn standing(
     if !app.store.revocations().spare(&record) {
         return Ok(Err("revoked"));
     }
-    if app.registry.client(&record.client_id).is_none() {
+    let Some(client) = app.registry.client(&record.client_id) else {
         return Ok(Err("client_disabled"));
+    };
+    // What was taken from the client's registration since is taken from its tokens.
+    if !record.scopes.is_subset(&client.scopes) {
+        record.scopes = record.scopes.intersection(&client.scopes);
     }
     Ok(Ok(record))
 }

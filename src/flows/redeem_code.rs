@@ -84,6 +84,10 @@ impl Redeeming {
                 return Ok(Err(error));
             }
         }
+        // A redirect URI that was taken from the client since may be one that leaks codes.
+        if !self.client.may_return_to(&code.binding.redirect_uri) {
+            return Ok(Err(unknown_code().detail("its redirect URI was removed")));
+        }
         if !self.stands(tx, &authorization).await? {
             return Ok(Err(
                 unknown_code().detail("revoked, or the account is disabled")
@@ -91,12 +95,8 @@ impl Redeeming {
         }
         let registered = self.app.registry.now();
         let resources = registered.resources();
-        let narrowed = target::narrow(
-            &authorization.target,
-            None,
-            &self.presented.resources,
-            resources,
-        );
+        let granted = authorization.target.left_to(&self.client);
+        let narrowed = target::narrow(&granted, None, &self.presented.resources, resources);
         let target = match narrowed {
             Ok(target) => target,
             Err(error) => return Ok(Err(error)),
@@ -122,7 +122,7 @@ impl Redeeming {
         Ok(Ok(Issuance {
             client: self.client,
             at: now,
-            id_token: authorization.target.scopes.contains("openid"),
+            id_token: granted.scopes.contains("openid"),
             authorization,
             target,
             refresh_token,

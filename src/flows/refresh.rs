@@ -93,8 +93,9 @@ impl Refreshing {
             return self.reused(tx, &authorization).await.map(Err);
         }
         let registered = self.app.registry.now();
+        let granted = authorization.target.left_to(&self.client);
         let narrowed = target::narrow(
-            &authorization.target,
+            &granted,
             self.presented.scopes.as_ref(),
             &self.presented.resources,
             registered.resources(),
@@ -119,7 +120,7 @@ impl Refreshing {
         );
         let secret = &standing.secret;
         let asked = self.presented.scopes.as_ref();
-        let scopes = asked.unwrap_or(&authorization.target.scopes);
+        let scopes = asked.unwrap_or(&granted.scopes);
         let refresh_token: Secret = RefreshToken::mint(self.token.family, generation, secret);
         Ok(Ok(Issuance {
             client: self.client,

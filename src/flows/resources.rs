@@ -4,7 +4,8 @@ use rules::audit::{Actor, Kind};
 use rules::protocol::resource::is_identifier;
 use rules::protocol::scope::is_token;
 use rules::protocol::target::OPENID_SCOPES;
-use rules::protocol::{Client, Resource};
+use rules::protocol::{Client, Format, Resource, ScopeInfo};
+use serde::{Deserialize, Serialize};
 
 use super::{AdminFailure, Caller, follow};
 use crate::app::App;
@@ -38,6 +39,94 @@ pub async fn add(app: &App, resource: Resource, caller: &Caller) -> Result<(), A
 /// [`Fault`].
 pub async fn list(app: &App) -> Result<Vec<Resource>, Fault> {
     app.store.read(|tx| Box::pin(resources::all(tx))).await
+}
+
+/// What is to change of a resource; `None` lets a thing stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResourceEdit {
+    /// Its name.
+    pub name: Option<String>,
+    /// The client that introspects tokens for it.
+    pub client_id: Option<String>,
+    /// Its scopes, all of them.
+    pub scopes: Option<Vec<ScopeInfo>>,
+    /// How its tokens look.
+    pub token_format: Option<Format>,
+    /// How long its access tokens live, in seconds.
+    pub access_token_lifetime: Option<u32>,
+}
+
+/// A resource before and after a change.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// As it was.
+    pub before: Resource,
+    /// As it is.
+    pub after: Resource,
+}
+
+/// Changes what is registered of a resource.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is none, or the result does not fit.
+pub async fn set(
+    app: &App,
+    uri: &str,
+    edit: ResourceEdit,
+    caller: &Caller,
+) -> Result<Changed, AdminFailure> {
+    let all = list(app).await?;
+    let before = all.into_iter().find(|one| one.uri == uri);
+    let before = before.ok_or_else(|| unknown(uri))?;
+    let was = before.clone();
+    let after = Resource {
+        uri: was.uri,
+        name: edit.name.unwrap_or(was.name),
+        client_id: edit.client_id.unwrap_or(was.client_id),
+        scopes: edit.scopes.unwrap_or(was.scopes),
+        token_format: edit.token_format.unwrap_or(was.token_format),
+        access_token_lifetime: edit
+            .access_token_lifetime
+            .unwrap_or(was.access_token_lifetime),
+    };
+    save(app, after.clone(), true, caller).await?;
+    Ok(Changed { before, after })
+}
+
+/// Removes a resource: no API is told of its tokens any more, and nobody can ask for its scopes.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is none.
+pub async fn remove(app: &App, uri: &str, caller: &Caller) -> Result<(), AdminFailure> {
+    let event = app.event(Kind::ResourceRemoved, caller)?;
+    let event = event.by(Actor::Operator).resource(uri);
+    let event = app.pending(event, caller, None)?;
+    let (wanted, now) = (uri.to_owned(), app.clock.now());
+    let removed = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                resources::lock(tx).await?;
+                let removed = resources::remove(tx, &wanted, now).await?;
+                if removed {
+                    tx.record(event);
+                }
+                Ok(removed)
+            })
+        })
+        .await?;
+    if !removed {
+        return Err(unknown(uri));
+    }
+    follow::reload_registry(app).await?;
+    Ok(())
+}
+
+fn unknown(uri: &str) -> AdminFailure {
+    AdminFailure::Refused(format!(
+        "there is no resource {uri:?}; `countersign resource list` shows which there are"
+    ))
 }
 
 async fn save(
@@ -113,6 +202,9 @@ fn check(
                  `countersign client add --id {0} --name … --grant none`",
                 resource.client_id
             ));
+        }
+        Some(client) if client.removed_at.is_some() => {
+            return Err(format!("the client {} was removed", client.id));
         }
         // RFC 7662 §2.1: the API must authenticate.
         Some(client) if !client.is_confidential() => {
@@ -222,6 +314,7 @@ mod tests {
             metadata: Metadata::default(),
             valid_from: None,
             disabled_at: None,
+            removed_at: None,
         }
     }
 

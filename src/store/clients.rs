@@ -16,6 +16,15 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<Client>, Fault> {
     rows.iter().map(|row| read(tx, row)).collect()
 }
 
+/// Every client, with the time when it was registered.
+pub async fn dated(tx: &mut Tx) -> Result<Vec<(Client, Timestamp)>, Fault> {
+    const DATED: Sql = Sql("SELECT id, document, created_at FROM clients ORDER BY id");
+    let rows = tx.all(DATED, vec![]).await?;
+    rows.iter()
+        .map(|row| Ok((read(tx, row)?, row.time(2)?)))
+        .collect()
+}
+
 /// One client.
 pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Client>, Fault> {
     const FIND: Sql = Sql("SELECT id, document FROM clients WHERE id = $1");

@@ -165,6 +165,23 @@ pub async fn revoke(
     row.map(|row| row.text(0)).transpose()
 }
 
+/// Ends the next few hundred grants of a client whose ids come after `after`, and says which. Their
+/// tokens are void already: nothing is announced.
+pub async fn end_of_client(
+    tx: &mut Tx,
+    client_id: &str,
+    after: Uuid,
+    now: Timestamp,
+) -> Result<Vec<Uuid>, Fault> {
+    const END: Sql = Sql(
+        "UPDATE grants SET revoked_at = $3 WHERE revoked_at IS NULL AND id IN (SELECT id FROM grants \
+         WHERE client_id = $1 AND revoked_at IS NULL AND id > $2 ORDER BY id LIMIT 500) RETURNING id",
+    );
+    let values = vec![client_id.into(), after.into(), now.into()];
+    let rows = tx.all(END, values).await?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
 fn read(row: &Row) -> Result<Grant, Fault> {
     let resources = row.text(3)?;
     Ok(Grant {

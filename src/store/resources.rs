@@ -44,6 +44,13 @@ pub async fn put(tx: &mut Tx, resource: &Resource, now: Timestamp) -> Result<(),
     tx.execute(PUT, values).await.map(drop)
 }
 
+/// Forgets a resource; false when there is none.
+pub async fn remove(tx: &mut Tx, uri: &str, now: Timestamp) -> Result<bool, Fault> {
+    const REMOVE: Sql = Sql("DELETE FROM resources WHERE uri = $1");
+    tx.announce(What::Resource(uri.to_owned()), now);
+    Ok(tx.execute(REMOVE, vec![uri.into()]).await? == 1)
+}
+
 fn cell(uri: &str) -> Cell<'_> {
     Cell::new("resources", "document", uri.as_bytes())
 }

@@ -8,6 +8,9 @@
 use clap::Args;
 use rules::jose::Alg;
 use rules::protocol::{Metadata, SubjectType};
+use serde_json::{Map, Value};
+
+use super::Failed;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What people and auditors see")]
@@ -72,6 +75,29 @@ pub(super) struct OpenId {
 
 fn subject_type(text: &str) -> Result<SubjectType, String> {
     SubjectType::from_name(text).ok_or_else(|| "must be public or pairwise".to_owned())
+}
+
+/// What was given of both groups, as members of [`Metadata`].
+pub(super) fn changes(about: About, openid: OpenId) -> Result<Map<String, Value>, Failed> {
+    let subject_type = openid.subject_type;
+    let given = members(&registered(about, openid))?;
+    let nothing = members(&Metadata::default())?;
+    let mut changes: Map<String, Value> = given
+        .into_iter()
+        .filter(|(name, value)| nothing.get(name) != Some(value))
+        .collect();
+    if let Some(subject_type) = subject_type {
+        // `public` is what nothing looks like, too.
+        changes.insert("subject_type".to_owned(), subject_type.as_str().into());
+    }
+    Ok(changes)
+}
+
+fn members(metadata: &Metadata) -> Result<Map<String, Value>, Failed> {
+    match serde_json::to_value(metadata) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(Failed("the metadata cannot be written as JSON".to_owned())),
+    }
 }
 
 /// Both groups as they are registered.

@@ -1,7 +1,5 @@
 //! What is registered of a client, and what is demanded of it.
 
-use std::collections::HashSet;
-
 use rules::jose::{Alg, JwkSet};
 use rules::protocol::scope::is_token;
 use rules::protocol::{Client, ClientAuth, GrantType, Metadata, Profile, Scopes};
@@ -56,15 +54,6 @@ pub const fn method(auth: &ClientAuth) -> &'static str {
 
 /// The registration that is asked for, not yet checked.
 pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) -> Client {
-    let mut redirect_uris = new.redirect_uris;
-    let mut seen = HashSet::new();
-    redirect_uris.retain(|uri| seen.insert(uri.clone()));
-    let mut grant_types = Vec::new();
-    for grant in new.grant_types {
-        if !grant_types.contains(&grant) {
-            grant_types.push(grant);
-        }
-    }
     Client {
         id,
         name: new.name,
@@ -76,14 +65,26 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
             },
             NewAuth::Jwks(jwks) => ClientAuth::PrivateKeyJwt { jwks },
         },
-        redirect_uris,
-        grant_types,
+        redirect_uris: once(new.redirect_uris),
+        grant_types: once(new.grant_types),
         scopes: new.scopes,
         id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(Alg::Rs256),
         metadata: new.metadata,
         valid_from: None,
         disabled_at: None,
+        removed_at: None,
     }
+}
+
+/// Each of them once, in the order in which they came.
+pub(super) fn once<T: PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
 }
 
 /// What is demanded of a registration, on top of [`Client::check`].

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::flows::clients::ClientEdit;
+use crate::flows::resources::ResourceEdit;
+
 /// One act of an operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -48,6 +51,20 @@ pub enum AdminCommand {
     ClientAdd(Box<ClientRequest>),
     /// Shows every client.
     ClientList,
+    /// Shows the register of every client there ever was.
+    ClientRegister,
+    /// Changes what is registered of a client.
+    ClientSet {
+        /// `client_id`.
+        id: String,
+        /// What changes.
+        edit: Box<ClientEdit>,
+    },
+    /// Removes a client for good.
+    ClientRemove {
+        /// `client_id`.
+        id: String,
+    },
     /// Shows one client.
     ClientShow {
         /// `client_id`.
@@ -83,6 +100,18 @@ pub enum AdminCommand {
         resource: Resource,
         /// Whether one of the same URI is replaced.
         replace: bool,
+    },
+    /// Changes what is registered of a resource.
+    ResourceSet {
+        /// Its identifier.
+        uri: String,
+        /// What changes.
+        edit: ResourceEdit,
+    },
+    /// Removes a resource.
+    ResourceRemove {
+        /// Its identifier.
+        uri: String,
     },
     /// Shows every resource.
     ResourceList,
@@ -146,12 +175,17 @@ impl AdminCommand {
             Self::UserEnable { .. } => "user enable",
             Self::ClientAdd(_) => "client add",
             Self::ClientList => "client list",
+            Self::ClientRegister => "client list --register",
+            Self::ClientSet { .. } => "client set",
+            Self::ClientRemove { .. } => "client remove",
             Self::ClientShow { .. } => "client show",
             Self::ClientDisable { .. } => "client disable",
             Self::ClientEnable { .. } => "client enable",
             Self::ClientRotateSecret { .. } => "client rotate-secret",
             Self::ClientSetJwks { .. } => "client set-jwks",
             Self::ResourceAdd { .. } => "resource add",
+            Self::ResourceSet { .. } => "resource set",
+            Self::ResourceRemove { .. } => "resource remove",
             Self::ResourceList => "resource list",
             Self::KeyList => "key list",
             Self::KeyRotate { .. } => "key rotate",

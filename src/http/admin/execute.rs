@@ -37,6 +37,9 @@ pub async fn execute(
             .await?
             .into(),
         C::ClientList => AdminReply::Clients(views(clients::list(app).await?)),
+        C::ClientRegister => AdminReply::Register(views(clients::register_of_all(app).await?)),
+        C::ClientSet { id, edit } => clients::set(app, &id, *edit, caller).await?.into(),
+        C::ClientRemove { id } => clients::remove(app, &id, caller).await?.into(),
         C::ClientShow { id } => one_client(clients::find(app, &id).await?),
         C::ClientDisable { id } => one_client(clients::disable(app, &id, caller).await?),
         C::ClientEnable { id } => one_client(clients::enable(app, &id, caller).await?),
@@ -62,6 +65,11 @@ pub async fn execute(
                 resources::add(app, stored, caller).await?;
             }
             AdminReply::Resource(resource)
+        }
+        C::ResourceSet { uri, edit } => resources::set(app, &uri, edit, caller).await?.into(),
+        C::ResourceRemove { uri } => {
+            resources::remove(app, &uri, caller).await?;
+            AdminReply::ResourceRemoved { uri }
         }
         C::ResourceList => AdminReply::Resources(resources::list(app).await?),
         C::KeyList => AdminReply::Keys(views(rotate_keys::list(app).await?)),

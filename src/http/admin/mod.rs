@@ -6,6 +6,7 @@
 
 mod command;
 mod execute;
+mod register;
 mod view;
 mod wire;
 
@@ -31,6 +32,7 @@ use crate::rng;
 
 pub use command::{AdminCommand, AuthRequest, ClientRequest};
 pub use execute::execute;
+pub use register::RegisterEntry;
 pub use view::{AdminReply, ClientView, InviteView, KeyView, Shown, UserView};
 pub use wire::{Answer, ask};
 

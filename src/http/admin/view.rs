@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::register::RegisterEntry;
 use crate::flows::clients::{self, Registered};
+use crate::flows::resources;
 use crate::flows::rotate_keys::KeyInfo;
 use crate::flows::users::{Invited, UserInfo};
 use crate::secret::Secret;
@@ -36,6 +38,34 @@ pub enum AdminReply {
         /// Shown this once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_secret: Option<Shown>,
+    },
+    /// The register of clients.
+    Register(Vec<RegisterEntry>),
+    /// A client that was changed.
+    ClientChanged {
+        /// As it was.
+        before: Box<ClientView>,
+        /// As it is.
+        after: Box<ClientView>,
+    },
+    /// A client that is gone.
+    ClientRemoved {
+        /// What is left of it.
+        client: Box<ClientView>,
+        /// How many people's consents ended with it.
+        grants_ended: u64,
+    },
+    /// A resource that was changed.
+    ResourceChanged {
+        /// As it was.
+        before: Resource,
+        /// As it is.
+        after: Resource,
+    },
+    /// A resource that is gone.
+    ResourceRemoved {
+        /// Its identifier.
+        uri: String,
     },
     /// One resource: `uri`, `name`, `client_id`, `scopes` (each `name`, `title`, `optional`),
     /// `token_format`, `access_token_lifetime` in seconds.
@@ -131,6 +161,9 @@ pub struct ClientView {
     /// When it was disabled: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<String>,
+    /// When it was removed: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<String>,
 }
 
 /// A signing key.
@@ -196,6 +229,7 @@ impl From<Client> for ClientView {
             profile: client.profile,
             metadata: client.metadata,
             disabled_at: client.disabled_at.map(date),
+            removed_at: client.removed_at.map(date),
         }
     }
 }
@@ -221,8 +255,35 @@ impl From<Registered> for AdminReply {
     }
 }
 
+impl From<clients::Changed> for AdminReply {
+    fn from(changed: clients::Changed) -> Self {
+        Self::ClientChanged {
+            before: Box::new(changed.before.into()),
+            after: Box::new(changed.after.into()),
+        }
+    }
+}
+
+impl From<clients::Removed> for AdminReply {
+    fn from(removed: clients::Removed) -> Self {
+        Self::ClientRemoved {
+            client: Box::new(removed.client.into()),
+            grants_ended: removed.grants_ended,
+        }
+    }
+}
+
+impl From<resources::Changed> for AdminReply {
+    fn from(changed: resources::Changed) -> Self {
+        Self::ResourceChanged {
+            before: changed.before,
+            after: changed.after,
+        }
+    }
+}
+
 /// RFC 3339 in UTC, to the second.
-fn date(at: Timestamp) -> String {
+pub(super) fn date(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.secs())
         .map_or_else(|_| at.secs().to_string(), |at| at.to_string())
 }

@@ -15,5 +15,6 @@ mod prompt;
 mod pushed;
 mod races;
 mod refresh;
+mod registration;
 mod revocation;
 mod userinfo;

@@ -91,11 +91,13 @@ kinds! {
     ClientChanged "client.changed" "A client's registration was changed."
     ClientDisabled "client.disabled" "A client was disabled, and everything issued to it ended."
     ClientEnabled "client.enabled" "A disabled client was enabled again."
+    ClientRemoved "client.removed" "A client was removed for good, and everything issued to it ended."
     ClientAuthenticationRefused "client.authentication_refused" "A request in a client's name did not prove to come from it."
     AssertionReplayed "assertion.replayed" "A client's assertion was presented a second time."
 
     ResourceCreated "resource.created" "A resource was registered."
     ResourceChanged "resource.changed" "A resource's registration was changed."
+    ResourceRemoved "resource.removed" "A resource was removed; its tokens are good nowhere any more."
 
     KeyCreated "key.created" "A signing key was made and published; it does not sign yet."
     KeyRotated "key.rotated" "A published signing key became the one that signs."

@@ -127,6 +127,9 @@ pub struct Client {
     /// When it was disabled; it can then do nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<Timestamp>,
+    /// When it was removed, for good: what is left says who it was, and keeps its id from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
 }
 
 const fn rs256() -> Alg {
@@ -144,6 +147,13 @@ impl Client {
     #[must_use]
     pub fn may(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// Whether people may be sent back there.
+    #[must_use]
+    pub fn may_return_to(&self, uri: &str) -> bool {
+        let fits = |registered: &String| redirect::matches(registered, uri);
+        self.redirect_uris.iter().any(fits)
     }
 
     /// Checks what was registered as a whole.

@@ -24,6 +24,18 @@ pub struct Target {
     pub resources: Vec<String>,
 }
 
+impl Target {
+    /// What of it the client is still registered for: a registration that was narrowed since holds
+    /// for what was granted before.
+    #[must_use]
+    pub fn left_to(&self, client: &Client) -> Self {
+        Self {
+            scopes: self.scopes.intersection(&client.scopes),
+            resources: self.resources.clone(),
+        }
+    }
+}
+
 /// What a client asks of a person.
 ///
 /// # Errors
@@ -114,7 +126,11 @@ pub fn narrow(
     let target = Target {
         scopes: scopes.filter(|scope| {
             let owner = resources.iter().find(|resource| resource.owns(scope));
-            owner.map_or(named.is_empty(), |resource| wanted(&resource.uri))
+            // A scope without an owner is OpenID Connect's, or of a resource that was removed.
+            owner.map_or(
+                named.is_empty() && OPENID_SCOPES.contains(&scope),
+                |resource| wanted(&resource.uri),
+            )
         }),
         resources: granted
             .resources
