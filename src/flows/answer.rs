@@ -44,6 +44,7 @@ impl Reply {
         let parameters = vec![
             ("error", error.code.as_str().to_owned()),
             ("error_description", error.description.clone()),
+            ("error_uri", error.uri(app.config.issuer.as_str())),
         ];
         Self::finish(app, return_to, parameters)
     }

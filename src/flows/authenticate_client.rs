@@ -73,7 +73,8 @@ async fn verify(app: &App, client: &Client, credentials: &Credentials) -> Result
             "wrong_method",
             OAuthError::invalid_client(
                 "client authentication failed: use the method this client is registered for",
-            ),
+            )
+            .about("method"),
         )),
     };
     verdict.map_err(|(reason, error)| refuse(app, client, reason, error))
@@ -89,6 +90,7 @@ fn refused() -> OAuthError {
     OAuthError::invalid_client(
         "client authentication failed: unknown client, no credentials, or wrong ones",
     )
+    .about("secret")
 }
 
 /// Compares with every live secret, in constant time.
@@ -110,10 +112,12 @@ async fn assertion(
     jwks: &JwkSet,
     jwt: &str,
 ) -> Result<Result<(), OAuthError>, Failure> {
-    let invalid = |why: String| OAuthError::invalid_client(format!("client_assertion: {why}"));
+    let invalid = |why: String, topic| {
+        OAuthError::invalid_client(format!("client_assertion: {why}")).about(topic)
+    };
     let verified = match jose::verify(jwt, &ASSERTION_ALGS, jwks) {
         Ok(verified) => verified,
-        Err(error) => return Ok(Err(invalid(error.to_string()))),
+        Err(error) => return Ok(Err(invalid(error.to_string(), "assertion"))),
     };
     let expectation = Expectation {
         client_id: &client.id,
@@ -125,7 +129,7 @@ async fn assertion(
         .and_then(|()| client_assertion::check(&verified.payload, &expectation));
     let id = match checked {
         Ok(id) => id,
-        Err(error) => return Ok(Err(invalid(error.to_string()))),
+        Err(error) => return Ok(Err(invalid(error.to_string(), error.topic()))),
     };
     let client_id = client.id.clone();
     // RFC 7523 §3: jti. The row outlives the assertion by the leeway given to clocks.
@@ -143,5 +147,6 @@ async fn assertion(
         .count(Kind::AssertionReplayed, Some(&client.id), "replayed");
     Ok(Err(invalid(
         "this jti was used before; make a new assertion for every request".to_owned(),
+        "assertion-replay",
     )))
 }

@@ -66,7 +66,9 @@ impl From<Fault> for NotBegun {
 pub async fn push(app: &App, client: &Client, params: &Params) -> Result<Token, Failure> {
     // RFC 9126 §2.1
     if params.get("request_uri").is_some() {
-        return Err(OAuthError::invalid_request("request_uri cannot be pushed").into());
+        return Err(OAuthError::invalid_request("request_uri cannot be pushed")
+            .about("pushed-request-uri")
+            .into());
     }
     let registered = app.registry.now();
     let resources = registered.resources();
@@ -96,7 +98,7 @@ pub async fn begin(
     let client = app.registry.client(client_id).ok_or_else(|| {
         app.refusals
             .count(Kind::AuthorizeRefused, None, "unknown_client");
-        OAuthError::invalid_request("client_id is not registered here")
+        OAuthError::invalid_request("client_id is not registered here").about("client-id")
     })?;
     let (request, pushed) = match read(app, params, &client).await? {
         Ok(read) => read,

@@ -61,6 +61,7 @@ fn unknown() -> OAuthError {
         "the refresh token is unknown, expired, revoked or was issued to another client; send the \
          person to the authorization endpoint again",
     )
+    .about("refresh-token")
 }
 
 fn counted(app: &App, client: &Client, error: OAuthError) -> OAuthError {

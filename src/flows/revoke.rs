@@ -109,4 +109,5 @@ fn not_its_own(app: &App, client: &Client) -> OAuthError {
     OAuthError::invalid_grant(
         "this token was issued to another client; only that one may revoke it",
     )
+    .about("other-client")
 }

@@ -39,9 +39,12 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, BadForm> {
     let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(BadForm::Invalid(OAuthError::invalid_request(
-            "the body must be application/x-www-form-urlencoded; set Content-Type accordingly",
-        )));
+        return Err(BadForm::Invalid(
+            OAuthError::invalid_request(
+                "the body must be application/x-www-form-urlencoded; set Content-Type accordingly",
+            )
+            .about("encoding"),
+        ));
     }
     to_bytes(body, MAX_BODY).await.map_err(|error| {
         let source = error.source();

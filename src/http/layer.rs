@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::reply::Cause;
+use super::reply::{self, Cause};
 use super::{Peer, limit, pages};
 use crate::app::App;
 use crate::flows::Caller;
@@ -64,6 +64,7 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     };
+    response = reply::finish(response, app.config.issuer.as_str());
     limit::tell(response.headers_mut(), allowance.as_ref());
     dress(&app, &id, response.headers_mut());
     let took = app.clock.monotonic().saturating_sub(started);

@@ -28,7 +28,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
-    use pages::{account, activate, assets, health, interaction, language, sign_in};
+    use pages::{account, activate, assets, errors, health, interaction, language, sign_in};
 
     let open_to_browsers = Router::new()
         .route(
@@ -85,6 +85,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/activate/password", post(activate::password))
         .route("/activate/factor", post(activate::factor))
         .route("/activate/codes", post(activate::codes))
+        .route("/errors", get(errors::index))
+        .route("/errors/{code}", get(errors::show))
         .route("/about", get(assets::about))
         .route("/language", post(language::choose))
         .route("/static/{file}", get(assets::file))

@@ -40,6 +40,31 @@ pub enum Cause {
     Failed(String),
 }
 
+/// What the body of a response is to tell.
+#[derive(Clone)]
+struct Told(OAuthError);
+
+/// Writes the body of a refusal or failure, which names a page of this server: the layer around
+/// every request knows which server that is.
+pub fn finish(mut response: Response, issuer: &str) -> Response {
+    let Some(Told(error)) = response.extensions_mut().remove() else {
+        return response;
+    };
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    // RFC 6750 §3: a challenge that names an error names its page too.
+    let challenge = headers
+        .get(header::WWW_AUTHENTICATE)
+        .and_then(|challenge| challenge.to_str().ok())
+        .filter(|challenge| challenge.contains(" error=\""));
+    let challenge = challenge.map(|one| format!("{one}, error_uri=\"{}\"", error.uri(issuer)));
+    if let Some(Ok(challenge)) = challenge.map(HeaderValue::try_from) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    *response.body_mut() = error.body(issuer).to_string().into();
+    response
+}
+
 /// A refusal or a failure, as a program reads it.
 pub struct ApiError {
     status: StatusCode,
@@ -80,10 +105,13 @@ impl From<OAuthError> for ApiError {
 
 impl From<Fault> for ApiError {
     fn from(fault: Fault) -> Self {
-        let mut this = Self::from(OAuthError::new(
-            ErrorCode::TemporarilyUnavailable,
-            "this server cannot answer now; nothing was decided, so try again",
-        ));
+        let mut this = Self::from(
+            OAuthError::new(
+                ErrorCode::TemporarilyUnavailable,
+                "this server cannot answer now; nothing was decided, so try again",
+            )
+            .about("fault"),
+        );
         this.fault = Some(fault.to_string());
         this
     }
@@ -93,16 +121,19 @@ impl From<Exceeded> for ApiError {
     /// No standard has a code for this at these endpoints (`slow_down` is for polling devices, RFC
     /// 8628 §3.5), so it is the one that says that the same request is good later.
     fn from(exceeded: Exceeded) -> Self {
-        let mut this = Self::from(OAuthError::new(
-            ErrorCode::TemporarilyUnavailable,
-            format!(
-                "too many requests: {} is {} in {} s; wait {} s and send this one again",
-                exceeded.limit.name(),
-                exceeded.rate.count,
-                exceeded.rate.window.as_secs(),
-                exceeded.seconds()
-            ),
-        ));
+        let mut this = Self::from(
+            OAuthError::new(
+                ErrorCode::TemporarilyUnavailable,
+                format!(
+                    "too many requests: {} is {} in {} s; wait {} s and send this one again",
+                    exceeded.limit.name(),
+                    exceeded.rate.count,
+                    exceeded.rate.window.as_secs(),
+                    exceeded.seconds()
+                ),
+            )
+            .about("too-many-requests"),
+        );
         this.status = StatusCode::TOO_MANY_REQUESTS;
         this.exceeded = Some(exceeded);
         this
@@ -135,7 +166,7 @@ impl From<BadForm> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = json(&self.error.body());
+        let mut response = json(&Value::Null);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -151,6 +182,8 @@ impl IntoResponse for ApiError {
             HeaderName::from_static("pragma"),
             HeaderValue::from_static("no-cache"),
         );
+        let told = Told(self.error.clone());
+        response.extensions_mut().insert(told);
         response
             .extensions_mut()
             .insert(match (self.fault, self.exceeded) {

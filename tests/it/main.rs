@@ -23,6 +23,7 @@ mod browser;
 mod cli;
 mod clients;
 mod demo;
+mod errors;
 mod limits;
 mod oauth;
 mod pages;

@@ -21,7 +21,9 @@ pub async fn introspect(
     if !asked.client.is_confidential() {
         // RFC 7662 §4: or anybody could try tokens out.
         return Err(
-            OAuthError::invalid_client("introspection is for APIs that authenticate").into(),
+            OAuthError::invalid_client("introspection is for APIs that authenticate")
+                .about("introspection")
+                .into(),
         );
     }
     let token = asked.params.require("token")?;

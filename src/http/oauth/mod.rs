@@ -81,6 +81,7 @@ async fn credentials(request: Request) -> Result<(Credentials, Params), ApiError
         .map(|value| {
             value.to_str().map_err(|_| {
                 OAuthError::invalid_client("the Authorization header is not readable text")
+                    .about("header")
             })
         })
         .transpose()?;

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod activate;
 pub mod assets;
+pub mod errors;
 pub mod health;
 pub mod interaction;
 pub mod language;
@@ -21,7 +22,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rules::protocol::{OAuthError, Params, ResponseMode, redirect};
 
-use self::view::{Chrome, FormPost, Message, Tone};
+use self::view::{Chrome, Detail, FormPost, Message, Tone};
 use super::form::{self, BadForm};
 use super::layer::text;
 use super::oauth::caller;
@@ -222,7 +223,7 @@ struct Notice<'a> {
 }
 
 impl Notice<'_> {
-    fn show(self, app: &App, caller: &Caller, detail: Option<String>) -> Response {
+    fn show(self, app: &App, caller: &Caller, detail: Option<Detail>) -> Response {
         let message = Message {
             chrome: &chrome(app, caller),
             tone: Tone::Error,
@@ -247,7 +248,7 @@ pub fn refused(app: &App, caller: &Caller, error: &OAuthError) -> Response {
             "Go back to the app and start again. If it happens again, tell the app’s makers.",
         ),
     }
-    .show(app, caller, Some(error.to_string()));
+    .show(app, caller, Some(Detail::explained(error)));
     let cause = Cause::Refused(error.clone());
     response.extensions_mut().insert(cause);
     response
@@ -326,7 +327,8 @@ pub fn wrong_host(app: &App, caller: &Caller) -> Response {
             "The Host header must be {}. Behind a proxy, pass it on unchanged; or set issuer to the \
              public address.",
             app.config.issuer.authority()
-        )),
+        )
+.into()),
     )
 }
 
@@ -350,5 +352,5 @@ pub async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Resp
         what: "This address was asked for something it does not do. Nothing was changed.",
         todo: None,
     }
-    .show(&app, &caller(&request), Some(detail))
+    .show(&app, &caller(&request), Some(detail.into()))
 }

@@ -5,6 +5,9 @@
 //! here derives `Debug`.
 
 use askama::Template;
+use rules::protocol::OAuthError;
+
+use super::errors::Spec;
 
 mod chrome;
 pub(crate) mod filters;
@@ -302,7 +305,35 @@ pub struct Message<'a> {
     /// The way on: address and words.
     pub link: Option<(String, String)>,
     /// For the partner's developer; folded away.
-    pub detail: Option<String>,
+    pub detail: Option<Detail>,
+}
+
+/// What only the partner's developer needs to know.
+pub struct Detail {
+    /// What is wrong.
+    pub text: String,
+    /// The page that explains it.
+    pub explained: Option<String>,
+}
+
+impl Detail {
+    /// A refusal, with the page of this server that explains it.
+    #[must_use]
+    pub fn explained(error: &OAuthError) -> Self {
+        Self {
+            text: error.to_string(),
+            explained: Some(error.uri("")),
+        }
+    }
+}
+
+impl From<String> for Detail {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            explained: None,
+        }
+    }
 }
 
 impl Message<'_> {
@@ -353,4 +384,46 @@ pub struct FormPost<'a> {
 pub struct About<'a> {
     /// What surrounds the page.
     pub chrome: &'a Chrome,
+}
+
+/// All errors, each with what it means.
+#[derive(Template)]
+#[template(path = "errors/index.html")]
+pub struct ErrorsIndex<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Code and meaning.
+    pub errors: Vec<(&'static str, String)>,
+}
+
+/// One error, for developers.
+#[derive(Template)]
+#[template(path = "errors/error.html")]
+pub struct ErrorPage<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The code.
+    pub code: &'static str,
+    /// What it means.
+    pub means: String,
+    /// Who defines it.
+    pub spec: Spec,
+    /// What causes it.
+    pub topics: Vec<ErrorTopic>,
+}
+
+/// One cause of an error.
+pub struct ErrorTopic {
+    /// Its anchor.
+    pub id: &'static str,
+    /// The cause.
+    pub title: String,
+    /// More of it, and what to do.
+    pub text: String,
+    /// Who says so.
+    pub spec: Spec,
+    /// A request that is refused so; empty when none shows it.
+    pub wrong: String,
+    /// The same as it is accepted.
+    pub right: String,
 }

@@ -105,7 +105,7 @@ async fn an_error_carries_state_and_issuer_and_nothing_else(server: TestServer) 
     assert_eq!(answer.get("state"), request.get("state"));
     assert_eq!(answer.get("iss"), server.issuer);
     for name in answer.params.keys() {
-        let known = ["error", "error_description", "state", "iss"];
+        let known = ["error", "error_description", "error_uri", "state", "iss"];
         assert!(known.contains(&name.as_str()), "{name}");
     }
 }

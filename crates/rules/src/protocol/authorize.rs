@@ -110,7 +110,8 @@ pub fn return_to(params: &Params, client: &Client) -> Result<ReturnTo, OAuthErro
     if !registered {
         return Err(OAuthError::invalid_request(
             "redirect_uri is not registered for this client; it must match to the letter",
-        ));
+        )
+        .about("redirect-uri"));
     }
     if params
         .get("state")
@@ -194,6 +195,7 @@ impl AuthorizeRequest {
         }
         let challenge = Challenge::parse(params)?.ok_or_else(|| {
             OAuthError::invalid_request("code_challenge is missing: PKCE with S256 is required")
+                .about("pkce")
         })?;
         Ok(Self {
             client_id: client.id.clone(),
@@ -226,14 +228,16 @@ fn prompt(value: Option<&str>) -> Result<Prompt, OAuthError> {
             _ => {
                 return Err(OAuthError::invalid_request(
                     "prompt must be none, login, consent or select_account",
-                ));
+                )
+                .about("prompt"));
             }
         }
     }
     if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {
         return Err(OAuthError::invalid_request(
             "prompt none cannot be combined with another value",
-        ));
+        )
+        .about("prompt"));
     }
     Ok(prompt)
 }

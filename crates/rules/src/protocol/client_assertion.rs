@@ -241,6 +241,21 @@ pub enum AssertionError {
     Typ(String),
 }
 
+impl AssertionError {
+    /// Which part of the page about `invalid_client` explains it.
+    #[must_use]
+    pub const fn topic(&self) -> &'static str {
+        match self {
+            Self::Audience { .. } => "assertion-audience",
+            Self::NotATime(_)
+            | Self::Expired { .. }
+            | Self::TooLong { .. }
+            | Self::Ahead { .. } => "assertion-time",
+            _ => "assertion",
+        }
+    }
+}
+
 impl fmt::Display for AssertionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

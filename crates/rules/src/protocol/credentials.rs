@@ -52,7 +52,8 @@ impl Credentials {
         if methods.into_iter().filter(|used| *used).count() > 1 {
             return Err(OAuthError::invalid_request(
                 "the client authenticates in more than one way; use one (RFC 6749 section 2.3)",
-            ));
+            )
+            .about("two-methods"));
         }
         let found = if let Some(header) = authorization {
             basic(header)?
@@ -93,6 +94,7 @@ fn basic(header: &str) -> Result<Credentials, OAuthError> {
         OAuthError::invalid_client(
             "the Authorization header must be Basic with the form-encoded client id and secret",
         )
+        .about("header")
     };
     let (scheme, encoded) = header.split_once(' ').ok_or_else(malformed)?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -120,14 +122,17 @@ fn bearer(jwt: &str, params: &Params) -> Result<Credentials, OAuthError> {
     if params.get("client_assertion_type") != Some(JWT_BEARER) {
         return Err(OAuthError::invalid_client(format!(
             "client_assertion_type must be {JWT_BEARER}"
-        )));
+        ))
+        .about("assertion"));
     }
     // Only to find the keys to verify with.
-    let peeked = jose::dangerous_peek(jwt)
-        .map_err(|error| OAuthError::invalid_client(format!("client_assertion: {error}")))?;
+    let peeked = jose::dangerous_peek(jwt).map_err(|error| {
+        OAuthError::invalid_client(format!("client_assertion: {error}")).about("assertion")
+    })?;
     let subject = peeked.payload.get("sub").and_then(|sub| sub.as_str());
     let id = subject.ok_or_else(|| {
         OAuthError::invalid_client("client_assertion: sub is missing; it must be the client id")
+            .about("assertion")
     })?;
     Ok(Credentials::Assertion {
         id: id.to_owned(),

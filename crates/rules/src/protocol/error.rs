@@ -4,60 +4,56 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-/// An error code (RFC 6749 §4.1.2.1, §5.2 and the registry that grew from it).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the standards' own")]
-pub enum ErrorCode {
-    InvalidRequest,
-    InvalidClient,
-    InvalidGrant,
-    UnauthorizedClient,
-    UnsupportedGrantType,
-    UnsupportedResponseType,
-    UnsupportedTokenType,
-    InvalidScope,
-    InvalidTarget,
-    AccessDenied,
-    LoginRequired,
-    ConsentRequired,
-    InteractionRequired,
-    InvalidRequestUri,
-    RequestNotSupported,
-    RequestUriNotSupported,
-    RegistrationNotSupported,
-    InvalidToken,
-    InsufficientScope,
-    TemporarilyUnavailable,
+// One table makes the code and its registered text, so that none can be forgotten.
+macro_rules! codes {
+    ($($variant:ident $text:literal)*) => {
+        /// An error code (RFC 6749 §4.1.2.1, §5.2 and the registry that grew from it).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the names are the standards' own")]
+        pub enum ErrorCode {
+            $($variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The registered text.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidRequest "invalid_request"
+    InvalidClient "invalid_client"
+    InvalidGrant "invalid_grant"
+    UnauthorizedClient "unauthorized_client"
+    UnsupportedGrantType "unsupported_grant_type"
+    UnsupportedResponseType "unsupported_response_type"
+    UnsupportedTokenType "unsupported_token_type"
+    InvalidScope "invalid_scope"
+    InvalidTarget "invalid_target"
+    AccessDenied "access_denied"
+    LoginRequired "login_required"
+    ConsentRequired "consent_required"
+    InteractionRequired "interaction_required"
+    UnmetAuthenticationRequirements "unmet_authentication_requirements"
+    InvalidRequestUri "invalid_request_uri"
+    RequestNotSupported "request_not_supported"
+    RequestUriNotSupported "request_uri_not_supported"
+    RegistrationNotSupported "registration_not_supported"
+    InvalidToken "invalid_token"
+    InsufficientScope "insufficient_scope"
+    TemporarilyUnavailable "temporarily_unavailable"
 }
 
 impl ErrorCode {
-    /// The registered text.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidClient => "invalid_client",
-            Self::InvalidGrant => "invalid_grant",
-            Self::UnauthorizedClient => "unauthorized_client",
-            Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::UnsupportedResponseType => "unsupported_response_type",
-            Self::UnsupportedTokenType => "unsupported_token_type",
-            Self::InvalidScope => "invalid_scope",
-            Self::InvalidTarget => "invalid_target",
-            Self::AccessDenied => "access_denied",
-            Self::LoginRequired => "login_required",
-            Self::ConsentRequired => "consent_required",
-            Self::InteractionRequired => "interaction_required",
-            Self::InvalidRequestUri => "invalid_request_uri",
-            Self::RequestNotSupported => "request_not_supported",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
-            Self::RegistrationNotSupported => "registration_not_supported",
-            Self::InvalidToken => "invalid_token",
-            Self::InsufficientScope => "insufficient_scope",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
-        }
-    }
-
     /// The HTTP status when the error is the body of an answer (RFC 6749 §5.2, RFC 6750 §3.1).
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -78,6 +74,8 @@ pub struct OAuthError {
     pub code: ErrorCode,
     /// Shown: names the parameter, the rule and the remedy.
     pub description: String,
+    /// Which part of the page about the code explains this one.
+    pub topic: Option<&'static str>,
     /// Logged once, at the edge; never shown.
     pub detail: Option<String>,
 }
@@ -88,11 +86,11 @@ impl OAuthError {
     #[must_use]
     pub fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
         let description = printable(description.as_ref());
-        let detail = None;
         Self {
             code,
             description,
-            detail,
+            topic: None,
+            detail: None,
         }
     }
 
@@ -114,6 +112,23 @@ impl OAuthError {
         Self::new(ErrorCode::InvalidClient, description)
     }
 
+    /// The same refusal, explained by this part of the page about its code.
+    #[must_use]
+    pub const fn about(mut self, topic: &'static str) -> Self {
+        self.topic = Some(topic);
+        self
+    }
+
+    /// The page that explains it (RFC 6749 §5.2): of the server itself.
+    #[must_use]
+    pub fn uri(&self, issuer: &str) -> String {
+        let code = self.code.as_str();
+        match self.topic {
+            Some(topic) => format!("{issuer}/errors/{code}#{topic}"),
+            None => format!("{issuer}/errors/{code}"),
+        }
+    }
+
     /// The same refusal with what only the log should say.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -123,8 +138,12 @@ impl OAuthError {
 
     /// The JSON body (RFC 6749 §5.2).
     #[must_use]
-    pub fn body(&self) -> Value {
-        json!({ "error": self.code.as_str(), "error_description": self.description })
+    pub fn body(&self, issuer: &str) -> Value {
+        json!({
+            "error": self.code.as_str(),
+            "error_description": self.description,
+            "error_uri": self.uri(issuer),
+        })
     }
 }
 

@@ -69,9 +69,10 @@ impl Params {
         }
         let values = self.0.entry(name.to_owned()).or_default();
         if !values.is_empty() && !repeatable.contains(&name) {
-            return Err(OAuthError::invalid_request(format!(
-                "{shown} is repeated; send it once"
-            )));
+            return Err(
+                OAuthError::invalid_request(format!("{shown} is repeated; send it once"))
+                    .about("repeated-parameter"),
+            );
         }
         values.push(value);
         Ok(())
@@ -88,8 +89,9 @@ impl Params {
     /// # Errors
     /// `invalid_request` that names it.
     pub fn require(&self, name: &str) -> Result<&str, OAuthError> {
-        self.get(name)
-            .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))
+        self.get(name).ok_or_else(|| {
+            OAuthError::invalid_request(format!("{name} is missing")).about("missing-parameter")
+        })
     }
 
     /// Every value of a parameter, in order.

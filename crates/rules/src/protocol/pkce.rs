@@ -25,20 +25,22 @@ impl Challenge {
                 None => Ok(None),
                 Some(_) => Err(OAuthError::invalid_request(
                     "code_challenge is missing although code_challenge_method was sent",
-                )),
+                )
+                .about("pkce")),
             };
         };
         // RFC 7636 §4.3: absent means `plain`, which is not accepted here (RFC 9700 §2.1.1).
         if params.get("code_challenge_method") != Some("S256") {
-            return Err(OAuthError::invalid_request(
-                "code_challenge_method must be S256",
-            ));
+            return Err(
+                OAuthError::invalid_request("code_challenge_method must be S256").about("pkce"),
+            );
         }
         let decoded = URL_SAFE_NO_PAD.decode(challenge).ok();
         if decoded.is_none_or(|hash| hash.len() != 32) {
             return Err(OAuthError::invalid_request(
                 "code_challenge must be the base64url SHA-256 of the verifier: 43 characters",
-            ));
+            )
+            .about("pkce"));
         }
         Ok(Some(Self(challenge.to_owned())))
     }

@@ -60,6 +60,7 @@ pub fn unknown_code() -> OAuthError {
         "the code is unknown, expired, already used or was issued to another client; start again \
          at the authorization endpoint",
     )
+    .about("code")
 }
 
 /// Decides about a code. Whose it is comes before any consequence.
@@ -74,18 +75,24 @@ pub fn redeem(code: &CodeState<'_>, presented: Presented<'_>, now: Timestamp) ->
         .redirect_uri
         .is_some_and(|uri| uri != code.binding.redirect_uri)
     {
-        return Redemption::Refused(OAuthError::invalid_grant(
-            "redirect_uri is not the one of the authorization request",
-        ));
+        return Redemption::Refused(
+            OAuthError::invalid_grant("redirect_uri is not the one of the authorization request")
+                .about("redirect-uri"),
+        );
     }
     // RFC 7636 §4.6
     let Some(verifier) = presented.verifier else {
-        return Redemption::Refused(OAuthError::invalid_grant("code_verifier is missing"));
+        return Redemption::Refused(
+            OAuthError::invalid_grant("code_verifier is missing").about("code-verifier"),
+        );
     };
     if !code.binding.challenge.matches(verifier) {
-        return Redemption::Refused(OAuthError::invalid_grant(
-            "code_verifier does not belong to the code_challenge of the request",
-        ));
+        return Redemption::Refused(
+            OAuthError::invalid_grant(
+                "code_verifier does not belong to the code_challenge of the request",
+            )
+            .about("code-verifier"),
+        );
     }
     if code.used {
         return Redemption::Replayed(unknown_code().detail("replayed by its own client"));
