@@ -129,7 +129,7 @@ async fn connect(database: &Database) -> Result<Store, NotOpened> {
     };
     Store::connect(location).await.map_err(|fault| {
         let hint = match (&fault, database) {
-            (Fault::Busy(_), _) => "",
+            (Fault::Busy(_) | Fault::Unreachable(_), _) => "",
             (_, Database::Sqlite(_)) => "; check that its folder exists and can be written",
             (_, Database::Postgres(_)) => "; check that the server runs and the URL is right",
         };

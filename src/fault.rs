@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Fault {
     /// The database failed, is gone, or refused the statement.
     Storage(sqlx::Error),
+    /// The database cannot be reached or used; a sentence that says why and what to do.
+    Unreachable(String),
     /// A constraint of the schema was violated (a name that is taken, say).
     Constraint(String),
     /// Too much waits already; trying again after a moment helps.
@@ -31,7 +33,7 @@ impl fmt::Display for Fault {
             Self::Unreadable(what) => write!(f, "cannot be read: {what}"),
             Self::Randomness => f.write_str("the operating system gave no randomness"),
             Self::Signing(what) => write!(f, "signing: {what}"),
-            Self::Internal(what) => f.write_str(what),
+            Self::Internal(what) | Self::Unreachable(what) => f.write_str(what),
         }
     }
 }

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     // is installed already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let arguments = Cli::parse();
+    let json = arguments.wants_json();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -21,7 +22,11 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
-            eprintln!("error: {failed}");
+            if json {
+                eprintln!("{}", failed.json());
+            } else {
+                eprintln!("error: {failed}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -4,26 +4,38 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Failed;
+use super::{Failed, restore};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
-use crate::flows::Caller;
+use crate::flows::{Caller, Progress};
 use crate::http::admin::{self, AdminCommand, AdminReply, Answer};
 use crate::rng;
 use crate::vault::RootKey;
 
 /// Carries a command out, wherever the store is open.
 pub(super) async fn carry_out(config: &Path, command: AdminCommand) -> Result<AdminReply, Failed> {
+    carry_out_telling(config, command, &Progress::none()).await
+}
+
+/// The same, telling how far long work has come.
+pub(super) async fn carry_out_telling(
+    config: &Path,
+    command: AdminCommand,
+    progress: &Progress,
+) -> Result<AdminReply, Failed> {
     let config = Config::load(config)?;
     let socket = config.server.admin_socket.clone();
-    match admin::ask(&socket, &command).await {
+    match admin::ask_telling(&socket, &command, progress).await {
         Ok(Some(Answer::Done(reply))) => Ok(reply),
         Ok(Some(Answer::Refused(why))) => Err(Failed(why)),
         Ok(Some(Answer::Fault(fault))) => Err(Failed(format!(
             "the server failed: {fault}; its log says more"
         ))),
-        Ok(None) => directly(config, command).await,
+        Ok(Some(Answer::Progress(..))) => Err(Failed::new(
+            "the server did not answer; try again".to_owned(),
+        )),
+        Ok(None) => directly(config, command, progress).await,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Failed(format!(
             "server.admin_socket: this account may not open {}; run the command as the account \
              that the server runs as",
@@ -37,20 +49,29 @@ pub(super) async fn carry_out(config: &Path, command: AdminCommand) -> Result<Ad
 }
 
 /// Opens the store, carries the command out, and closes it again.
-async fn directly(config: Config, command: AdminCommand) -> Result<AdminReply, Failed> {
+async fn directly(
+    config: Config,
+    command: AdminCommand,
+    progress: &Progress,
+) -> Result<AdminReply, Failed> {
     let app = open(config).await?;
-    let reply = here(&app, command).await;
+    let reply = told(&app, command, progress).await;
     app.store.close().await;
     reply
 }
 
 /// Carries a command out on an application that is open in this process.
 pub(super) async fn here(app: &App, command: AdminCommand) -> Result<AdminReply, Failed> {
+    told(app, command, &Progress::none()).await
+}
+
+async fn told(app: &App, command: AdminCommand, progress: &Progress) -> Result<AdminReply, Failed> {
     let caller = Caller {
         request_id: rng::uuid(app.clock.now())?.to_string(),
+        operator: restore::this_operator(),
         ..Caller::default()
     };
-    Ok(admin::execute(app, command, &caller).await?)
+    Ok(admin::execute(app, command, &caller, progress).await?)
 }
 
 /// Opens an installation that `init` made, where nobody listens on the socket.

@@ -129,6 +129,7 @@ async fn connect(database: &Database) -> Result<Store, Failed> {
              started"
                 .to_owned(),
         ),
+        Fault::Unreachable(why) => Failed(format!("database.url: {why}")),
         fault => Failed(format!(
             "database.url: {fault}; check that the database can be reached and the URL is right"
         )),

@@ -1,6 +1,8 @@
 //! The command line, one file a subcommand. Whatever changes something goes through the running
 //! server's socket, or opens the store itself when no server runs.
 
+mod audit;
+mod backup;
 mod client;
 pub mod demo;
 mod door;
@@ -8,7 +10,9 @@ mod init;
 mod key;
 mod migrate;
 mod output;
+mod progress;
 mod resource;
+mod restore;
 mod serve;
 mod user;
 
@@ -94,11 +98,35 @@ under way are finished first (server.stop_timeout_seconds).
     /// Show and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Act),
+    /// Verify, read and export the audit log
+    #[command(subcommand)]
+    Audit(audit::Act),
+    /// Make a sealed copy of the whole database while the server goes on
+    Backup(backup::Arguments),
+    /// Put a backup in place of the database, and begin a new epoch
+    Restore(restore::Arguments),
 }
 
 /// Why a command was not carried out: one sentence that names the setting and the remedy.
 #[derive(Debug)]
 pub struct Failed(String);
+
+impl Failed {
+    const fn new(why: String) -> Self {
+        Self(why)
+    }
+
+    /// As JSON, for `--json`: `{"error":{"what":"…","remedy":"…"}}`. Sentences say what is wrong
+    /// before their first semicolon and what mends it after.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let (what, remedy) = match self.0.split_once("; ") {
+            Some((what, remedy)) => (what, Some(remedy)),
+            None => (self.0.as_str(), None),
+        };
+        serde_json::json!({ "error": { "what": what, "remedy": remedy } }).to_string()
+    }
+}
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,6 +150,9 @@ impl From<NotOpened> for Failed {
 
 impl From<Fault> for Failed {
     fn from(fault: Fault) -> Self {
+        if let Fault::Unreachable(why) = fault {
+            return Self(format!("database.url: {why}"));
+        }
         Self(format!("the server failed: {fault}"))
     }
 }
@@ -132,6 +163,14 @@ impl From<AdminFailure> for Failed {
             AdminFailure::Refused(why) => Self(why),
             AdminFailure::Fault(fault) => fault.into(),
         }
+    }
+}
+
+impl Cli {
+    /// Whether a program reads what is printed.
+    #[must_use]
+    pub const fn wants_json(&self) -> bool {
+        self.json
     }
 }
 
@@ -154,6 +193,9 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Client(act) => act.command()?,
         Command::Resource(act) => act.command()?,
         Command::Key(act) => act.command(),
+        Command::Audit(act) => return audit::run(&config, act, json).await,
+        Command::Backup(arguments) => return backup::run(&config, arguments, json).await,
+        Command::Restore(arguments) => return restore::run(&config, arguments, json).await,
     };
     let reply = door::carry_out(&config, act).await?;
     output::reply(&reply, json)

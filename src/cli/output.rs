@@ -1,5 +1,7 @@
 //! What is printed: short aligned text for people, or one JSON object.
 
+mod keep;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
@@ -45,6 +47,14 @@ pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
         AdminReply::Resource(one) => resources(std::slice::from_ref(one)),
         AdminReply::Resources(all) => resources(all),
         AdminReply::Keys(all) => keys(all),
+        AdminReply::Backup(made) => keep::backup(made),
+        AdminReply::Restored(done) => keep::restored(done),
+        AdminReply::Audit(found) => keep::verified(found),
+        AdminReply::Checkpoint(Some(note)) => note.clone(),
+        AdminReply::Checkpoint(None) => "Nothing is sealed yet.\n".to_owned(),
+        AdminReply::AuditKey(key) => format!("{key}\n"),
+        AdminReply::Events(all) => keep::events(all),
+        AdminReply::Leaves { leaves, .. } => leaves.join("\n") + "\n",
     })
 }
 

@@ -126,6 +126,10 @@ async fn assertion(
         now: app.clock.now(),
     };
     let checked = client_assertion::check_typ(verified.header.typ.as_deref())
+        .and_then(|()| match app.store.revocations().epoch() {
+            Some(epoch) => client_assertion::check_epoch(&verified.payload, epoch),
+            None => Ok(()),
+        })
         .and_then(|()| client_assertion::check(&verified.payload, &expectation));
     let id = match checked {
         Ok(id) => id,

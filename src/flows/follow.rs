@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
-use crate::store::feed::{self, What};
-use crate::store::{clients, keys, resources};
+use crate::store::feed::{self, Change, What};
+use crate::store::{clients, epoch, keys, resources};
 
 /// How often a node looks by itself.
 pub const EVERY: Duration = Duration::from_millis(250);
@@ -30,6 +30,12 @@ pub struct Follower {
 /// lifetime.
 pub async fn load(app: &App) -> Result<(), Fault> {
     let mut looking = app.follower.looking.lock().await;
+    // Before anything is judged: the feed forgets when the database was restored, this does not.
+    let epoch = app.store.read(|tx| Box::pin(epoch::current(tx))).await?;
+    if let Some(at) = epoch {
+        let what = What::Epoch;
+        app.store.revocations().apply(&Change { what, at });
+    }
     look(app, &mut looking).await?;
     read_registry(app, &mut looking).await?;
     read_keys(app, &mut looking).await
@@ -99,6 +105,10 @@ async fn look(app: &App, looking: &mut ()) -> Result<(), Fault> {
         match change.what {
             What::Client(_) | What::Resource(_) => registry = true,
             What::Keys => keys = true,
+            What::Epoch => {
+                (registry, keys) = (true, true);
+                app.store.revocations().apply(&change);
+            }
             What::Other => (registry, keys) = (true, true),
             _ if change.at >= oldest => app.store.revocations().apply(&change),
             _ => {}

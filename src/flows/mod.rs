@@ -7,6 +7,7 @@ pub mod activity;
 pub mod answer;
 pub mod authenticate_client;
 pub mod authorize;
+pub mod backup;
 pub mod change_password;
 pub mod client_credentials;
 pub mod clients;
@@ -19,11 +20,14 @@ pub mod issue;
 mod judge;
 pub mod limit;
 mod passwords;
+mod progress;
 mod recovery_set;
+pub mod read_audit;
 pub mod redeem_code;
 pub mod refresh;
 pub mod renew_recovery;
 pub mod resources;
+pub mod restore;
 pub mod revoke;
 pub mod rotate_keys;
 pub mod seal_audit;
@@ -48,6 +52,8 @@ use crate::store::authorizations::Authorization;
 use crate::vault::PersonKeys;
 use crate::words::{Lang, Words};
 
+pub use progress::Progress;
+
 /// Where a request comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
@@ -63,6 +69,8 @@ pub struct Caller {
     pub lang_chosen: bool,
     /// The path of the page she is on; empty for programs.
     pub page: String,
+    /// The account of the operator who gives a command, as `uid=1000(ada)`.
+    pub operator: Option<String>,
 }
 
 impl Caller {
@@ -132,7 +140,10 @@ impl App {
     /// A new audit event of this request.
     fn event(&self, kind: Kind, caller: &Caller) -> Result<Event, Fault> {
         let now = self.clock.now();
-        let event = Event::new(rng::uuid(now)?, now, kind).by(Actor::Anonymous);
+        let mut event = Event::new(rng::uuid(now)?, now, kind).by(Actor::Anonymous);
+        if let Some(operator) = &caller.operator {
+            event = event.with("operator", operator.as_str());
+        }
         Ok(if caller.request_id.is_empty() {
             event
         } else {

@@ -11,9 +11,12 @@ use rules::audit::{Checkpoint, Difference, Frontier, Hash, Verification};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::Progress;
 use crate::app::App;
+use crate::config::Issuer;
 use crate::fault::Fault;
-use crate::store::audit;
+use crate::store::{Tx, audit};
+use crate::vault::Vault;
 
 /// How many events share one checkpoint: the other writers of an `SQLite` database wait while one
 /// batch is written.
@@ -118,23 +121,53 @@ pub async fn verify(app: &App) -> Result<Verdict, Fault> {
 /// # Errors
 /// As [`verify`].
 pub async fn verify_against(app: &App, kept: Option<&str>) -> Result<Verdict, Fault> {
-    match compare(app, kept).await? {
+    verify_telling(app, kept, &Progress::none()).await
+}
+
+/// As [`verify_against`], and tells how far it is.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_telling(
+    app: &App,
+    kept: Option<&str>,
+    progress: &Progress,
+) -> Result<Verdict, Fault> {
+    let keys = [verifying_key(app)?];
+    let kept = kept.map(str::to_owned);
+    let progress = progress.clone();
+    let compared = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move { compare(tx, kept.as_deref(), &keys, &progress).await })
+        })
+        .await?;
+    match compared {
         Ok(size) => Ok(Verdict::Intact { size }),
         Err(difference) => Ok(Verdict::Altered(difference)),
     }
 }
 
-async fn compare(app: &App, kept: Option<&str>) -> Result<Result<u64, Difference>, Fault> {
-    let keys = [verifying_key(app)?];
-    let Some(newest) = newest_checkpoint(app).await? else {
-        return compare_empty(app, kept, &keys).await;
+/// Verifies the log that a transaction sees against its newest checkpoint and a kept one.
+///
+/// # Errors
+/// [`Fault`]: no verdict was reached.
+pub(super) async fn compare(
+    tx: &mut Tx,
+    kept: Option<&str>,
+    keys: &[VerifyingKey],
+    progress: &Progress,
+) -> Result<Result<u64, Difference>, Fault> {
+    let Some((_, _, newest)) = audit::checkpoint(tx).await? else {
+        return compare_empty(tx, kept, keys).await;
     };
-    let mut verification = match Verification::begin(&newest, kept, &keys) {
+    let mut verification = match Verification::begin(&newest, kept, keys) {
         Ok(verification) => verification,
         Err(difference) => return Ok(Err(difference)),
     };
+    let all = Checkpoint::open(&newest, keys).map_or(0, |newest| newest.size);
     while !verification.is_complete() {
-        let page = page(app, verification.size()).await?;
+        let page = page(tx, verification.size()).await?;
         if page.is_empty() {
             break;
         }
@@ -147,23 +180,24 @@ async fn compare(app: &App, kept: Option<&str>) -> Result<Result<u64, Difference
                 return Ok(Err(difference));
             }
         }
+        progress.tell(verification.size(), all);
     }
     let leaf = verification.size();
     match verification.finish() {
-        Ok(size) if is_beyond(app, size).await? => Ok(Err(Difference::LeafBeyond { leaf })),
+        Ok(size) if is_beyond(tx, size).await? => Ok(Err(Difference::LeafBeyond { leaf })),
         verdict => Ok(verdict),
     }
 }
 
 /// A log without a checkpoint must be one without leaves.
 async fn compare_empty(
-    app: &App,
+    tx: &mut Tx,
     kept: Option<&str>,
     keys: &[VerifyingKey],
 ) -> Result<Result<u64, Difference>, Fault> {
-    let leaves = page(app, 0).await?;
+    let leaves = page(tx, 0).await?;
     // The first leaves may have been sealed since the checkpoint was looked for.
-    if !leaves.is_empty() && newest_checkpoint(app).await?.is_none() {
+    if !leaves.is_empty() && audit::checkpoint(tx).await?.is_none() {
         return Ok(Err(Difference::Unsigned));
     }
     Ok(match kept.map(|note| Checkpoint::open(note, keys)) {
@@ -179,22 +213,20 @@ async fn compare_empty(
 
 /// Whether a leaf stands at `size` or after it that no checkpoint speaks of. Leaves commit together
 /// with their checkpoint, so one that is looked for afterwards speaks of them.
-async fn is_beyond(app: &App, size: u64) -> Result<bool, Fault> {
-    if page(app, size).await?.is_empty() {
+async fn is_beyond(tx: &mut Tx, size: u64) -> Result<bool, Fault> {
+    if page(tx, size).await?.is_empty() {
         return Ok(false);
     }
-    let newest = app.store.read(|tx| Box::pin(audit::checkpoint(tx))).await?;
+    let newest = audit::checkpoint(tx).await?;
     let known = newest.and_then(|(size, _, _)| u64::try_from(size).ok());
     Ok(known.unwrap_or(0) <= size)
 }
 
 type Leaf = (i64, Vec<u8>, Option<Vec<u8>>);
 
-async fn page(app: &App, from: u64) -> Result<Vec<Leaf>, Fault> {
+async fn page(tx: &mut Tx, from: u64) -> Result<Vec<Leaf>, Fault> {
     let from = i64::try_from(from).map_err(|_| unreadable("size"))?;
-    app.store
-        .read(move |tx| Box::pin(audit::leaves(tx, from, PAGE)))
-        .await
+    audit::leaves(tx, from, PAGE).await
 }
 
 /// The tree so far, held against its signed checkpoint.
@@ -243,10 +275,13 @@ fn batch(
     })
 }
 
-/// The key is derived from the vault, so it is nowhere stored and the same on every node.
 fn signing_key(app: &App) -> Result<SigningKey, Fault> {
-    let issuer = &app.config.issuer;
-    let seed = Zeroizing::new(app.vault.lookup(KEY_DOMAIN, issuer.as_str()));
+    checkpoint_key(&app.config.issuer, &app.vault)
+}
+
+/// The key is derived from the vault, so it is nowhere stored and the same on every node.
+pub(super) fn checkpoint_key(issuer: &Issuer, vault: &Vault) -> Result<SigningKey, Fault> {
+    let seed = Zeroizing::new(vault.lookup(KEY_DOMAIN, issuer.as_str()));
     KeyName::parse(&format!("{}/audit", issuer.authority()))
         .and_then(|name| SigningKey::from_seed(name, &seed))
         .map_err(|error| Fault::Signing(error.to_string()))

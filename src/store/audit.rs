@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Tx;
+pub use super::audit_list::{Filter, list};
 use super::sql::{Conn, Sql};
 use crate::fault::Fault;
 use crate::rng;

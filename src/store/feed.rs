@@ -44,6 +44,8 @@ pub enum What {
     Resource(String),
     /// The signing keys changed.
     Keys,
+    /// The database was restored: everything issued until then is void.
+    Epoch,
     /// Something that a newer version of this server announced.
     Other,
 }
@@ -64,6 +66,7 @@ impl What {
             Self::Client(id) => ("client", id.clone()),
             Self::Resource(uri) => ("resource", uri.clone()),
             Self::Keys => ("keys", String::new()),
+            Self::Epoch => ("epoch", String::new()),
             Self::Other => ("other", String::new()),
         }
     }
@@ -81,6 +84,7 @@ impl What {
             "client" => Self::Client(subject),
             "resource" => Self::Resource(subject),
             "keys" => Self::Keys,
+            "epoch" => Self::Epoch,
             _ => Self::Other,
         })
     }
@@ -137,6 +141,8 @@ struct Revoked {
     /// Of users and grants.
     epochs: HashMap<Uuid, Timestamp>,
     clients: HashMap<String, Timestamp>,
+    /// Of the whole database: when it was last restored.
+    everything: Option<Timestamp>,
 }
 
 impl Revocations {
@@ -153,6 +159,7 @@ impl Revocations {
             What::ClientEpoch(id) => {
                 later(revoked.clients.entry(id.clone()).or_default(), change.at);
             }
+            What::Epoch => revoked.everything = revoked.everything.max(Some(change.at)),
             What::Client(_) | What::Resource(_) | What::Keys | What::Other => {}
         }
     }
@@ -169,7 +176,15 @@ impl Revocations {
             || token.grant.as_ref().is_some_and(listed)
             || ended(epoch(token.user))
             || ended(epoch(token.grant))
-            || ended(revoked.clients.get(&token.client_id)))
+            || ended(revoked.clients.get(&token.client_id))
+            || ended(revoked.everything.as_ref()))
+    }
+
+    /// When the database was last restored: what was made at or before it is void.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Timestamp> {
+        let revoked = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        revoked.everything
     }
 
     /// Forgets what is older than any living token.

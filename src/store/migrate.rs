@@ -37,13 +37,19 @@ pub fn schema_version() -> i64 {
 }
 
 pub(super) async fn run(conn: &mut Conn) -> Result<Vec<Applied>, Fault> {
+    run_to(conn, None).await
+}
+
+/// Applies what is missing up to a version, or all of it.
+pub(super) async fn run_to(conn: &mut Conn, version: Option<i64>) -> Result<Vec<Applied>, Fault> {
     let before = match conn {
-        Conn::Sqlite(c) => apply(&mut **c, |&(.., sqlite, _)| sqlite).await?,
-        Conn::Postgres(c) => apply(&mut **c, |&(.., postgres)| postgres).await?,
+        Conn::Sqlite(c) => apply(&mut **c, version, |&(.., sqlite, _)| sqlite).await?,
+        Conn::Postgres(c) => apply(&mut **c, version, |&(.., postgres)| postgres).await?,
     };
+    let wanted = version.unwrap_or(i64::MAX);
     let new = MIGRATIONS
         .iter()
-        .filter(|(version, ..)| !before.contains(version));
+        .filter(|(version, ..)| *version <= wanted && !before.contains(version));
     Ok(new
         .map(|&(version, name, ..)| Applied { version, name })
         .collect())
@@ -52,6 +58,7 @@ pub(super) async fn run(conn: &mut Conn) -> Result<Vec<Applied>, Fault> {
 /// Applies what is missing; returns what had been applied before.
 async fn apply<C: Migrate>(
     conn: &mut C,
+    target: Option<i64>,
     sql: fn(&(i64, &str, &'static str, &'static str)) -> &'static str,
 ) -> Result<Vec<i64>, Fault> {
     let fault = |error: sqlx::migrate::MigrateError| match error {
@@ -73,19 +80,58 @@ async fn apply<C: Migrate>(
     migrator.set_locking(false);
     // Of two servers that start at once, the second waits.
     conn.lock().await.map_err(fault)?;
-    let applied = apply_locked(conn, &migrator).await;
+    let applied = apply_locked(conn, target, &migrator).await;
     conn.unlock().await.map_err(fault)?;
     applied.map_err(fault)
 }
 
 async fn apply_locked<C: Migrate>(
     conn: &mut C,
+    target: Option<i64>,
     migrator: &Migrator,
 ) -> Result<Vec<i64>, sqlx::migrate::MigrateError> {
     conn.ensure_migrations_table(&migrator.table_name).await?;
     let before = conn.list_applied_migrations(&migrator.table_name).await?;
-    migrator.run_direct(None, conn, false).await?;
+    migrator.run_direct(target, conn, false).await?;
     Ok(before.into_iter().map(|applied| applied.version).collect())
+}
+
+/// The version of the schema that a database has; 0 when it has none.
+pub(super) async fn version(conn: &mut Conn) -> Result<i64, Fault> {
+    const SQLITE: Sql = Sql(
+        "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
+    );
+    const POSTGRES: Sql = Sql("SELECT COUNT(*) FROM information_schema.tables \
+         WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'");
+    const NEWEST: Sql = Sql("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations");
+    let table = match conn {
+        Conn::Sqlite(_) => conn.optional(SQLITE, vec![]).await?,
+        Conn::Postgres(_) => conn.optional(POSTGRES, vec![]).await?,
+    };
+    if table.map(|row| row.int(0)).transpose()?.unwrap_or(0) == 0 {
+        return Ok(0);
+    }
+    let newest = conn.optional(NEWEST, vec![]).await?;
+    Ok(newest.map(|row| row.int(0)).transpose()?.unwrap_or(0))
+}
+
+/// What takes everything away again that migrations make on `PostgreSQL`, and nothing else.
+pub(super) fn undo() -> Vec<String> {
+    let mut undo = vec!["DROP TABLE IF EXISTS _sqlx_migrations".to_owned()];
+    for (.., sql) in MIGRATIONS {
+        for line in sql.lines() {
+            let name = |rest: &str| {
+                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+                rest[..end.unwrap_or(rest.len())].to_owned()
+            };
+            if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
+                undo.push(format!("DROP TABLE IF EXISTS {} CASCADE", name(rest)));
+            } else if let Some(rest) = line.strip_prefix("CREATE FUNCTION ") {
+                undo.push(format!("DROP FUNCTION IF EXISTS {} CASCADE", name(rest)));
+            }
+        }
+    }
+    undo
 }
 
 pub(super) async fn describe(conn: &mut Conn) -> Result<Vec<String>, Fault> {

@@ -3,9 +3,12 @@
 
 mod assertions;
 pub mod audit;
+mod audit_list;
 pub mod authorizations;
 pub mod clients;
 pub mod codes;
+pub mod copy;
+pub mod epoch;
 pub mod factors;
 pub mod feed;
 pub mod grants;
@@ -20,9 +23,11 @@ pub mod pushed;
 pub mod recovery_renewals;
 pub mod refresh;
 pub mod resources;
+pub mod restore;
 pub mod sessions;
 pub mod sql;
 mod sqlite;
+mod unreachable;
 pub mod upkeep;
 pub mod users;
 

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::audit::{self, PendingEvent};
 use super::sql::Conn;
-use super::{Shared, Tx, Work};
+use super::{Shared, Tx, Work, unreachable};
 use crate::fault::Fault;
 
 /// How many audit events share one statement at most.
@@ -33,7 +33,8 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn open(url: &str, _shared: &Arc<Shared>) -> Result<Self, Fault> {
-        let options: PgConnectOptions = url.parse()?;
+        let options = options(url)?;
+        reach(&options).await?;
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(DEADLINE)
@@ -74,6 +75,27 @@ impl Postgres {
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Reads a connection URL.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, Fault> {
+    url.parse()
+        .map_err(|error| Fault::Unreachable(unreachable::of_url(&error)))
+}
+
+/// Connects once: a pool would only say that nobody answered in time, not why. Refuses a server
+/// that is too old.
+pub(super) async fn reach(options: &PgConnectOptions) -> Result<(), Fault> {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    let told = |why| Fault::Unreachable(why);
+    let connection = tokio::time::timeout(DEADLINE, options.connect())
+        .await
+        .map_err(|_| told(unreachable::silent(options)))?
+        .map_err(|error| told(unreachable::why(options, &error)))?;
+    let old = unreachable::too_old(connection.server_version_num());
+    // One that is closed or broken by then is not needed any more.
+    let _ = connection.close().await;
+    old.map_or(Ok(()), |why| Err(told(why)))
 }
 
 async fn transact<T, F>(mut tx: Tx, work: F) -> Result<T, Fault>

@@ -170,6 +170,26 @@ impl Conn {
         })
     }
 
+    /// A statement that was put together here, of names of our own schema.
+    pub(super) async fn execute_owned(
+        &mut self,
+        sql: String,
+        values: Vec<Value>,
+    ) -> Result<(), Fault> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(c) => {
+                let query = values.into_iter().fold(sqlx::query(sql), bind_sqlite);
+                query.execute(&mut **c).await.map(drop)?;
+            }
+            Self::Postgres(c) => {
+                let query = values.into_iter().fold(sqlx::query(sql), bind_postgres);
+                query.execute(&mut **c).await.map(drop)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A statement without values, sent as it is (`BEGIN`, `COMMIT`, `SAVEPOINT`).
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Fault> {
         match self {
@@ -181,21 +201,31 @@ impl Conn {
 }
 
 fn sqlite(sql: Sql, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
-    values
-        .into_iter()
-        .fold(sqlx::query(sql.0), |query, value| match value {
-            Value::Text(text) => query.bind(text),
-            Value::Int(int) => query.bind(int),
-            Value::Bytes(bytes) => query.bind(bytes),
-        })
+    values.into_iter().fold(sqlx::query(sql.0), bind_sqlite)
+}
+
+fn bind_sqlite(
+    query: Query<'static, Sqlite, SqliteArguments>,
+    value: Value,
+) -> Query<'static, Sqlite, SqliteArguments> {
+    match value {
+        Value::Text(text) => query.bind(text),
+        Value::Int(int) => query.bind(int),
+        Value::Bytes(bytes) => query.bind(bytes),
+    }
 }
 
 fn postgres(sql: Sql, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
-    values
-        .into_iter()
-        .fold(sqlx::query(sql.0), |query, value| match value {
-            Value::Text(text) => query.bind(text),
-            Value::Int(int) => query.bind(int),
-            Value::Bytes(bytes) => query.bind(bytes),
-        })
+    values.into_iter().fold(sqlx::query(sql.0), bind_postgres)
+}
+
+fn bind_postgres(
+    query: Query<'static, Postgres, PgArguments>,
+    value: Value,
+) -> Query<'static, Postgres, PgArguments> {
+    match value {
+        Value::Text(text) => query.bind(text),
+        Value::Int(int) => query.bind(int),
+        Value::Bytes(bytes) => query.bind(bytes),
+    }
 }

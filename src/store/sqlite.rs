@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -35,6 +36,8 @@ pub(super) struct Sqlite {
     writer: SqlitePool,
     queue: mpsc::Sender<Box<dyn Job>>,
     wal: Arc<std::path::PathBuf>,
+    /// How many long readers there are.
+    readings: Arc<AtomicUsize>,
     /// Held for as long as the store lives: a second server on the same file is refused.
     _lock: Arc<File>,
 }
@@ -72,6 +75,7 @@ impl Sqlite {
             writer,
             queue,
             wal: Arc::new(wal.into()),
+            readings: Arc::default(),
             _lock: Arc::new(lock),
         })
     }
@@ -123,7 +127,9 @@ impl Sqlite {
     }
 
     pub(super) async fn checkpoint(&self) -> Result<(), Fault> {
-        let grown = std::fs::metadata(self.wal.as_path()).is_ok_and(|file| file.len() > WAL_LIMIT);
+        // Truncating waits for readers, and lets no writer in meanwhile: not for a long one.
+        let grown = self.readings.load(Ordering::Acquire) == 0
+            && std::fs::metadata(self.wal.as_path()).is_ok_and(|file| file.len() > WAL_LIMIT);
         let mut conn = Conn::Sqlite(self.writer.acquire().await?);
         if grown {
             // Waits for the writer's commit and for readers, then starts the log anew.
@@ -133,14 +139,29 @@ impl Sqlite {
         }
     }
 
+    /// Announces a long reader, until the value is dropped.
+    pub(super) fn reading(&self) -> Reading {
+        self.readings.fetch_add(1, Ordering::AcqRel);
+        Reading(Arc::clone(&self.readings))
+    }
+
     pub(super) async fn close(&self) {
         self.readers.close().await;
         let _ = self.checkpoint().await;
     }
 }
 
+/// A long reader, announced.
+pub(super) struct Reading(Arc<AtomicUsize>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Takes the lock file beside the database.
-fn lock(path: &Path) -> Result<File, Fault> {
+pub(super) fn lock(path: &Path) -> Result<File, Fault> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file = private(Path::new(&name))?;
@@ -155,7 +176,7 @@ fn lock(path: &Path) -> Result<File, Fault> {
 
 /// Opens a file that nobody but the server's account reads, made when it does not exist. What
 /// `SQLite` puts beside its database takes over the mode.
-fn private(path: &Path) -> Result<File, Fault> {
+pub(super) fn private(path: &Path) -> Result<File, Fault> {
     use std::os::unix::fs::OpenOptionsExt as _;
     File::options()
         .create(true)

@@ -159,6 +159,15 @@ pub async fn is_active(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
     }
 }
 
+/// How many accounts are usable.
+pub async fn count_active(tx: &mut Tx) -> Result<u64, Fault> {
+    const COUNT: Sql = Sql("SELECT COUNT(*) FROM users WHERE state = 'active'");
+    match tx.optional(COUNT, vec![]).await? {
+        Some(row) => Ok(u64::try_from(row.int(0)?).unwrap_or(0)),
+        None => Ok(0),
+    }
+}
+
 /// Makes an invited account usable, with its first password; false when it was not invited.
 pub async fn activate(
     tx: &mut Tx,

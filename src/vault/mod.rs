@@ -2,6 +2,7 @@
 //! key-encryption key; that wraps the data keys; those seal columns, tokens and each person's own
 //! keys. The vault is handed wrapped keys and reads nothing itself.
 
+mod backup;
 mod envelope;
 mod person;
 mod root;
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::fault::Fault;
 use crate::rng;
+pub use backup::{BackupKey, CHUNK, Chunks, TAG, WRAPPED};
 pub use envelope::Cell;
 use envelope::SealingKey;
 pub use person::{PersonKeys, WrappedPersonKeys};
@@ -84,6 +86,7 @@ pub struct Vault {
     keys: HashMap<u32, SealingKey>,
     current: HashMap<KeyUse, u32>,
     lookup: hmac::Key,
+    backups: BackupKey,
 }
 
 impl std::fmt::Debug for Vault {
@@ -149,6 +152,7 @@ impl Vault {
             keys: HashMap::new(),
             current: HashMap::new(),
             lookup: hmac::Key::new(hmac::HMAC_SHA256, &[]),
+            backups: BackupKey::of(root)?,
         };
         let mut found_lookup = false;
         for key in wrapped {
@@ -172,6 +176,12 @@ impl Vault {
             return Err(Fault::Unreadable("vault keys are missing".to_owned()));
         }
         Ok(vault)
+    }
+
+    /// What wraps the keys of backups.
+    #[must_use]
+    pub const fn backups(&self) -> &BackupKey {
+        &self.backups
     }
 
     /// Seals `plain` for one cell of the database.

@@ -81,6 +81,10 @@ impl RootKey {
         file.sync_all()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
     pub(super) fn sealing_key(&self) -> Result<SealingKey, Fault> {
         SealingKey::new(0, self.0.as_slice())
     }

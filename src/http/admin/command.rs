@@ -1,5 +1,7 @@
 //! What an operator can ask for.
 
+use std::path::PathBuf;
+
 use rules::jose::{Alg, JwkSet};
 use rules::protocol::{GrantType, Metadata, Profile, Resource, Scopes};
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use uuid::Uuid;
 
 use crate::flows::clients::ClientEdit;
 use crate::flows::resources::ResourceEdit;
+use crate::flows::read_audit::Wanted;
 
 /// One act of an operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,6 +118,29 @@ pub enum AdminCommand {
     },
     /// Shows every resource.
     ResourceList,
+    /// Makes a backup.
+    BackupMake {
+        /// The file or folder, absolute; the server's account writes it.
+        to: PathBuf,
+        /// How many backups stay in the folder.
+        keep: Option<usize>,
+    },
+    /// Verifies the audit log.
+    AuditVerify {
+        /// A checkpoint that was kept outside the database: a signed note.
+        checkpoint: Option<String>,
+    },
+    /// Shows the newest checkpoint of the audit log.
+    AuditCheckpoint,
+    /// Shows the key that verifies checkpoints.
+    AuditKey,
+    /// Shows audit events, newest first.
+    AuditList(Wanted),
+    /// Gives sealed leaves of the audit log, exactly as they were hashed.
+    AuditExport {
+        /// The number of the first.
+        from: u64,
+    },
     /// Shows the signing keys.
     KeyList,
     /// Lets the next signing key begin to sign.
@@ -163,6 +189,12 @@ pub enum AuthRequest {
 }
 
 impl AdminCommand {
+    /// Whether it may take as long as the database is large.
+    #[must_use]
+    pub const fn is_long(&self) -> bool {
+        matches!(self, Self::BackupMake { .. } | Self::AuditVerify { .. })
+    }
+
     /// Its name, for the log: nothing of what it carries.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -187,6 +219,12 @@ impl AdminCommand {
             Self::ResourceSet { .. } => "resource set",
             Self::ResourceRemove { .. } => "resource remove",
             Self::ResourceList => "resource list",
+            Self::BackupMake { .. } => "backup",
+            Self::AuditVerify { .. } => "audit verify",
+            Self::AuditCheckpoint => "audit checkpoint",
+            Self::AuditKey => "audit key",
+            Self::AuditList(_) => "audit list",
+            Self::AuditExport { .. } => "audit export",
             Self::KeyList => "key list",
             Self::KeyRotate { .. } => "key rotate",
         }

@@ -1,11 +1,15 @@
 //! Carries an operator's command out: one command, one flow.
 
 use super::command::{AdminCommand, AuthRequest, ClientRequest};
+use super::keep_view;
 use super::view::{AdminReply, Shown};
 use crate::app::App;
+use crate::flows::backup::{self, NewBackup};
 use crate::flows::clients::{self, NewAuth, NewClient};
 use crate::flows::users::{self, NewUser};
-use crate::flows::{AdminFailure, Caller, resources, rotate_keys};
+use crate::flows::{
+    AdminFailure, Caller, Progress, read_audit, resources, rotate_keys, seal_audit,
+};
 
 /// Carries a command out, for the socket or for the command line itself.
 ///
@@ -15,6 +19,7 @@ pub async fn execute(
     app: &App,
     command: AdminCommand,
     caller: &Caller,
+    progress: &Progress,
 ) -> Result<AdminReply, AdminFailure> {
     use AdminCommand as C;
     Ok(match command {
@@ -72,6 +77,28 @@ pub async fn execute(
             AdminReply::ResourceRemoved { uri }
         }
         C::ResourceList => AdminReply::Resources(resources::list(app).await?),
+        C::BackupMake { to, keep } => {
+            let new = NewBackup { to, keep };
+            AdminReply::Backup(backup::make(app, new, caller, progress).await?.into())
+        }
+        C::AuditVerify { checkpoint } => {
+            let kept = checkpoint.as_deref();
+            AdminReply::Audit(
+                read_audit::verify(app, kept, caller, progress)
+                    .await?
+                    .into(),
+            )
+        }
+        C::AuditCheckpoint => AdminReply::Checkpoint(seal_audit::newest_checkpoint(app).await?),
+        C::AuditKey => AdminReply::AuditKey(seal_audit::verifying_key(app)?.to_string()),
+        C::AuditList(wanted) => {
+            let events = read_audit::list(app, wanted, caller).await?;
+            AdminReply::Events(events.iter().map(keep_view::event).collect())
+        }
+        C::AuditExport { from } => {
+            let (leaves, checkpoint) = read_audit::export(app, from, caller).await?;
+            AdminReply::Leaves { leaves, checkpoint }
+        }
         C::KeyList => AdminReply::Keys(views(rotate_keys::list(app).await?)),
         C::KeyRotate { alg } => {
             AdminReply::Keys(views(rotate_keys::rotate(app, alg, caller).await?))

@@ -7,6 +7,7 @@
 mod command;
 mod execute;
 mod register;
+mod keep_view;
 mod view;
 mod wire;
 
@@ -24,17 +25,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::app::App;
-use crate::flows::Caller;
+use crate::flows::{Caller, Progress};
 use crate::rng;
 
 pub use command::{AdminCommand, AuthRequest, ClientRequest};
 pub use execute::execute;
 pub use register::RegisterEntry;
+pub use keep_view::{AuditView, BackupView, RestoredView};
 pub use view::{AdminReply, ClientView, InviteView, KeyView, Shown, UserView};
-pub use wire::{Answer, ask};
+pub use wire::{Answer, ask, ask_telling};
 
 /// How many commands run at once; more wait.
 const AT_ONCE: usize = 16;
@@ -95,7 +97,7 @@ async fn serve(app: &App, mut stream: UnixStream) {
     {
         Err(_) => Answer::Refused("no command came in time".to_owned()),
         Ok(Err(error)) => Answer::Refused(format!("the command cannot be read: {error}")),
-        Ok(Ok(command)) => run(app, command).await,
+        Ok(Ok(command)) => run_telling(app, command, &mut stream).await,
     };
     match tokio::time::timeout(
         PATIENCE,
@@ -109,31 +111,76 @@ async fn serve(app: &App, mut stream: UnixStream) {
     }
 }
 
-async fn run(app: &App, command: AdminCommand) -> Answer {
+/// Runs a command, and tells the other side how far it has come.
+async fn run_telling(app: &App, command: AdminCommand, stream: &mut UnixStream) -> Answer {
+    // Nobody but the operator's own account and root can open the socket; which of them it was is
+    // written down.
+    let operator = stream.peer_cred().ok().map(|peer| operator(peer.uid()));
+    // One place: what is not yet told is overtaken by what comes after.
+    let (tell, mut told) = mpsc::channel(1);
+    let progress = Progress::to(move |done, all| {
+        let _ = tell.try_send((done, all));
+    });
+    let mut work = pin!(run(app, command, operator, progress));
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut work => return answer,
+            Some((done, all)) = told.recv() => {
+                let frame = Answer::Progress(done, all);
+                // A command goes on when nobody listens any more.
+                let written = wire::write(stream, &frame, wire::LARGEST_ANSWER);
+                let _ = tokio::time::timeout(PATIENCE, written).await;
+            }
+        }
+    }
+}
+
+/// An account as the audit log names it: `uid=1000(ada)`.
+#[must_use]
+pub fn operator(uid: u32) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.map_or_else(|| format!("uid={uid}"), |name| format!("uid={uid}({name})"))
+}
+
+async fn run(
+    app: &App,
+    command: AdminCommand,
+    operator: Option<String>,
+    progress: Progress,
+) -> Answer {
     let name = command.name();
     let caller = match rng::uuid(app.clock.now()) {
         Ok(id) => Caller {
             request_id: id.to_string(),
+            operator: operator.clone(),
             ..Caller::default()
         },
         Err(fault) => return Answer::Fault(fault.to_string()),
     };
-    let answer = Answer::from(execute(app, command, &caller).await);
+    let answer = Answer::from(execute(app, command, &caller, &progress).await);
     let request_id = caller.request_id;
     match &answer {
-        Answer::Done(_) => tracing::info!(
+        Answer::Done(_) | Answer::Progress(..) => tracing::info!(
             request.id = request_id,
             command = name,
+            operator,
             "an operator's command was carried out"
         ),
         // Why is for the operator alone: the sentence may name a person.
         Answer::Refused(_) => tracing::info!(
             request.id = request_id,
             command = name,
+            operator,
             "an operator's command was refused"
         ),
         Answer::Fault(fault) => {
-            tracing::error!(request.id = request_id, command = name, %fault, "an operator's command failed");
+            tracing::error!(request.id = request_id, command = name, operator, %fault, "an operator's command failed");
         }
     }
     answer

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::register::RegisterEntry;
+use super::keep_view::{AuditView, BackupView, RestoredView};
 use crate::flows::clients::{self, Registered};
 use crate::flows::resources;
 use crate::flows::rotate_keys::KeyInfo;
@@ -74,6 +75,25 @@ pub enum AdminReply {
     Resources(Vec<Resource>),
     /// Signing keys, oldest first.
     Keys(Vec<KeyView>),
+    /// A backup.
+    Backup(BackupView),
+    /// What a restore did.
+    Restored(Box<RestoredView>),
+    /// What a verification of the audit log found.
+    Audit(AuditView),
+    /// The newest checkpoint, a signed note; none while nothing was sealed.
+    Checkpoint(Option<String>),
+    /// The key that verifies checkpoints, as auditors are handed it.
+    AuditKey(String),
+    /// Audit events, newest first: the members of their leaves.
+    Events(Vec<Value>),
+    /// Leaves of the audit log, as they were hashed.
+    Leaves {
+        /// One a line.
+        leaves: Vec<String>,
+        /// The newest checkpoint.
+        checkpoint: Option<String>,
+    },
 }
 
 /// A secret on its way to the operator. Serialising shows it, `Debug` does not.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::command::AdminCommand;
 use super::view::AdminReply;
-use crate::flows::AdminFailure;
+use crate::flows::{AdminFailure, Progress};
 
 /// The largest command, in bytes.
 pub(super) const LARGEST_COMMAND: usize = 1 << 20;
@@ -21,10 +21,15 @@ pub(super) const LARGEST_ANSWER: usize = 64 << 20;
 /// How long a command may take. Making an RSA key on a busy machine takes some seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long one that is as long as the database is large may be silent.
+const LONG_PATIENCE: Duration = Duration::from_mins(15);
+
 /// How a command ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
+    /// It is under way: `(done, all)`. The answer comes later.
+    Progress(u64, u64),
     /// It was carried out.
     Done(AdminReply),
     /// It was refused; the sentence says what to change.
@@ -48,6 +53,18 @@ impl From<Result<AdminReply, AdminFailure>> for Answer {
 /// # Errors
 /// When the socket may not be opened, or the connection breaks.
 pub async fn ask(socket: &Path, command: &AdminCommand) -> io::Result<Option<Answer>> {
+    ask_telling(socket, command, &Progress::none()).await
+}
+
+/// As [`ask`], and tells how far long work has come.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_telling(
+    socket: &Path,
+    command: &AdminCommand,
+    progress: &Progress,
+) -> io::Result<Option<Answer>> {
     let mut stream = match UnixStream::connect(socket).await {
         Ok(stream) => stream,
         Err(error)
@@ -61,14 +78,24 @@ pub async fn ask(socket: &Path, command: &AdminCommand) -> io::Result<Option<Ans
         }
         Err(error) => return Err(error),
     };
-    let exchange = async {
-        write(&mut stream, command, LARGEST_COMMAND).await?;
-        read(&mut stream, LARGEST_ANSWER).await
+    let patience = if command.is_long() {
+        LONG_PATIENCE
+    } else {
+        PATIENCE
     };
-    tokio::time::timeout(PATIENCE, exchange)
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time"))?
-        .map(Some)
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time");
+    let sent = write(&mut stream, command, LARGEST_COMMAND);
+    tokio::time::timeout(patience, sent).await.map_err(late)??;
+    loop {
+        let frame = read(&mut stream, LARGEST_ANSWER);
+        match tokio::time::timeout(patience, frame)
+            .await
+            .map_err(late)??
+        {
+            Answer::Progress(done, all) => progress.tell(done, all),
+            answer => return Ok(Some(answer)),
+        }
+    }
 }
 
 /// Reads one frame of at most `largest` bytes.

@@ -55,6 +55,9 @@ kinds! {
     SettingLoosened "setting.loosened" "The server started with a setting that is weaker than the default."
     VaultRekeyed "vault.rekeyed" "A key of the vault was replaced, and what it protected was wrapped anew."
     AuditVerified "audit.verified" "The audit log was verified against a checkpoint."
+    AuditRead "audit.read" "An operator listed or exported events of the audit log."
+    BackupMade "backup.made" "A backup of the whole database was made."
+    BackupRestored "backup.restored" "A backup was restored, and a new epoch began: whatever was issued before is void."
 
     UserInvited "user.invited" "A single-use invitation to activate an account was made."
     UserActivated "user.activated" "A person bound a password and a first factor, and the account became usable."

@@ -106,6 +106,20 @@ pub fn check(
     })
 }
 
+/// Refuses an assertion that may have been used before `epoch`: a restored server does not remember
+/// which were. One that does not say when it was made counts as made as early as it could be.
+pub fn check_epoch(claims: &Map<String, Value>, epoch: Timestamp) -> Result<(), AssertionError> {
+    let made = match (time(claims, "iat")?, time(claims, "nbf")?) {
+        (None, None) => time(claims, "exp")?.map(|exp| exp.minus(MAX_LIFETIME + CLOCK_LEEWAY)),
+        (iat, nbf) => iat.or(nbf),
+    };
+    match made {
+        // One that said it was made a little ahead may have been used a little before.
+        Some(made) if made.minus(CLOCK_LEEWAY) > epoch => Ok(()),
+        _ => Err(AssertionError::BeforeEpoch),
+    }
+}
+
 /// Checks the `typ` of the assertion's header: absent, `JWT` or `client-authentication+jwt`. Any
 /// other says that the token was made for something else (RFC 8725 §3.11).
 pub fn check_typ(typ: Option<&str>) -> Result<(), AssertionError> {
@@ -237,6 +251,8 @@ pub enum AssertionError {
     },
     /// `jti` is empty or too long.
     JtiLength,
+    /// It was made before this server's database was restored.
+    BeforeEpoch,
     /// The header's `typ` names another kind of token.
     Typ(String),
 }
@@ -307,6 +323,10 @@ impl fmt::Display for AssertionError {
                 f,
                 "jti of the client assertion must be 1 to {MAX_JTI_BYTES} bytes long, and new for \
                  each assertion"
+            ),
+            Self::BeforeEpoch => f.write_str(
+                "the client assertion was made before this server was restored from a backup; make \
+                 a new one for each request, with iat, and check the clock of the client's machine",
             ),
             Self::Typ(typ) => write!(
                 f,

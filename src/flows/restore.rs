@@ -1,0 +1,286 @@
+//! Restoring a backup: everything is checked before anything is written, the database changes in
+//! one step, and a new epoch begins, in which nothing that was spent or ended since the backup
+//! lives again (docs/adr/0006).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rules::audit::{Actor, Checkpoint, Difference, Event, Kind, Personal};
+use rules::identity::totp::{SKEW_STEPS, STEP_SECONDS};
+use rules::time::Timestamp;
+
+use super::backup::file::{Frame, Header, Reader};
+use super::{AdminFailure, Progress, backup, seal_audit};
+use crate::config::{Config, Database};
+use crate::fault::Fault;
+use crate::rng;
+use crate::store::audit::{PendingEvent, Sealer};
+use crate::store::epoch::{self, Ended};
+use crate::store::restore::{Occupied, Restoring, occupied};
+use crate::store::{Location, audit, clients, keys, schema_version, users};
+use crate::vault::{BackupKey, RootKey, Vault};
+
+/// By how much the clocks of two machines may differ.
+const CLOCKS: Duration = Duration::from_mins(5);
+
+/// What is to be restored, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The settings of the installation.
+    pub config: &'a Config,
+    /// Its root key.
+    pub root: &'a RootKey,
+    /// The backup.
+    pub file: &'a Path,
+    /// The issuer, typed by the operator who knows that an installation is replaced.
+    pub replace: Option<&'a str>,
+    /// The last checkpoint that left this host, a signed note.
+    pub checkpoint: Option<&'a str>,
+    /// Whether people are not asked again what they granted before the backup.
+    pub keep_consents: bool,
+    /// Who does it.
+    pub operator: Option<&'a str>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What was restored.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// What the backup says of itself.
+    pub header: Header,
+    /// What the new epoch ended.
+    pub ended: Ended,
+    /// How many leaves the audit tree has.
+    pub leaves: u64,
+    /// How many leaves a checkpoint speaks of that came after the backup and are lost.
+    pub lost_leaves: u64,
+    /// How many accounts are usable.
+    pub active_users: u64,
+    /// How many clients are enabled.
+    pub enabled_clients: u64,
+    /// Where what was there before is kept.
+    pub kept: Option<PathBuf>,
+}
+
+/// Restores a backup.
+///
+/// # Errors
+/// [`AdminFailure::Refused`]; nothing was changed then.
+pub async fn restore(order: Order<'_>, progress: &Progress) -> Result<Restored, AdminFailure> {
+    let key = BackupKey::of(order.root)?;
+    let location = match &order.config.database {
+        Database::Sqlite(path) => Location::Sqlite(path),
+        Database::Postgres(url) => Location::Postgres(url.expose()),
+    };
+    let read = backup::verify(order.file, &key, progress).await?;
+    check(&read.header, &order)?;
+    make_room(&location, order.replace, order.config.issuer.as_str()).await?;
+    let begun = Restoring::begin(&location, read.header.schema).await;
+    let mut restoring = begun.map_err(in_use)?;
+    match fill(&mut restoring, &order, &key, progress).await {
+        Ok(mut restored) => {
+            restored.kept = restoring.commit().await?;
+            Ok(restored)
+        }
+        Err(failure) => {
+            restoring.abandon().await;
+            Err(failure)
+        }
+    }
+}
+
+fn check(header: &Header, order: &Order<'_>) -> Result<(), AdminFailure> {
+    let issuer = order.config.issuer.as_str();
+    let refuse = |why: String| Err(AdminFailure::Refused(why));
+    if header.issuer != issuer {
+        return refuse(format!(
+            "issuer: the backup is of {}, the configuration says {issuer}; use that installation's \
+             configuration (--config)",
+            header.issuer
+        ));
+    }
+    if header.schema > schema_version() {
+        return refuse(format!(
+            "the backup has schema version {}, newer than this binary's {}; use version {} of \
+             countersign or newer",
+            header.schema,
+            schema_version(),
+            header.version
+        ));
+    }
+    if header.created_at > order.now.plus(CLOCKS) {
+        return refuse(format!(
+            "the backup was made {} minutes in the future: this machine's clock is behind; set it \
+             right first (`timedatectl`), because the new epoch begins by it",
+            header.created_at.since(order.now).as_secs() / 60
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses to replace an installation unless its issuer was typed.
+async fn make_room(
+    location: &Location<'_>,
+    replace: Option<&str>,
+    issuer: &str,
+) -> Result<(), AdminFailure> {
+    let what = match occupied(location).await.map_err(in_use)? {
+        Occupied::Empty => return Ok(()),
+        Occupied::Installed => "an installation lies in the database already",
+        Occupied::Damaged => "a damaged database lies there already",
+    };
+    match replace {
+        Some(typed) if typed == issuer => Ok(()),
+        Some(typed) => Err(AdminFailure::Refused(format!(
+            "--replace: {typed:?} is not the issuer of this installation; nothing was changed"
+        ))),
+        None => Err(AdminFailure::Refused(format!(
+            "{what}; everything that happened since the backup would be lost. If that is what you \
+             want, repeat the command with --replace and the issuer of this installation"
+        ))),
+    }
+}
+
+fn in_use(fault: Fault) -> AdminFailure {
+    match fault {
+        Fault::Busy(why) => AdminFailure::Refused(format!(
+            "database.url: {why}; stop the server before a restore"
+        )),
+        Fault::Unreachable(why) => AdminFailure::Refused(format!("database.url: {why}")),
+        fault => AdminFailure::Fault(fault),
+    }
+}
+
+async fn fill(
+    restoring: &mut Restoring,
+    order: &Order<'_>,
+    key: &BackupKey,
+    progress: &Progress,
+) -> Result<Restored, AdminFailure> {
+    // Everything is verified a second time as it is read: the file may have been exchanged.
+    let mut reader = Reader::open(order.file, key).await?;
+    let header = reader.header().clone();
+    check(&header, order)?;
+    let (mut done, all) = (0, header.rows());
+    let mut table = String::new();
+    while let Some(frame) = reader.next().await? {
+        match frame {
+            Frame::Table { name, columns } => {
+                restoring.begin_table(&name, &columns).await?;
+                table = name;
+            }
+            Frame::Rows(rows) => {
+                restoring.load(&table, &rows).await?;
+                done += rows.len() as u64;
+                progress.tell(done, all);
+            }
+            Frame::End { .. } => {}
+        }
+    }
+    restoring.migrate().await?;
+    let vault = Arc::new(open_vault(restoring, order.root).await?);
+    restoring.unseal(Arc::clone(&vault));
+    let tree = verify_tree(restoring, order, &vault).await?;
+    let step = i64::try_from(STEP_SECONDS).unwrap_or(30);
+    let step = order.now.secs() / step + i64::try_from(SKEW_STEPS).unwrap_or(1);
+    let tx = restoring.tx();
+    let ended = epoch::begin(tx, order.now, step, order.keep_consents).await?;
+    let active_users = users::count_active(tx).await?;
+    let everyone = clients::all(tx).await?;
+    let enabled = everyone.iter().filter(|one| one.disabled_at.is_none());
+    let restored = Restored {
+        ended,
+        leaves: tree.size,
+        lost_leaves: tree.lost.as_ref().map_or(0, |lost| lost.size - tree.size),
+        active_users,
+        enabled_clients: enabled.count() as u64,
+        kept: None,
+        header,
+    };
+    let event = event(order, &restored, &tree)?;
+    let sealer = Sealer::Institution(&vault);
+    tx.record(PendingEvent::new(event, Personal::default(), sealer)?);
+    Ok(restored)
+}
+
+async fn open_vault(restoring: &mut Restoring, root: &RootKey) -> Result<Vault, AdminFailure> {
+    let wrapped = keys::wrapped(restoring.tx()).await?;
+    Vault::open(root, &wrapped)
+        .map_err(|fault| AdminFailure::Refused(format!("the backup cannot be used: {fault}")))
+}
+
+/// The audit tree that was restored.
+struct Tree {
+    size: u64,
+    root: Option<String>,
+    /// What left the host after the backup was made.
+    lost: Option<Checkpoint>,
+}
+
+/// Verifies the restored log, and that it is the beginning of the one that left the host.
+async fn verify_tree(
+    restoring: &mut Restoring,
+    order: &Order<'_>,
+    vault: &Vault,
+) -> Result<Tree, AdminFailure> {
+    let key = seal_audit::checkpoint_key(&order.config.issuer, vault)?;
+    let keys = [key.verifying_key().clone()];
+    let refuse = |why: &dyn std::fmt::Display| {
+        AdminFailure::Refused(format!(
+            "the audit log of the backup is refused: {why}; nothing was changed. Keep the file for \
+             an investigation, and use an older backup"
+        ))
+    };
+    let newest = audit::checkpoint(restoring.tx()).await?;
+    let newest = newest.map(|(_, _, note)| Checkpoint::open(&note, &keys));
+    let newest = newest.transpose().map_err(|error| refuse(&error))?;
+    let size = newest.as_ref().map_or(0, |newest| newest.size);
+    let shipped = order.checkpoint.map(|note| Checkpoint::open(note, &keys));
+    let shipped = shipped.transpose().map_err(|error| {
+        AdminFailure::Refused(format!(
+            "--checkpoint: it is none of this installation: {error}"
+        ))
+    })?;
+    // A newer one cannot be compared: what it speaks of is lost, and the log says so.
+    let lost = shipped.filter(|shipped| shipped.size > size);
+    let kept = order.checkpoint.filter(|_| lost.is_none());
+    let verdict = seal_audit::compare(restoring.tx(), kept, &keys, &Progress::none()).await?;
+    match verdict {
+        Ok(_) => {}
+        Err(difference @ Difference::Root { .. }) if kept.is_some() => {
+            return Err(refuse(&format!(
+                "it is not the beginning of the log that --checkpoint speaks of ({difference})"
+            )));
+        }
+        Err(difference) => return Err(refuse(&difference)),
+    }
+    let root = newest.map(|newest| STANDARD.encode(newest.root));
+    Ok(Tree { size, root, lost })
+}
+
+fn event(order: &Order<'_>, restored: &Restored, tree: &Tree) -> Result<Event, Fault> {
+    let id = rng::uuid(order.now)?;
+    let mut event = Event::new(id, order.now, Kind::BackupRestored)
+        .by(Actor::Operator)
+        .with("backup_created_at", restored.header.created_at.millis())
+        .with("tree_size", tree.size)
+        .with("consents_kept", order.keep_consents)
+        .with("sessions_ended", restored.ended.sessions)
+        .with("authorizations_ended", restored.ended.authorizations);
+    if let Some(operator) = order.operator {
+        event = event.with("operator", operator);
+    }
+    if let Some(root) = &tree.root {
+        event = event.with("tree_root", root.as_str());
+    }
+    if let Some(lost) = &tree.lost {
+        event = event
+            .with("lost_tree_size", lost.size)
+            .with("lost_tree_root", STANDARD.encode(lost.root));
+    }
+    Ok(event)
+}

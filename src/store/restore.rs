@@ -1,0 +1,318 @@
+//! An empty database that is being filled from a backup. Nothing of it is seen, and nothing of what
+//! was there before is lost, until [`Restoring::commit`].
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres, Sqlite};
+use sqlx_core::transaction::TransactionManager as _;
+
+use super::copy::{self, ColumnType, Datum};
+use super::feed::Revocations;
+use super::sql::{Conn, Sql};
+use super::{Location, Shared, Tx, migrate, postgres, sqlite};
+use crate::fault::Fault;
+use crate::vault::Vault;
+
+type PgTransactions = <Postgres as sqlx::Database>::TransactionManager;
+type SqliteTransactions = <Sqlite as sqlx::Database>::TransactionManager;
+
+/// What lies where a backup is to be restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupied {
+    /// Nothing, or a schema without an installation.
+    Empty,
+    /// An installation.
+    Installed,
+    /// An `SQLite` file that cannot be read.
+    Damaged,
+}
+
+/// A database that is being filled.
+pub struct Restoring {
+    tx: Tx,
+    place: Place,
+    columns: std::collections::BTreeMap<String, Vec<(String, ColumnType)>>,
+}
+
+enum Place {
+    /// The file that is being written, the place it will take, and the lock that keeps servers out.
+    Sqlite {
+        draft: PathBuf,
+        path: PathBuf,
+        _lock: File,
+    },
+    /// One transaction.
+    Postgres,
+}
+
+/// What lies at a location, without changing it.
+///
+/// # Errors
+/// [`Fault`]: [`Fault::Busy`] when a server has it open.
+pub async fn occupied(location: &Location<'_>) -> Result<Occupied, Fault> {
+    match location {
+        Location::Sqlite(path) if !path.exists() => Ok(Occupied::Empty),
+        Location::Sqlite(path) => {
+            let _lock = sqlite::lock(path)?;
+            let options = SqliteConnectOptions::new().filename(path);
+            let Ok(mut conn) = one_sqlite(options).await else {
+                return Ok(Occupied::Damaged);
+            };
+            let found = copy::is_installed(&mut conn).await;
+            close(conn).await;
+            Ok(match found {
+                Ok(true) => Occupied::Installed,
+                Ok(false) => Occupied::Empty,
+                Err(_) => Occupied::Damaged,
+            })
+        }
+        Location::Postgres(url) => {
+            let mut conn = one_postgres(url).await?;
+            let found = copy::is_installed(&mut conn).await?;
+            close(conn).await;
+            Ok(if found {
+                Occupied::Installed
+            } else {
+                Occupied::Empty
+            })
+        }
+    }
+}
+
+impl Restoring {
+    /// Begins: makes an empty database of schema version `schema`. On `PostgreSQL` whatever
+    /// installation is there goes away with the commit; an `SQLite` file is kept beside it.
+    ///
+    /// # Errors
+    /// [`Fault`]: [`Fault::Busy`] when a server has the database open.
+    pub async fn begin(location: &Location<'_>, schema: i64) -> Result<Self, Fault> {
+        let (mut conn, place) = match location {
+            Location::Sqlite(path) => begin_sqlite(path).await?,
+            Location::Postgres(url) => (begin_postgres(url).await?, Place::Postgres),
+        };
+        migrate::run_to(&mut conn, Some(schema)).await?;
+        let shared = Arc::new(Shared {
+            vault: std::sync::OnceLock::new(),
+            revocations: Revocations::default(),
+        });
+        Ok(Self {
+            columns: copy::columns(&mut conn).await?,
+            tx: Tx::new(conn, shared),
+            place,
+        })
+    }
+
+    /// The transaction that everything happens in.
+    pub fn tx(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+
+    /// Hands over the opened vault, once.
+    pub fn unseal(&self, vault: Arc<Vault>) {
+        let _ = self.tx.shared.vault.set(vault);
+    }
+
+    /// Begins a table: empties it, and makes sure that it has exactly these columns.
+    ///
+    /// # Errors
+    /// [`Fault::Unreadable`] when this schema has another table.
+    pub async fn begin_table(&mut self, table: &str, columns: &[String]) -> Result<(), Fault> {
+        let ours = self.columns.get(table);
+        let fits = ours.is_some_and(|ours| ours.iter().map(|(name, _)| name).eq(columns.iter()));
+        if !fits {
+            return Err(Fault::Unreadable(format!(
+                "the table {table} of the backup is not that of the schema it names"
+            )));
+        }
+        copy::empty(&mut self.tx.conn, table).await
+    }
+
+    /// Writes rows into a table that was begun.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn load(&mut self, table: &str, rows: &[Vec<Datum>]) -> Result<(), Fault> {
+        let columns = self.columns.get(table).map_or(&[][..], Vec::as_slice);
+        copy::insert(&mut self.tx.conn, table, columns, rows).await
+    }
+
+    /// Brings the restored data to the schema of this binary.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn migrate(&mut self) -> Result<(), Fault> {
+        migrate::run_to(&mut self.tx.conn, None).await.map(drop)
+    }
+
+    /// Writes what was recorded, and puts the restored database in place, whole. What was there
+    /// before is kept under the name that is returned (`SQLite`).
+    ///
+    /// # Errors
+    /// [`Fault`]: nothing was replaced.
+    pub async fn commit(mut self) -> Result<Option<PathBuf>, Fault> {
+        self.tx.flush().await?;
+        let mut conn = self.tx.conn;
+        match &mut conn {
+            Conn::Sqlite(c) => SqliteTransactions::commit(c).await?,
+            Conn::Postgres(c) => PgTransactions::commit(c).await?,
+        }
+        close(conn).await;
+        match &self.place {
+            Place::Postgres => Ok(None),
+            Place::Sqlite { draft, path, .. } => put_in_place(draft, path).await,
+        }
+    }
+
+    /// Gives up; nothing was changed.
+    pub async fn abandon(self) {
+        let Self { tx, place, .. } = self;
+        let mut conn = tx.conn;
+        if let Conn::Postgres(c) = &mut conn {
+            let _ = PgTransactions::rollback(c).await;
+        }
+        close(conn).await;
+        if let Place::Sqlite { draft, .. } = place {
+            let _ = fs::remove_file(draft);
+        }
+    }
+}
+
+async fn begin_sqlite(path: &Path) -> Result<(Conn, Place), Fault> {
+    let lock = sqlite::lock(path)?;
+    let draft = beside(path, ".restoring");
+    // One that was killed left it behind; the lock says that nobody is at it.
+    for left in [draft.clone(), beside(&draft, "-journal")] {
+        if let Err(error) = fs::remove_file(&left)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(io(error));
+        }
+    }
+    drop(sqlite::private(&draft)?);
+    // What is half-written when the machine stops is thrown away: no journal needs to survive.
+    let options = SqliteConnectOptions::new()
+        .filename(&draft)
+        .journal_mode(SqliteJournalMode::Memory)
+        .synchronous(SqliteSynchronous::Off)
+        .foreign_keys(false);
+    let mut conn = one_sqlite(options).await?;
+    if let Conn::Sqlite(c) = &mut conn {
+        SqliteTransactions::begin(c, None).await?;
+    }
+    let place = Place::Sqlite {
+        draft,
+        path: path.to_owned(),
+        _lock: lock,
+    };
+    Ok((conn, place))
+}
+
+async fn begin_postgres(url: &str) -> Result<Conn, Fault> {
+    const OTHERS: Sql = Sql("SELECT COUNT(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'countersign'");
+    let mut conn = one_postgres(url).await?;
+    let others = conn.optional(OTHERS, vec![]).await?;
+    if others.map(|row| row.int(0)).transpose()?.unwrap_or(0) > 0 {
+        return Err(Fault::Busy(
+            "another server has this database open; stop every server of it first",
+        ));
+    }
+    if let Conn::Postgres(c) = &mut conn {
+        PgTransactions::begin(c, None).await?;
+    }
+    for sql in migrate::undo() {
+        conn.execute_owned(sql, Vec::new()).await?;
+    }
+    Ok(conn)
+}
+
+async fn one_sqlite(options: SqliteConnectOptions) -> Result<Conn, Fault> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options.create_if_missing(false))
+        .await?;
+    Ok(Conn::Sqlite(pool.acquire().await?))
+}
+
+async fn one_postgres(url: &str) -> Result<Conn, Fault> {
+    let options: PgConnectOptions = postgres::options(url)?;
+    let options = options.application_name("countersign restore");
+    postgres::reach(&options).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await?;
+    Ok(Conn::Postgres(pool.acquire().await?))
+}
+
+async fn close(conn: Conn) {
+    let _ = match conn {
+        Conn::Sqlite(c) => c.close().await,
+        Conn::Postgres(c) => c.close().await,
+    };
+}
+
+/// The draft takes the place. A write-ahead log that stays beside a replaced file would be written
+/// into it, so what was there is first brought into one file.
+async fn put_in_place(draft: &Path, path: &Path) -> Result<Option<PathBuf>, Fault> {
+    File::open(draft)
+        .and_then(|file| file.sync_all())
+        .map_err(io)?;
+    let kept = keep_aside(path).await?;
+    fs::rename(draft, path).map_err(io)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io)?;
+    Ok(kept)
+}
+
+async fn keep_aside(path: &Path) -> Result<Option<PathBuf>, Fault> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let kept = (1..)
+        .map(|n| beside(path, &format!(".replaced-{n}")))
+        .find(|kept| !kept.exists())
+        .unwrap_or_else(|| beside(path, ".replaced"));
+    let beside_it = ["-wal", "-shm", "-journal"];
+    if in_one_file(path).await.is_ok() && !beside(path, "-wal").exists() {
+        // The name goes on to exist until the rename replaces what it means.
+        if fs::hard_link(path, &kept).is_ok() {
+            return Ok(Some(kept));
+        }
+    }
+    // It cannot be read, or the file system has no links: the parts are kept together.
+    fs::rename(path, &kept).map_err(io)?;
+    for end in beside_it {
+        let part = beside(path, end);
+        if part.exists() {
+            fs::rename(&part, beside(&kept, end)).map_err(io)?;
+        }
+    }
+    Ok(Some(kept))
+}
+
+async fn in_one_file(path: &Path) -> Result<(), sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Delete);
+    options.connect().await?.close().await
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+fn io(error: std::io::Error) -> Fault {
+    Fault::Storage(sqlx::Error::Io(error))
+}
