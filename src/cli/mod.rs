@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod check;
 mod client;
 pub mod demo;
 mod door;
@@ -101,6 +102,8 @@ under way are finished first (server.stop_timeout_seconds).
     /// Verify, read and export the audit log
     #[command(subcommand)]
     Audit(audit::Act),
+    /// Look for what is not as it should be, and say what mends it
+    Check(check::Arguments),
     /// Make a sealed copy of the whole database while the server goes on
     Backup(backup::Arguments),
     /// Put a backup in place of the database, and begin a new epoch
@@ -194,6 +197,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Resource(act) => act.command()?,
         Command::Key(act) => act.command(),
         Command::Audit(act) => return audit::run(&config, act, json).await,
+        Command::Check(arguments) => return check::run(&config, &arguments, json).await,
         Command::Backup(arguments) => return backup::run(&config, arguments, json).await,
         Command::Restore(arguments) => return restore::run(&config, arguments, json).await,
     };

@@ -47,6 +47,7 @@ pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
         AdminReply::Resource(one) => resources(std::slice::from_ref(one)),
         AdminReply::Resources(all) => resources(all),
         AdminReply::Keys(all) => keys(all),
+        AdminReply::Facts(facts) => return object(facts),
         AdminReply::Backup(made) => keep::backup(made),
         AdminReply::Restored(done) => keep::restored(done),
         AdminReply::Audit(found) => keep::verified(found),
@@ -380,12 +381,31 @@ fn table(heading: &[&str], rows: impl Iterator<Item = Vec<String>>, empty: &str)
     out
 }
 
+/// Text in lines of at most 88 characters, each after `indent` spaces.
+pub(super) fn paragraph(text: &str, indent: usize) -> String {
+    const WIDTH: usize = 88;
+    let mut out = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && width(&line) + 1 + width(word) > WIDTH {
+            let _ = writeln!(out, "{}{line}", " ".repeat(indent));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{}{line}", " ".repeat(indent));
+    out
+}
+
 fn width(text: &str) -> usize {
     text.chars().count()
 }
 
 /// Text that cannot steer the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -32,6 +32,11 @@ pub async fn vault(store: &Store, root: &RootKey, clock: &Clock) -> Result<Vault
     Vault::open(root, &wrapped)
 }
 
+/// Whose database it is, when that was written down.
+pub async fn issuer(store: &Store) -> Result<Option<String>, Fault> {
+    store.read(|tx| Box::pin(meta::get(tx, ISSUER))).await
+}
+
 /// The issuer is part of every token and of what partners configured: it is written down once, and
 /// a server with another one is refused.
 pub async fn check_issuer(store: &Store, issuer: &str) -> Result<Result<(), NotOpened>, Fault> {

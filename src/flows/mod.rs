@@ -14,6 +14,7 @@ pub mod clients;
 pub mod consent;
 pub mod dispute;
 pub mod follow;
+pub mod inspect;
 pub mod install;
 pub mod introspect;
 pub mod issue;

@@ -12,6 +12,7 @@ pub mod epoch;
 pub mod factors;
 pub mod feed;
 pub mod grants;
+pub mod inspect;
 pub mod interactions;
 pub mod invites;
 pub mod keys;

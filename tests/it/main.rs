@@ -25,6 +25,7 @@ mod clients;
 mod demo;
 mod errors;
 mod limits;
+mod keep;
 mod oauth;
 mod pages;
 mod properties;

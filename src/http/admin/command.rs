@@ -118,6 +118,8 @@ pub enum AdminCommand {
     },
     /// Shows every resource.
     ResourceList,
+    /// Gives the facts that `check` judges.
+    Inspect,
     /// Makes a backup.
     BackupMake {
         /// The file or folder, absolute; the server's account writes it.
@@ -219,6 +221,7 @@ impl AdminCommand {
             Self::ResourceSet { .. } => "resource set",
             Self::ResourceRemove { .. } => "resource remove",
             Self::ResourceList => "resource list",
+            Self::Inspect => "check",
             Self::BackupMake { .. } => "backup",
             Self::AuditVerify { .. } => "audit verify",
             Self::AuditCheckpoint => "audit checkpoint",

@@ -8,7 +8,7 @@ use crate::flows::backup::{self, NewBackup};
 use crate::flows::clients::{self, NewAuth, NewClient};
 use crate::flows::users::{self, NewUser};
 use crate::flows::{
-    AdminFailure, Caller, Progress, read_audit, resources, rotate_keys, seal_audit,
+    AdminFailure, Caller, Progress, inspect, read_audit, resources, rotate_keys, seal_audit,
 };
 
 /// Carries a command out, for the socket or for the command line itself.
@@ -77,6 +77,15 @@ pub async fn execute(
             AdminReply::ResourceRemoved { uri }
         }
         C::ResourceList => AdminReply::Resources(resources::list(app).await?),
+        C::Inspect => {
+            let facts = inspect::look(
+                &app.store,
+                Ok(&app.vault),
+                &app.config.issuer,
+                app.clock.now(),
+            );
+            AdminReply::Facts(Box::new(facts.await?))
+        }
         C::BackupMake { to, keep } => {
             let new = NewBackup { to, keep };
             AdminReply::Backup(backup::make(app, new, caller, progress).await?.into())

@@ -13,6 +13,7 @@ use super::register::RegisterEntry;
 use super::keep_view::{AuditView, BackupView, RestoredView};
 use crate::flows::clients::{self, Registered};
 use crate::flows::resources;
+use crate::flows::inspect::Facts;
 use crate::flows::rotate_keys::KeyInfo;
 use crate::flows::users::{Invited, UserInfo};
 use crate::secret::Secret;
@@ -75,6 +76,8 @@ pub enum AdminReply {
     Resources(Vec<Resource>),
     /// Signing keys, oldest first.
     Keys(Vec<KeyView>),
+    /// What `check` judges.
+    Facts(Box<Facts>),
     /// A backup.
     Backup(BackupView),
     /// What a restore did.

@@ -161,7 +161,20 @@ impl TestServer {
     }
 
     /// Stops without any farewell to the database, and opens the application anew on it.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.stopped(false, async |_| ()).await.0
+    }
+
+    /// Stops properly, does something with nobody at the database, and opens the application anew.
+    pub async fn restart_after<T>(self, between: impl AsyncFnOnce(&Config) -> T) -> (Self, T) {
+        self.stopped(true, between).await
+    }
+
+    async fn stopped<T>(
+        mut self,
+        farewell: bool,
+        between: impl AsyncFnOnce(&Config) -> T,
+    ) -> (Self, T) {
         if let Some((stop, done)) = self.running.take() {
             // Idle connections of the pool would keep the old application alive.
             self.http = http_client(self.port());
@@ -170,6 +183,9 @@ impl TestServer {
         }
         let Self { app, config, .. } = self;
         let old = Arc::downgrade(&app);
+        if farewell {
+            app.store.close().await;
+        }
         drop(app);
         // An SQLite file serves one server: the old one must be gone.
         for _ in 0..500 {
@@ -183,6 +199,7 @@ impl TestServer {
             0,
             "something still holds the old application"
         );
+        let done = between(&config).await;
         let app = App::open(config.clone(), &template::ROOT, self.clock.clone())
             .await
             .unwrap();
@@ -192,7 +209,7 @@ impl TestServer {
             ..self
         };
         server.serve();
-        server
+        (server, done)
     }
 
     fn port(&self) -> u16 {

@@ -1,0 +1,280 @@
+//! Each finding is made by what it is about, and by nothing else.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rules::time::Timestamp;
+
+use super::finding::{Finding, KINDS};
+use super::{files, installation, machine, settings};
+use crate::config::{Config, File};
+use crate::flows::inspect::{ClientFact, Facts, KeyFact};
+use crate::store::inspect::Engine;
+use crate::store::schema_version;
+
+const NOW: Timestamp = Timestamp::from_secs(1_780_000_000);
+const ISSUER: &str = "https://login.bank.example";
+
+fn config(change: &str) -> Config {
+    let text = format!(
+        "issuer = \"{ISSUER}\"\n[database]\nurl = \"sqlite:/x/x.db\"\n[vault]\nroot_key_file = \"/y/root.key\"\n\
+         [institution]\nname = \"Bank\"\n{change}"
+    );
+    let name = crate::rng::uuid(Timestamp::default()).unwrap();
+    let path = std::env::temp_dir().join(format!("countersign-check-{name}.toml"));
+    std::fs::write(&path, text).unwrap();
+    let config = File::load(&path)
+        .map_err(|why| why.to_string())
+        .and_then(|file| file.check().map_err(|why| why.to_string()));
+    std::fs::remove_file(&path).unwrap();
+    config.unwrap()
+}
+
+fn ids(found: &[Finding]) -> Vec<&'static str> {
+    for one in found {
+        assert!(!one.why.is_empty() && !one.remedy.is_empty(), "{one:?}");
+    }
+    found.iter().map(|one| one.id).collect()
+}
+
+fn good() -> Facts {
+    let key = |alg: &str, state: &str| KeyFact {
+        alg: alg.to_owned(),
+        state: state.to_owned(),
+        changed_at: NOW,
+    };
+    Facts {
+        at: NOW,
+        engine: Engine {
+            name: "PostgreSQL".to_owned(),
+            encrypted: Some(true),
+            durable: true,
+            ..Engine::default()
+        },
+        schema: schema_version(),
+        issuer: Some(ISSUER.to_owned()),
+        newest_backup: Some(NOW),
+        audit: Some(Ok(7)),
+        signing_keys: vec![
+            key("ES256", "active"),
+            key("ES256", "next"),
+            key("RS256", "active"),
+            key("RS256", "next"),
+        ],
+        clients: vec![app()],
+        ..Facts::default()
+    }
+}
+
+fn app() -> ClientFact {
+    ClientFact {
+        id: "app".to_owned(),
+        profile: "oauth21".to_owned(),
+        confidential: true,
+        secrets: 1,
+        redirect_uris: vec!["https://app.example/cb".to_owned()],
+        enabled: true,
+        changed_at: NOW,
+    }
+}
+
+fn with(change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
+    let mut facts = good();
+    change(&mut facts);
+    ids(&installation::judge(&facts, ISSUER))
+}
+
+fn with_client(change: impl FnOnce(&mut ClientFact)) -> Vec<&'static str> {
+    with(|facts| change(&mut facts.clients[0]))
+}
+
+#[test]
+fn nothing_is_found_where_nothing_is_wrong() {
+    assert!(with(|_| {}).is_empty());
+    assert!(settings::judge(&config("")).is_empty());
+    let quiet = machine::Seen {
+        now: NOW,
+        synchronised: Some(true),
+        ..machine::Seen::default()
+    };
+    assert!(machine::judge(&quiet).is_empty());
+    assert!(files::judge(&files::Seen::default()).is_empty());
+}
+
+#[test]
+fn each_weak_setting_is_found() {
+    for (change, id) in [
+        (
+            "[server]\nlisten = \"0.0.0.0:1\"\nplain_http = \"anywhere\"\n",
+            "settings.plain_http",
+        ),
+        ("[people]\nargon2_passes = 1\n", "settings.argon2_cost"),
+        ("[people]\nargon2_memory_kib = 64\n", "settings.argon2_cost"),
+        (
+            "[lifetimes]\naccess_token_seconds = 7200\n",
+            "settings.long_tokens",
+        ),
+        ("[log]\nfilter = \"debug\"\n", "settings.log_verbose"),
+    ] {
+        assert_eq!(ids(&settings::judge(&config(change))), [id], "{change}");
+    }
+}
+
+#[test]
+fn each_fault_of_the_database_is_found() {
+    assert_eq!(with(|f| f.schema = 0), ["database.empty"]);
+    assert_eq!(with(|f| f.schema += 1), ["database.schema_newer"]);
+    if schema_version() > 1 {
+        assert_eq!(with(|f| f.schema -= 1), ["database.schema_older"]);
+    }
+    assert_eq!(
+        with(|f| f.issuer = Some("https://x.example".to_owned())),
+        ["database.other_issuer"]
+    );
+    assert_eq!(
+        with(|f| f.engine.encrypted = Some(false)),
+        ["database.unencrypted"]
+    );
+    assert!(
+        with(|f| f.engine.encrypted = None).is_empty(),
+        "a local socket"
+    );
+    assert_eq!(with(|f| f.engine.superuser = true), ["database.superuser"]);
+    assert_eq!(
+        with(|f| f.engine.may_change_events = true),
+        ["database.may_change_events"]
+    );
+    assert_eq!(with(|f| f.engine.durable = false), ["database.not_durable"]);
+    assert_eq!(
+        with(|f| f.sealed = Some("x".to_owned())),
+        ["vault.unreadable"]
+    );
+}
+
+#[test]
+fn each_fault_of_keys_log_and_backups_is_found() {
+    assert_eq!(with(|f| drop(f.signing_keys.remove(0))), ["keys.missing"]);
+    assert_eq!(with(|f| drop(f.signing_keys.remove(3))), ["keys.missing"]);
+    let year = Duration::from_hours(24 * 366);
+    assert_eq!(
+        with(|f| f.signing_keys[0].changed_at = NOW.minus(year)),
+        ["keys.old"]
+    );
+    assert_eq!(
+        with(|f| f.audit = Some(Err("leaf 3".to_owned()))),
+        ["audit.altered"]
+    );
+    assert_eq!(with(|f| f.unsealed = 1_000_000), ["audit.unsealed"]);
+    assert_eq!(with(|f| f.newest_backup = None), ["backup.none"]);
+    let week = Duration::from_hours(24 * 7);
+    assert_eq!(
+        with(|f| f.newest_backup = Some(NOW.minus(week))),
+        ["backup.old"]
+    );
+}
+
+#[test]
+fn each_weak_client_is_found() {
+    assert_eq!(
+        with_client(|c| c.profile = "compat".to_owned()),
+        ["client.compat"]
+    );
+    assert_eq!(with_client(|c| c.confidential = false), ["client.public"]);
+    let year = Duration::from_hours(24 * 366);
+    assert_eq!(
+        with_client(|c| c.changed_at = NOW.minus(year)),
+        ["client.old_secret"]
+    );
+    for (uri, id) in [
+        ("http://127.0.0.1/cb", "client.redirect_loopback"),
+        ("http://app.example/cb", "client.redirect_http"),
+        ("com.example.app:/cb", "client.redirect_scheme"),
+    ] {
+        assert_eq!(
+            with_client(|c| c.redirect_uris = vec![uri.to_owned()]),
+            [id]
+        );
+    }
+    let disabled = with_client(|c| {
+        c.confidential = false;
+        c.enabled = false;
+    });
+    assert!(disabled.is_empty());
+}
+
+#[test]
+fn each_fault_of_the_machine_is_found() {
+    let with = |change: &dyn Fn(&mut machine::Seen)| {
+        let mut seen = machine::Seen {
+            now: NOW,
+            connections: 4096,
+            ..machine::Seen::default()
+        };
+        change(&mut seen);
+        ids(&machine::judge(&seen))
+    };
+    let later = Some(NOW.plus(Duration::from_hours(1)));
+    assert_eq!(
+        with(&|s| s.synchronised = Some(false)),
+        ["clock.not_synchronised"]
+    );
+    assert!(with(&|s| s.synchronised = None).is_empty());
+    assert_eq!(with(&|s| s.newest_event = later), ["clock.behind"]);
+    assert_eq!(with(&|s| s.binary = later), ["clock.behind"]);
+    assert_eq!(
+        with(&|s| s.database_ahead = Some(-5000)),
+        ["clock.database"]
+    );
+    assert_eq!(with(&|s| s.free = Some(1 << 20)), ["disk.space"]);
+    assert_eq!(
+        with(&|s| s.file_system = Some("nfs4".to_owned())),
+        ["disk.network"]
+    );
+    assert!(with(&|s| s.file_system = Some("ext4".to_owned())).is_empty());
+    assert_eq!(with(&|s| s.open_files = Some(1024)), ["limits.open_files"]);
+    assert!(with(&|s| s.open_files = Some(65_536)).is_empty());
+}
+
+#[test]
+fn each_open_file_is_found() {
+    let with = |role, mode, uid| {
+        let seen = files::Seen {
+            entries: vec![files::Entry {
+                path: PathBuf::from("/x"),
+                role,
+                mode,
+                uid,
+            }],
+            owner: 7,
+            ..files::Seen::default()
+        };
+        ids(&files::judge(&seen))
+    };
+    use files::Role::{Database, Folder, Settings};
+    assert_eq!(with(Settings, 0o666, 7), ["files.config_writable"]);
+    assert_eq!(with(Settings, 0o644, 7), ["files.config_readable"]);
+    assert!(with(Settings, 0o640, 0).is_empty());
+    assert_eq!(with(Folder, 0o777, 7), ["files.folder_open"]);
+    assert!(with(Folder, 0o1777, 0).is_empty(), "the sticky bit");
+    assert_eq!(with(Database, 0o644, 7), ["files.database_readable"]);
+    assert_eq!(with(Database, 0o600, 8), ["files.owner"]);
+    assert_eq!(with(Settings, 0o600, 8), ["files.owner"]);
+    let seen = files::Seen {
+        root_key: Some("gone".to_owned()),
+        together: true,
+        ..files::Seen::default()
+    };
+    assert_eq!(
+        ids(&files::judge(&seen)),
+        ["files.root_key", "files.root_key_place"]
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.0).collect();
+    assert_eq!(names.len(), KINDS.len());
+}

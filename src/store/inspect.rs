@@ -1,0 +1,112 @@
+//! What the database says of itself, for `countersign check`.
+
+use std::collections::HashMap;
+
+use rules::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Tx;
+use super::migrate;
+use super::sql::{Conn, Sql};
+use crate::fault::Fault;
+
+/// The engine and how it is reached.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Engine {
+    /// `SQLite` or `PostgreSQL`.
+    pub name: String,
+    /// Its version, as it writes it.
+    pub version: String,
+    /// Whether the connection is encrypted; none where there is no network between.
+    pub encrypted: Option<bool>,
+    /// Whether the role that the server uses may change audit events.
+    pub may_change_events: bool,
+    /// Whether that role is a superuser.
+    pub superuser: bool,
+    /// By how many milliseconds the database's clock is ahead of this one.
+    pub clock_ahead: Option<i64>,
+    /// Whether commits wait for the disk.
+    pub durable: bool,
+}
+
+/// What the engine says, and the version of the schema.
+pub async fn engine(tx: &mut Tx, now: Timestamp) -> Result<(Engine, i64), Fault> {
+    let schema = migrate::version(&mut tx.conn).await?;
+    let engine = match tx.conn {
+        Conn::Sqlite(_) => sqlite(tx).await?,
+        Conn::Postgres(_) => postgres(tx, now, schema).await?,
+    };
+    Ok((engine, schema))
+}
+
+async fn sqlite(tx: &mut Tx) -> Result<Engine, Fault> {
+    const VERSION: Sql = Sql("SELECT sqlite_version()");
+    let row = tx.optional(VERSION, vec![]).await?;
+    Ok(Engine {
+        name: "SQLite".to_owned(),
+        version: row.map(|row| row.text(0)).transpose()?.unwrap_or_default(),
+        durable: true,
+        ..Engine::default()
+    })
+}
+
+async fn postgres(tx: &mut Tx, now: Timestamp, schema: i64) -> Result<Engine, Fault> {
+    const FACTS: Sql = Sql("SELECT current_setting('server_version'), \
+         COALESCE((SELECT s.ssl::int FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()), 0)::bigint, \
+         (inet_client_addr() IS NULL)::int::bigint, \
+         (SELECT r.rolsuper::int FROM pg_roles r WHERE r.rolname = current_user)::bigint, \
+         (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint, \
+         (current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off')::int::bigint");
+    const UPDATE: Sql =
+        Sql("SELECT has_table_privilege(current_user, 'audit_events', 'UPDATE')::int::bigint");
+    let facts = tx.optional(FACTS, vec![]).await?;
+    let row = facts.ok_or_else(|| Fault::Unreadable("pg_stat_ssl".to_owned()))?;
+    let local = row.int(2)? != 0;
+    let mut engine = Engine {
+        name: "PostgreSQL".to_owned(),
+        version: row.text(0)?,
+        encrypted: (!local).then_some(row.int(1)? != 0),
+        may_change_events: false,
+        superuser: row.opt_int(3)? == Some(1),
+        clock_ahead: Some(row.int(4)? - now.millis()),
+        durable: row.int(5)? != 0,
+    };
+    if schema > 0 {
+        let row = tx.optional(UPDATE, vec![]).await?;
+        engine.may_change_events = row.map(|row| row.int(0)).transpose()? == Some(1);
+    }
+    Ok(engine)
+}
+
+/// The newest audit event, the newest backup, and how many events wait to be sealed.
+pub async fn audit(tx: &mut Tx) -> Result<(Option<Timestamp>, Option<Timestamp>, u64), Fault> {
+    const NEWEST: Sql = Sql("SELECT at FROM audit_events ORDER BY id DESC LIMIT 1");
+    const BACKUP: Sql = Sql("SELECT MAX(at) FROM audit_events WHERE kind = 'backup.made'");
+    const WAITING: Sql = Sql("SELECT COUNT(*) FROM audit_unsealed");
+    let newest = tx.optional(NEWEST, vec![]).await?;
+    let newest = newest.map(|row| row.time(0)).transpose()?;
+    let backup = tx.optional(BACKUP, vec![]).await?;
+    let backup = backup.map(|row| row.opt_time(0)).transpose()?.flatten();
+    let waiting = tx.optional(WAITING, vec![]).await?;
+    let waiting = waiting.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    Ok((newest, backup, u64::try_from(waiting).unwrap_or(0)))
+}
+
+/// When the registration of each client last changed.
+pub async fn client_ages(tx: &mut Tx) -> Result<HashMap<String, Timestamp>, Fault> {
+    const AGES: Sql = Sql("SELECT id, changed_at FROM clients");
+    let rows = tx.all(AGES, vec![]).await?;
+    rows.iter()
+        .map(|row| Ok((row.text(0)?, row.time(1)?)))
+        .collect()
+}
+
+/// Frontier and note of the last checkpoint of at most so many leaves.
+pub async fn checkpoint_up_to(tx: &mut Tx, size: i64) -> Result<Option<(Vec<u8>, String)>, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT frontier, note FROM audit_checkpoints WHERE size <= $1 \
+         ORDER BY size DESC LIMIT 1",
+    );
+    let row = tx.optional(FIND, vec![size.into()]).await?;
+    row.map(|row| Ok((row.bytes(0)?, row.text(1)?))).transpose()
+}
