@@ -29,6 +29,7 @@ use crate::app::NotOpened;
 use crate::config::DEFAULT_PATH;
 use crate::fault::Fault;
 use crate::flows::AdminFailure;
+use crate::http::admin::AdminReply;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -202,5 +203,8 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Restore(arguments) => return restore::run(&config, arguments, json).await,
     };
     let reply = door::carry_out(&config, act).await?;
+    if let AdminReply::Registered { client, .. } = &reply {
+        client::warn_of_unknown_scopes(&config, client).await;
+    }
     output::reply(&reply, json)
 }

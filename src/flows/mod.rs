@@ -22,8 +22,8 @@ mod judge;
 pub mod limit;
 mod passwords;
 mod progress;
-mod recovery_set;
 pub mod read_audit;
+mod recovery_set;
 pub mod redeem_code;
 pub mod refresh;
 pub mod renew_recovery;
@@ -179,6 +179,22 @@ impl App {
         let event = event.by(Actor::Client(client.id.clone()));
         Ok(event.client(client.id.as_str()))
     }
+}
+
+/// The names of the fields in which two states of a thing differ: what the audit log tells of a
+/// change, without what the fields hold.
+fn changed_fields<T: serde::Serialize>(before: &T, after: &T) -> Vec<String> {
+    use serde_json::Value;
+    let fields = |thing: &T| match serde_json::to_value(thing) {
+        Ok(Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (before, after) = (fields(before), fields(after));
+    let mut names: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| before.get(name) != after.get(name));
+    names
 }
 
 /// Names the authorization an event is about, and whose it is.

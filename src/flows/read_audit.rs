@@ -49,14 +49,6 @@ pub async fn list(app: &App, wanted: Wanted, caller: &Caller) -> Result<Vec<Even
         },
     };
     let kinds = kinds(wanted.kind.as_deref())?;
-    let filter = Filter {
-        subject,
-        client: wanted.client.clone(),
-        kinds,
-        since: wanted.since.map(Timestamp::from_millis),
-        before: wanted.before,
-        limit: wanted.limit.clamp(1, LONGEST_PAGE),
-    };
     let mut event = app.event(Kind::AuditRead, caller)?.by(Actor::Operator);
     if let Some(subject) = subject {
         event = event.subject(subject);
@@ -67,6 +59,15 @@ pub async fn list(app: &App, wanted: Wanted, caller: &Caller) -> Result<Vec<Even
     if let Some(kind) = &wanted.kind {
         event = event.with("kind", kind.as_str());
     }
+    let filter = Filter {
+        subject,
+        client: wanted.client,
+        kinds,
+        since: wanted.since.map(Timestamp::from_millis),
+        // What was there before it was looked at.
+        before: wanted.before.or(Some(event.id)),
+        limit: wanted.limit.clamp(1, LONGEST_PAGE),
+    };
     let event = app.pending(event, caller, None)?;
     // Written down first: nobody reads unseen.
     app.store.append(event).await?;

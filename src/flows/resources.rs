@@ -7,7 +7,7 @@ use rules::protocol::target::OPENID_SCOPES;
 use rules::protocol::{Client, Format, Resource, ScopeInfo};
 use serde::{Deserialize, Serialize};
 
-use super::{AdminFailure, Caller, follow};
+use super::{AdminFailure, Caller, changed_fields, follow};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::{clients, resources};
@@ -156,8 +156,8 @@ async fn save(
                 if let Err(why) = check(&resource, &issuer, &known, owner.as_ref()) {
                     return Ok(Err(why));
                 }
-                let exists = known.iter().any(|other| other.uri == resource.uri);
-                if exists && !replace {
+                let before = known.iter().find(|other| other.uri == resource.uri);
+                if before.is_some() && !replace {
                     return Ok(Err(format!(
                         "the resource {} is registered already; see it with `countersign resource \
                          list`, or replace it with --replace",
@@ -165,7 +165,10 @@ async fn save(
                     )));
                 }
                 resources::put(tx, &resource, now).await?;
-                tx.record(if exists { changed } else { created });
+                tx.record(match before {
+                    Some(before) => changed.changed(&changed_fields(before, &resource)),
+                    None => created,
+                });
                 Ok(Ok(()))
             })
         })

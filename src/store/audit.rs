@@ -73,6 +73,14 @@ impl PendingEvent {
         self
     }
 
+    /// Names what was changed, when that is only known inside the transaction: names of fields,
+    /// never what they hold.
+    #[must_use]
+    pub fn changed(mut self, fields: &[String]) -> Self {
+        self.event = self.event.with("changed", fields.join(" "));
+        self
+    }
+
     /// Adds a detail that is only known inside the transaction; never a personal field.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {

@@ -83,6 +83,13 @@ impl Notebook {
                     dir.display()
                 )
             })?,
+            // The server would put its files among somebody else's.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && holds_something(dir) => {
+                return Err(format!(
+                    "{} is no demo's folder and is not empty; name a new or empty one with --data",
+                    dir.display()
+                ));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Notes {
                 port_base,
                 ..Notes::default()
@@ -149,6 +156,10 @@ impl Notebook {
         file.sync_all()?;
         fs::rename(&beside, &self.path)
     }
+}
+
+fn holds_something(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 #[cfg(test)]

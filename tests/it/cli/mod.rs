@@ -2,6 +2,7 @@
 //! running server.
 
 mod registration;
+mod keep;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -19,6 +19,7 @@ on_both![
     what_is_registered_works_again,
     the_log_tells_of_the_restore_and_goes_on,
     an_epoch_outlives_restarts,
+    every_table_has_its_place_in_a_new_epoch,
 ];
 
 async fn what_was_issued_before_is_void(server: TestServer) {
@@ -263,6 +264,24 @@ async fn the_log_tells_of_the_restore_and_goes_on(server: TestServer) {
     assert_eq!(told[0].detail["tree_size"], done.leaves);
     assert_eq!(told[0].detail["lost_tree_size"], done.leaves + 1);
     assert_eq!(told[0].detail["operator"], "uid=0(root)");
+}
+
+async fn every_table_has_its_place_in_a_new_epoch(server: TestServer) {
+    let snapshot = server.app.store.snapshot().await.unwrap();
+    let mut tables: Vec<_> = snapshot
+        .tables()
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    tables.sort_unstable();
+    let decided: Vec<_> = countersign::store::epoch::TABLES
+        .iter()
+        .map(|one| one.0)
+        .collect();
+    assert_eq!(
+        tables, decided,
+        "decide in src/store/epoch.rs and docs/adr/0006"
+    );
 }
 
 async fn an_epoch_outlives_restarts(server: TestServer) {
