@@ -16,11 +16,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use rules::jose::{Alg, JwkSet};
 use rules::protocol::{GrantType, Profile, Scopes};
 
-use super::Failed;
-use crate::http::admin::{AdminCommand, AuthRequest, ClientRequest};
-use set::Set;
 use super::{Failed, door};
 use crate::http::admin::{AdminCommand, AdminReply, AuthRequest, ClientRequest, ClientView};
+use set::Set;
 
 /// The largest JWK set that is read from a file, in bytes.
 const LARGEST_JWKS: u64 = 256 * 1024;

@@ -26,6 +26,7 @@ mod demo;
 mod errors;
 mod limits;
 mod keep;
+mod limits;
 mod oauth;
 mod pages;
 mod properties;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::flows::clients::ClientEdit;
-use crate::flows::resources::ResourceEdit;
 use crate::flows::read_audit::Wanted;
+use crate::flows::resources::ResourceEdit;
 
 /// One act of an operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -6,8 +6,8 @@
 
 mod command;
 mod execute;
-mod register;
 mod keep_view;
+mod register;
 mod view;
 mod wire;
 
@@ -33,8 +33,8 @@ use crate::rng;
 
 pub use command::{AdminCommand, AuthRequest, ClientRequest};
 pub use execute::execute;
-pub use register::RegisterEntry;
 pub use keep_view::{AuditView, BackupView, RestoredView};
+pub use register::RegisterEntry;
 pub use view::{AdminReply, ClientView, InviteView, KeyView, Shown, UserView};
 pub use wire::{Answer, ask, ask_telling};
 

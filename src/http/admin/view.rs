@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::register::RegisterEntry;
 use super::keep_view::{AuditView, BackupView, RestoredView};
+use super::register::RegisterEntry;
 use crate::flows::clients::{self, Registered};
-use crate::flows::resources;
 use crate::flows::inspect::Facts;
+use crate::flows::resources;
 use crate::flows::rotate_keys::KeyInfo;
 use crate::flows::users::{Invited, UserInfo};
 use crate::secret::Secret;

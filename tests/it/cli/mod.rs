@@ -1,8 +1,8 @@
 //! The binary itself, as an operator runs it: set up, served, and commanded with and without a
 //! running server.
 
-mod registration;
 mod keep;
+mod registration;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
