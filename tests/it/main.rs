@@ -24,7 +24,6 @@ mod cli;
 mod clients;
 mod demo;
 mod errors;
-mod limits;
 mod keep;
 mod limits;
 mod oauth;
