@@ -122,8 +122,10 @@ fn read(language: &mut Language, path: &Path, text: &str) -> Wrongs {
     for entry in parsed.body {
         let message = match entry {
             Entry::Message(message) => message,
-            Entry::Term(_) => continue,
-            Entry::Comment(_) | Entry::GroupComment(_) | Entry::ResourceComment(_) => continue,
+            Entry::Term(_)
+            | Entry::Comment(_)
+            | Entry::GroupComment(_)
+            | Entry::ResourceComment(_) => continue,
             Entry::Junk { content } => {
                 wrongs.push(format!("{file}: cannot be understood: {}", content.trim()));
                 continue;
@@ -300,7 +302,7 @@ fn rust(languages: &[Language]) -> String {
     code.push_str("}\n}\n}\n");
     let _ = writeln!(
         code,
-        "impl Default for Lang {{ fn default() -> Self {{ Self::{} }} }}",
+        "#[allow(clippy::derivable_impls, reason = \"which one is the default is known here alone\")]\nimpl Default for Lang {{ fn default() -> Self {{ Self::{} }} }}",
         variant(REFERENCE)
     );
     code.push_str("impl Words {\n");

@@ -26,7 +26,7 @@ const SPECIAL_V4: [Cidr; 16] = [
     v4(168, 63, 129, 16, 32), // a cloud's own services, reachable from inside only
 ];
 
-/// What is not on the public internet though it lies in 2000::/3.
+/// What is not on the public internet though it lies in `2000::/3`.
 const SPECIAL_V6: [Cidr; 4] = [
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // protocol assignments, Teredo among them (RFC 2928)
     v6([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation (RFC 3849)
@@ -101,9 +101,10 @@ const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> Cidr {
 }
 
 const fn v6(s: [u16; 8], bits: u8) -> Cidr {
-    let [a, b, c, d, e, f, g, h] = s;
     Cidr {
-        network: IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h)),
+        network: IpAddr::V6(Ipv6Addr::new(
+            s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7],
+        )),
         bits,
     }
 }

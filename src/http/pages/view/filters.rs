@@ -1,5 +1,12 @@
 //! What templates do to texts.
 
+#![allow(
+    clippy::inline_always,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "askama's macro writes functions of one shape"
+)]
+
 use std::fmt::Display;
 
 use askama::filters::Safe;
