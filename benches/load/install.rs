@@ -1,6 +1,7 @@
 //! Sets an installation up: settings, root key, clients, APIs, people who can sign in, what they
 //! granted, and the tokens that are out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -231,11 +232,14 @@ fn resource(uri: &str, scope: &str, token_format: Format) -> Resource {
         scopes: vec![ScopeInfo {
             name: scope.to_owned(),
             title: scope.to_owned(),
+            titles: BTreeMap::default(),
             detail: None,
             optional: false,
         }],
         token_format,
         // The tokens must outlive the benchmark.
+        names: BTreeMap::default(),
+        read_only: false,
         access_token_lifetime: 86_400,
     }
 }

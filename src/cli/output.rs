@@ -312,12 +312,21 @@ fn resource_rows(resource: &Resource) -> Vec<(&'static str, String)> {
             format!("{format}, {} s", resource.access_token_lifetime),
         ),
     ];
+    if resource.read_only {
+        rows.push(("Nature", "read-only".to_owned()));
+    }
+    for (tag, name) in &resource.names {
+        rows.push(("Name", format!("{name} ({tag})")));
+    }
     for scope in &resource.scopes {
         let optional = if scope.optional { " (optional)" } else { "" };
         rows.push((
             "Scope",
             format!("{}: {}{optional}", scope.name, scope.title),
         ));
+        for (tag, title) in &scope.titles {
+            rows.push(("", format!("{tag}: {title}")));
+        }
     }
     rows
 }

@@ -1,5 +1,7 @@
 //! `countersign resource …`.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand, ValueEnum};
 use rules::protocol::{Format, Resource, ScopeInfo};
 
@@ -54,6 +56,15 @@ pub(super) struct Add {
     /// A scope that a person may leave out and still go on; may be given several times
     #[arg(long = "optional-scope", value_name = "NAME=TITLE")]
     optional_scopes: Vec<String>,
+    /// Its name on the pages of another language; may be given several times
+    #[arg(long = "name-in", value_name = "LANGUAGE=NAME")]
+    names: Vec<String>,
+    /// What a scope lets an app do, for the pages of another language; may be given several times
+    #[arg(long = "scope-title", value_name = "LANGUAGE:SCOPE=TITLE")]
+    scope_titles: Vec<String>,
+    /// Nothing that can be asked of it moves money or changes anything; people are told so
+    #[arg(long)]
+    read_only: bool,
     /// How its access tokens look
     #[arg(long, default_value = "opaque")]
     format: TokenFormat,
@@ -124,9 +135,20 @@ impl Act {
             }
             Self::Add(add) => add,
         };
+        let names = add.names.iter().map(|text| {
+            let example = "LANGUAGE=NAME, such as de=Konten";
+            pair(text, '=', example)
+        });
+        let names = names.collect::<Result<_, Failed>>()?;
+        let mut scopes = scopes(&add.scopes, &add.optional_scopes)?;
+        for text in &add.scope_titles {
+            translate(&mut scopes, text)?;
+        }
         Ok(AdminCommand::ResourceAdd {
             resource: Resource {
-                scopes: scopes(&add.scopes, &add.optional_scopes)?,
+                scopes,
+                names,
+                read_only: add.read_only,
                 uri: add.uri,
                 name: add.name,
                 client_id: add.client,
@@ -174,11 +196,34 @@ fn scope(text: &str, optional: bool) -> Result<ScopeInfo, Failed> {
         Some((name, title)) => Ok(ScopeInfo {
             name: name.trim().to_owned(),
             title: title.trim().to_owned(),
+            titles: BTreeMap::new(),
             detail: None,
             optional,
         }),
         None => Err(Failed(format!(
             "the scope {text:?} must be NAME=TITLE, such as 'accounts:read=See your accounts'"
         ))),
+    }
+}
+
+/// Adds a title of another language to its scope: `de:accounts:read=Ihre Konten sehen`.
+fn translate(scopes: &mut [ScopeInfo], text: &str) -> Result<(), Failed> {
+    let example = "LANGUAGE:SCOPE=TITLE, such as 'de:accounts:read=Ihre Konten sehen'";
+    let (scope, title) = pair(text, '=', example)?;
+    let (tag, name) = pair(&scope, ':', example)?;
+    let Some(scope) = scopes.iter_mut().find(|scope| scope.name == name) else {
+        return Err(Failed(format!(
+            "--scope-title names the scope {name}, which no --scope or --optional-scope has"
+        )));
+    };
+    scope.titles.insert(tag, title);
+    Ok(())
+}
+
+/// The two sides of the first separator.
+fn pair(text: &str, separator: char, example: &str) -> Result<(String, String), Failed> {
+    match text.split_once(separator) {
+        Some((left, right)) => Ok((left.trim().to_owned(), right.trim().to_owned())),
+        None => Err(Failed(format!("{text:?} must be {example}"))),
     }
 }

@@ -8,11 +8,10 @@ use config::{Environment, FileFormat};
 use serde::Deserialize;
 
 use super::{
-    Argon2Cost, Config, Database, Institution, Issuer, Lifetimes, LimitsFile, Log, OutboundFile,
-    People, Refused, Server,
+    Argon2Cost, Config, Database, InstitutionFile, Issuer, Lifetimes, LimitsFile, Log,
+    OutboundFile, People, Refused, Server,
 };
 use crate::secret::Secret;
-use crate::words::Lang;
 
 /// Where the file is looked for.
 pub const DEFAULT_PATH: &str = "/etc/countersign/countersign.toml";
@@ -106,29 +105,6 @@ impl std::fmt::Debug for DatabaseFile {
 )]
 pub struct VaultFile {
     pub root_key_file: PathBuf,
-}
-
-/// `[institution]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(
-    missing_docs,
-    reason = "each setting is explained in countersign.example.toml"
-)]
-pub struct InstitutionFile {
-    pub name: String,
-    pub help_phone: Option<String>,
-    pub language: String,
-}
-
-impl Default for InstitutionFile {
-    fn default() -> Self {
-        Self {
-            name: "Countersign".to_owned(),
-            help_phone: None,
-            language: Lang::default().tag().to_owned(),
-        }
-    }
 }
 
 /// `[people]`.
@@ -286,25 +262,6 @@ impl File {
                 filter: self.log.filter,
             },
             outbound: self.outbound.check()?,
-        })
-    }
-}
-
-impl InstitutionFile {
-    fn check(self) -> Result<Institution, Refused> {
-        if self.name.trim().is_empty() {
-            return refuse("institution.name", "must not be empty".to_owned());
-        }
-        let spoken = |one: &Lang| one.tag() == self.language;
-        let Some(language) = Lang::ALL.into_iter().find(spoken) else {
-            let spoken = Lang::ALL.map(Lang::tag).join(", ");
-            let why = format!("{:?} must be one of: {spoken}", self.language);
-            return refuse("institution.language", why);
-        };
-        Ok(Institution {
-            name: self.name,
-            help_phone: self.help_phone,
-            language,
         })
     }
 }

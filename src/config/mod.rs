@@ -1,6 +1,8 @@
 //! `countersign.toml` and the environment, read once into checked values. What exists is valid.
 
+pub mod brand;
 mod file;
+mod institution;
 mod limits;
 mod outbound;
 
@@ -11,14 +13,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::words::Lang;
-
 pub use file::{
-    DEFAULT_PATH, DatabaseFile, File, InstitutionFile, LifetimesFile, LogFile, PeopleFile,
-    ServerFile, VaultFile,
+    DEFAULT_PATH, DatabaseFile, File, LifetimesFile, LogFile, PeopleFile, ServerFile, VaultFile,
 };
 pub use limits::{Limit, Limits, LimitsFile, Rate};
 pub use outbound::{Allowed, Outbound, OutboundFile};
+
+pub use institution::{Institution, InstitutionFile};
 
 /// A setting that cannot be accepted: which, why, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,17 +170,6 @@ pub struct Server {
     pub request_timeout: Duration,
     /// How long running requests may go on after a stop was asked for.
     pub stop_timeout: Duration,
-}
-
-/// Whose pages these are.
-#[derive(Clone, Debug)]
-pub struct Institution {
-    /// Its name.
-    pub name: String,
-    /// Where people get help, as they would dial it.
-    pub help_phone: Option<String>,
-    /// The language of pages for browsers that ask for none of ours.
-    pub language: Lang,
 }
 
 /// How people sign in.

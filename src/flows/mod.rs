@@ -81,11 +81,12 @@ impl Caller {
         self.lang.words()
     }
 
-    /// The same caller in the first language of a request's `ui_locales` that we speak (OpenID
+    /// The same caller in the first language of a request's `ui_locales` that is `spoken` (OpenID
     /// Connect Core §3.1.2.1). What she chose here herself counts more.
     #[must_use]
-    pub fn prefer(mut self, ui_locales: &[String]) -> Self {
-        let asked = ui_locales.iter().find_map(|tag| Lang::of(tag));
+    pub fn prefer(mut self, ui_locales: &[String], spoken: &[Lang]) -> Self {
+        let mut asked = ui_locales.iter().filter_map(|tag| Lang::of(tag));
+        let asked = asked.find(|lang| spoken.contains(lang));
         if let (Some(lang), false) = (asked, self.lang_chosen) {
             self.lang = lang;
         }

@@ -11,6 +11,7 @@ use super::{AdminFailure, Caller, changed_fields, follow};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::{clients, resources};
+use crate::words::Lang;
 
 /// How short an access token may live, in seconds.
 const SHORTEST: u32 = 30;
@@ -83,6 +84,8 @@ pub async fn set(
     let after = Resource {
         uri: was.uri,
         name: edit.name.unwrap_or(was.name),
+        names: was.names,
+        read_only: was.read_only,
         client_id: edit.client_id.unwrap_or(was.client_id),
         scopes: edit.scopes.unwrap_or(was.scopes),
         token_format: edit.token_format.unwrap_or(was.token_format),
@@ -198,6 +201,10 @@ fn check(
         ));
     }
     readable("the resource's name", &resource.name)?;
+    for (tag, name) in &resource.names {
+        spoken(tag)?;
+        readable(&format!("the resource's name in {tag}"), name)?;
+    }
     match owner {
         None => {
             return Err(format!(
@@ -258,11 +265,24 @@ fn check_scopes(resource: &Resource, known: &[Resource]) -> Result<(), String> {
             ));
         }
         readable(&format!("the title of scope {name}"), &scope.title)?;
+        for (tag, title) in &scope.titles {
+            spoken(tag)?;
+            readable(&format!("the title of scope {name} in {tag}"), title)?;
+        }
         if let Some(detail) = &scope.detail {
             readable(&format!("the detail of scope {name}"), detail)?;
         }
     }
     Ok(())
+}
+
+/// A language that no page is in would never be read.
+fn spoken(tag: &str) -> Result<(), String> {
+    if Lang::ALL.iter().any(|lang| lang.tag() == tag) {
+        return Ok(());
+    }
+    let spoken = Lang::ALL.map(Lang::tag).join(", ");
+    Err(format!("the pages do not speak {tag:?}, only: {spoken}"))
 }
 
 /// People read this on the consent page.
@@ -277,6 +297,8 @@ fn readable(what: &str, text: &str) -> Result<(), String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+    use std::collections::BTreeMap;
+
     use rules::jose::Alg;
     use rules::protocol::{ClientAuth, Format, Metadata, Profile, ScopeInfo, Scopes};
 
@@ -288,6 +310,7 @@ mod tests {
         ScopeInfo {
             name: name.to_owned(),
             title: "See your accounts".to_owned(),
+            titles: BTreeMap::default(),
             detail: None,
             optional: false,
         }
@@ -300,6 +323,8 @@ mod tests {
             client_id: "accounts-api".to_owned(),
             scopes: vec![scope("accounts.read")],
             token_format: Format::Opaque,
+            names: BTreeMap::default(),
+            read_only: false,
             access_token_lifetime: 300,
         }
     }

@@ -6,10 +6,10 @@ use super::Lang;
 /// after the first dozen is worth the time.
 const ENTRIES: usize = 12;
 
-/// The language of ours that an `Accept-Language` header likes best (RFC 9110 §12.5.4); of equals
+/// The language of those `spoken` that an `Accept-Language` header likes best (RFC 9110 §12.5.4); of equals
 /// the first. What it refuses with `q=0` is never taken.
 #[must_use]
-pub fn accepted(header: &str) -> Option<Lang> {
+pub fn accepted(header: &str, spoken: &[Lang]) -> Option<Lang> {
     let mut best: Option<(u16, Lang)> = None;
     for entry in header.split(',').take(ENTRIES) {
         let mut parts = entry.split(';').map(str::trim);
@@ -17,7 +17,7 @@ pub fn accepted(header: &str) -> Option<Lang> {
         let Some(weight) = parts.next().map_or(Some(1000), weight) else {
             continue;
         };
-        let Some(lang) = Lang::of(tag).filter(|_| weight > 0) else {
+        let Some(lang) = Lang::of(tag).filter(|lang| weight > 0 && spoken.contains(lang)) else {
             continue;
         };
         if best.is_none_or(|(heaviest, _)| weight > heaviest) {
@@ -63,13 +63,14 @@ mod tests {
             ("", None),
             (";;,,q=1", None),
         ] {
-            assert_eq!(accepted(header), lang, "{header}");
+            assert_eq!(accepted(header, &Lang::ALL), lang, "{header}");
         }
     }
 
     #[test]
     fn a_header_without_end_is_read_a_little() {
         let header = format!("{}de", "fr,".repeat(5000));
-        assert_eq!(accepted(&header), None);
+        assert_eq!(accepted(&header, &Lang::ALL), None);
+        assert_eq!(accepted("de, en;q=0.1", &[Lang::En]), Some(Lang::En));
     }
 }

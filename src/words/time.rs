@@ -6,7 +6,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use rules::time::Timestamp;
 
-use super::Words;
+use super::{Lang, Words};
 
 impl Words {
     /// "21 February 2027", with spaces that do not break.
@@ -61,6 +61,22 @@ impl Words {
         }
     }
 
+    /// A name as it stands within a sentence: "accounts", but "IBAN check", and German nouns keep
+    /// their capital.
+    #[must_use]
+    pub fn within(self, name: &str) -> String {
+        let mut letters = name.chars();
+        let (first, second) = (letters.next(), letters.next());
+        let abbreviation = second.is_some_and(char::is_uppercase);
+        match first {
+            Some(first) if !abbreviation && self.lang != Lang::De => {
+                let rest = &name[first.len_utf8()..];
+                first.to_lowercase().chain(rest.chars()).collect()
+            }
+            _ => name.to_owned(),
+        }
+    }
+
     /// "Chrome on Linux", as far as a `User-Agent` tells.
     #[must_use]
     pub fn browser(self, agent: &str) -> String {
@@ -101,7 +117,6 @@ fn utc(at: Timestamp) -> Option<Zoned> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::Lang;
 
     const THEN: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -144,6 +159,15 @@ mod tests {
             "vor\u{a0}2\u{a0}Stunden"
         );
         assert_eq!(say.wait(Duration::from_secs(1)), "1\u{a0}Sekunde");
+    }
+
+    #[test]
+    fn names_stand_within_a_sentence() {
+        let (en, de) = (Lang::En.words(), Lang::De.words());
+        assert_eq!(en.within("Accounts"), "accounts");
+        assert_eq!(en.within("IBAN check"), "IBAN check");
+        assert_eq!(de.within("Konten"), "Konten");
+        assert_eq!(en.within(""), "");
     }
 
     #[test]

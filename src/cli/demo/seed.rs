@@ -79,21 +79,35 @@ pub async fn seed(
 
 /// The API as it is registered.
 fn resource(addresses: &Addresses) -> Resource {
-    let scope = |name: &str, title: &str, optional| ScopeInfo {
+    let german = |text: &str| BTreeMap::from([("de".to_owned(), text.to_owned())]);
+    let scope = |name: &str, [title, titel]: [&str; 2], optional| ScopeInfo {
         name: name.to_owned(),
         title: title.to_owned(),
+        titles: german(titel),
         detail: None,
         optional,
     };
     Resource {
         uri: addresses.resource(),
         name: "Accounts".to_owned(),
+        names: german("Konten"),
+        read_only: true,
         client_id: ACCOUNTS_API.to_owned(),
         scopes: vec![
-            scope(ACCOUNTS_READ, "See your accounts and balances", false),
+            scope(
+                ACCOUNTS_READ,
+                [
+                    "See your accounts and balances",
+                    "Ihre Konten und Kontostände sehen",
+                ],
+                false,
+            ),
             scope(
                 TRANSACTIONS_READ,
-                "See your transactions of the last 90 days",
+                [
+                    "See your transactions of the last 90 days",
+                    "Ihre Umsätze der letzten 90 Tage sehen",
+                ],
                 true,
             ),
         ],

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::interaction::OWN;
+use super::asking::own_scopes;
 use super::sign_in::signed_in;
 use super::view::{Account, ConfirmStop, ConnectedApp, SessionRow, WayIn};
 use super::{Stop, chrome, not_found, own_form, page, see_other};
@@ -18,6 +18,7 @@ use crate::flows::account::{self, GrantInfo, Overview};
 use crate::flows::sessions::{self, SignedIn};
 use crate::http::oauth::caller;
 use crate::registry::Registered;
+use crate::words::Words;
 
 /// `GET /`.
 pub async fn home() -> Response {
@@ -27,14 +28,15 @@ pub async fn home() -> Response {
 /// `GET /account`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
+    let say = caller.say();
     let (asked, _) = request.into_parts();
     let Some(held) = signed_in(&app, &asked.headers).await? else {
         return Ok(see_other("/sign-in"));
     };
     let overview = account::overview(&app, &held).await?;
     let notice = match asked.uri.query() {
-        Some("stopped") => Some("Sharing has stopped. The app can see nothing more."),
-        Some("ended") => Some("That device is signed out."),
+        Some("stopped") => Some(say.account_stopped()),
+        Some("ended") => Some(say.account_ended()),
         _ => None,
     };
     Ok(render(&app, &caller, (&held, &overview), notice)?)
@@ -44,7 +46,7 @@ fn render(
     app: &App,
     caller: &Caller,
     (held, overview): (&SignedIn, &Overview),
-    notice: Option<&str>,
+    notice: Option<String>,
 ) -> Result<Response, Fault> {
     let say = caller.say();
     let registered = app.registry.now();
@@ -52,7 +54,7 @@ fn render(
     let apps = overview.grants.iter().map(|grant| ConnectedApp {
         grant_id: grant.id.to_string(),
         name: name_of(&registered, grant),
-        can: can(&registered, grant),
+        can: can(say, &registered, grant),
         since: say.date(grant.created_at),
         action: format!("/account/apps/{}/stop", grant.id),
     });
@@ -67,22 +69,19 @@ fn render(
     });
     let codes = overview.recovery_codes;
     let ways = [
-        ("Password", None),
-        ("Authenticator app", None),
-        ("Recovery codes", Some(format!("{codes} left"))),
+        (say.account_password(), None),
+        (say.account_app(), None),
+        (say.account_codes(), Some(say.account_codes_left(codes))),
     ];
     let view = Account {
         chrome: &chrome(app, caller),
         name: held.user.profile.display_name().to_owned(),
-        notice: notice.map(str::to_owned),
+        notice,
         apps: apps.collect(),
         sessions: sessions.collect::<Result<_, Fault>>()?,
         ways: ways
             .into_iter()
-            .map(|(label, detail)| WayIn {
-                label: label.to_owned(),
-                detail,
-            })
+            .map(|(label, detail)| WayIn { label, detail })
             .collect(),
         sign_out_action: "/sign-out".to_owned(),
     };
@@ -105,11 +104,13 @@ pub async fn ask_stop(
         return Ok(not_found(State(app), request).await);
     };
     let registered = app.registry.now();
+    let caller = caller(&request);
+    let say = caller.say();
     let view = ConfirmStop {
-        chrome: &chrome(&app, &caller(&request)),
+        chrome: &chrome(&app, &caller),
         action: format!("/account/apps/{}/stop", grant.id),
         app_name: name_of(&registered, grant),
-        can: can(&registered, grant),
+        can: can(say, &registered, grant),
         back_href: "/account".to_owned(),
     };
     Ok(page(StatusCode::OK, &view, None))
@@ -154,14 +155,14 @@ fn name_of(registered: &Registered, grant: &GrantInfo) -> String {
         .map_or_else(|| grant.client_id.clone(), |client| client.name.clone())
 }
 
-fn can(registered: &Registered, grant: &GrantInfo) -> Vec<String> {
+fn can(say: Words, registered: &Registered, grant: &GrantInfo) -> Vec<String> {
     let infos = registered.resources().iter().flat_map(|one| &one.scopes);
     let theirs = infos
         .filter(|info| grant.scopes.contains(&info.name))
-        .map(|info| info.title.clone());
-    let ours = OWN
-        .iter()
+        .map(|info| info.title_in(say.lang.tag()).to_owned());
+    let ours = own_scopes(say)
+        .into_iter()
         .filter(|(scope, _)| grant.scopes.contains(scope))
-        .map(|(_, title)| (*title).to_owned());
+        .map(|(_, title)| title);
     theirs.chain(ours).collect()
 }

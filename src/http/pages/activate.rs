@@ -10,6 +10,7 @@ use axum::response::Response;
 use super::view::{
     ActivateCodes, ActivateDone, ActivateFactor, ActivatePassword, ActivateStart, Problem, Qr,
 };
+use super::weakness::weakness;
 use super::{Notice, Stop, chrome, own_form, page, see_other, set_cookie};
 use crate::app::App;
 use crate::config::Lifetimes;
@@ -20,6 +21,7 @@ use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::secret::Secret;
 use crate::totp;
+use crate::words::Words;
 
 /// `GET /invite/{token}`: greets; nothing is spent.
 pub async fn greet(
@@ -131,7 +133,7 @@ async fn render(
         Some(_) => StatusCode::BAD_REQUEST,
         None => StatusCode::OK,
     };
-    let problem = mend.map(problem);
+    let problem = mend.map(|mend| problem(caller.say(), mend));
     Ok(match view {
         None => over(app, caller),
         Some(View::Password { username }) => {
@@ -174,22 +176,18 @@ async fn render(
     })
 }
 
-fn problem(mend: Mend) -> Problem {
+fn problem(say: Words, mend: Mend) -> Problem {
     match mend {
-        Mend::Weak(weakness) => {
-            Problem::of("Please choose another password.").field("password", weakness.message())
+        Mend::Weak(weak) => {
+            Problem::of(say.activate_password_weak()).field("password", weakness(say, weak))
         }
-        Mend::Differ => Problem::of("The two passwords differ.")
-            .field("repeat", "Type the same password in both fields."),
-        Mend::WrongCode => Problem::of("That code doesn’t match.").field(
-            "code",
-            "Enter the six digits that the app shows now. If they never match, check that the clock \
-             of your phone is set automatically.",
-        ),
-        Mend::WrongRecovery => Problem::of("That is not the code we asked for.").field(
-            "confirm",
-            "Type the code with the number shown, from the list you saved.",
-        ),
+        Mend::Differ => Problem::of(say.activate_passwords_differ())
+            .field("repeat", say.activate_passwords_differ_hint()),
+        Mend::WrongCode => {
+            Problem::of(say.activate_app_wrong()).field("code", say.activate_app_wrong_hint())
+        }
+        Mend::WrongRecovery => Problem::of(say.activate_codes_wrong())
+            .field("confirm", say.activate_codes_wrong_hint()),
     }
 }
 
@@ -211,11 +209,12 @@ fn held(app: &App, headers: &HeaderMap) -> Option<String> {
 
 /// The page for an invitation or ceremony that cannot be used.
 fn over(app: &App, caller: &Caller) -> Response {
+    let say = caller.say();
     Notice {
         status: StatusCode::GONE,
-        heading: "This invitation can’t be used",
-        what: "It was used already, it is too old, or a newer one was sent.",
-        todo: Some("Ask us for a new invitation. If you already set up your account, sign in."),
+        heading: say.activate_over(),
+        what: say.activate_over_what(),
+        todo: Some(say.activate_over_todo()),
     }
     .show(app, caller, None)
 }

@@ -6,16 +6,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::HeaderMap;
 use axum::response::Response;
-use rules::protocol::{AuthorizeRequest, Client, Scopes};
+use rules::protocol::{AuthorizeRequest, Client};
 
+use super::asking::ask;
 use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
-use super::view::{Consent, ConsentItem};
-use super::{Stop, answer, chrome, failed, gone, host_of, own_form, page, see_other, set_cookie};
+use super::{Stop, answer, failed, gone, own_form, see_other, set_cookie};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::authorize::{self, Step};
-use crate::flows::consent::{self, Answered, Decision, is_optional};
-use crate::flows::sessions::{self, SignedIn};
+use crate::flows::consent::{self, Answered, Decision};
+use crate::flows::sessions;
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 
@@ -177,104 +177,4 @@ fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
 fn sign_in_form(id: &str, client: &Client, request: &AuthorizeRequest) -> Form {
     let hint = request.login_hint.as_deref();
     Form::for_app(id, &client.name, &request.return_to.redirect_uri, hint)
-}
-
-fn ask(
-    app: &App,
-    caller: &Caller,
-    id: &str,
-    (client, request): (&Client, &AuthorizeRequest),
-    (granted, signed_in): (&Scopes, &SignedIn),
-) -> Response {
-    let say = caller.say();
-    let registered = app.registry.now();
-    let mut items = Vec::new();
-    let infos = registered
-        .resources()
-        .iter()
-        .flat_map(|resource| &resource.scopes);
-    for info in infos.filter(|info| request.scopes.contains(&info.name)) {
-        let already = granted.contains(&info.name);
-        items.push(ConsentItem {
-            id: info.name.clone(),
-            title: info.title.clone(),
-            detail: info.detail.clone(),
-            optional: is_optional(&registered, &info.name),
-            checked: already,
-            already,
-        });
-    }
-    items.extend(own_items(&request.scopes, granted));
-    let until = app.clock.now().plus(app.config.lifetimes.authorization);
-    // Names as registered: "Accounts" makes "Share accounts with …".
-    let shared: Vec<String> = request
-        .resources
-        .iter()
-        .filter_map(|uri| registered.resource(uri))
-        .map(|resource| resource.name.to_lowercase())
-        .collect();
-    let (heading, primary_label, deny_label) = if shared.is_empty() {
-        let heading = format!("Sign in to {}?", client.name);
-        (heading, "Continue".to_owned(), "Don’t continue")
-    } else {
-        let share = format!("Share {}", shared.join(" and "));
-        (
-            format!("{share} with {}?", client.name),
-            share,
-            "Don’t share",
-        )
-    };
-    let cannot = vec![
-        "It gets nothing that is not listed here".to_owned(),
-        "It never sees your password".to_owned(),
-    ];
-    let view = Consent {
-        chrome: &chrome(app, caller),
-        action: format!("/interaction/{id}/consent"),
-        heading,
-        client_name: client.name.clone(),
-        legal_entity: client.metadata.legal_entity.clone(),
-        licence: client.metadata.licence.clone(),
-        country: client.metadata.hosting_country.clone(),
-        client_uri_host: client.metadata.client_uri.as_deref().map(host_of),
-        items,
-        cannot,
-        until: format!("until you stop it, at the latest {}", say.date(until)),
-        redirect_host: host_of(&request.return_to.redirect_uri),
-        signed_in_as: signed_in.user.profile.display_name().to_owned(),
-        switch_action: format!("/interaction/{id}/switch"),
-        primary_label,
-        deny_label: deny_label.to_owned(),
-    };
-    page(StatusCode::OK, &view, Some(&request.return_to.redirect_uri))
-}
-
-/// What the server's own scopes mean to a person (OpenID Connect Core §5.4, §11).
-pub(super) const OWN: [(&str, &str); 6] = [
-    ("openid", "Recognise you when you come back"),
-    ("profile", "See your name and profile"),
-    ("email", "See your e-mail address"),
-    ("address", "See your postal address"),
-    ("phone", "See your phone number"),
-    (
-        "offline_access",
-        "Keep access when you are not using the app",
-    ),
-];
-
-fn own_items(asked: &Scopes, granted: &Scopes) -> Vec<ConsentItem> {
-    OWN.iter()
-        .filter(|(scope, _)| asked.contains(scope))
-        .map(|(scope, title)| {
-            let already = granted.contains(scope);
-            ConsentItem {
-                id: (*scope).to_owned(),
-                title: (*title).to_owned(),
-                detail: None,
-                optional: false,
-                checked: true,
-                already,
-            }
-        })
-        .collect()
 }

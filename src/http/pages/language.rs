@@ -27,15 +27,21 @@ const LONGEST: usize = 512;
 /// Where a choice leads that was made on no page to go back to.
 const ELSEWHERE: &str = "/about";
 
-/// The language of a request and the page it is for; a program's needs neither.
+/// The language of a request and the page it is for. Where a program is expected neither matters,
+/// unless a browser came.
 pub(in crate::http) fn of(app: &App, request: &Request, program: bool) -> Caller {
-    if program {
+    let headers = request.headers();
+    let shown = text(headers, &header::ACCEPT).is_some_and(|types| types.contains("text/html"));
+    if program && !shown {
         return Caller::default();
     }
-    let headers = request.headers();
+    let spoken = &app.config.institution.languages;
     let chosen = Cookies::of(headers, &app.config.issuer).get(cookies::LANGUAGE);
-    let chosen = chosen.and_then(Lang::of);
-    let asked = || text(headers, &header::ACCEPT_LANGUAGE).and_then(|header| accepted(&header));
+    let chosen = chosen
+        .and_then(Lang::of)
+        .filter(|lang| spoken.contains(lang));
+    let asked =
+        || text(headers, &header::ACCEPT_LANGUAGE).and_then(|header| accepted(&header, spoken));
     let default = app.config.institution.language;
     Caller {
         lang: chosen.or_else(asked).unwrap_or(default),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod activate;
+mod asking;
 pub mod assets;
 pub mod errors;
 pub mod health;
@@ -9,6 +10,7 @@ pub mod interaction;
 pub mod language;
 pub mod sign_in;
 pub mod view;
+mod weakness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +37,20 @@ use crate::rng;
 
 /// The frame of every page, in the caller's language.
 fn chrome(app: &App, caller: &Caller) -> Chrome {
+    let institution = &app.config.institution;
     Chrome {
-        institution: app.config.institution.name.clone(),
-        help_phone: app.config.institution.help_phone.clone(),
-        css_href: assets::css_href(),
+        institution: institution.name.clone(),
+        help_phone: institution.help_phone.clone(),
+        logo: institution
+            .logo
+            .as_ref()
+            .map(|one| assets::logo_href("logo", one)),
+        logo_dark: institution
+            .logo_dark
+            .as_ref()
+            .map(|one| assets::logo_href("logo-dark", one)),
+        css_href: assets::css_href(institution),
+        languages: institution.languages.clone(),
         say: caller.say(),
         here: caller.page.clone(),
         issuer: app.config.issuer.as_str().to_owned(),
@@ -199,11 +211,12 @@ async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Cal
         None => text(headers, &header::ORIGIN).as_deref() == Some(app.config.issuer.as_str()),
     };
     if !own {
+        let say = caller.say();
         let foreign = Notice {
             status: StatusCode::FORBIDDEN,
-            heading: "This form came from somewhere else",
-            what: "We accept this only from our own page, and nothing was changed.",
-            todo: Some("Open the page again from our address and repeat what you did."),
+            heading: say.foreign_form(),
+            what: say.foreign_form_what(),
+            todo: Some(say.foreign_form_todo()),
         };
         return Err(foreign.show(app, &caller, None).into());
     }
@@ -215,21 +228,21 @@ async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Cal
 }
 
 /// A page that tells something.
-struct Notice<'a> {
+struct Notice {
     status: StatusCode,
-    heading: &'a str,
-    what: &'a str,
-    todo: Option<&'a str>,
+    heading: String,
+    what: String,
+    todo: Option<String>,
 }
 
-impl Notice<'_> {
+impl Notice {
     fn show(self, app: &App, caller: &Caller, detail: Option<Detail>) -> Response {
         let message = Message {
             chrome: &chrome(app, caller),
             tone: Tone::Error,
-            heading: self.heading.to_owned(),
-            what: self.what.to_owned(),
-            todo: self.todo.map(str::to_owned),
+            heading: self.heading,
+            what: self.what,
+            todo: self.todo,
             reference: Some(caller.request_id.clone()),
             link: None,
             detail,
@@ -240,13 +253,12 @@ impl Notice<'_> {
 
 /// The page for a request that may not be answered to the client.
 pub fn refused(app: &App, caller: &Caller, error: &OAuthError) -> Response {
+    let say = caller.say();
     let mut response = Notice {
         status: StatusCode::BAD_REQUEST,
-        heading: "This link does not work",
-        what: "The app that sent you here made a mistake, so we stopped. Nothing was shared.",
-        todo: Some(
-            "Go back to the app and start again. If it happens again, tell the app’s makers.",
-        ),
+        heading: say.bad_request(),
+        what: say.bad_request_what(),
+        todo: Some(say.bad_request_todo()),
     }
     .show(app, caller, Some(Detail::explained(error)));
     let cause = Cause::Refused(error.clone());
@@ -261,11 +273,12 @@ pub fn failed(app: &App, caller: &Caller, fault: &Fault) -> Response {
 
 /// The same, with words for the log.
 pub fn unavailable(app: &App, caller: &Caller, why: &str) -> Response {
+    let say = caller.say();
     let mut response = Notice {
         status: StatusCode::SERVICE_UNAVAILABLE,
-        heading: "We can’t do this right now",
-        what: "This is our fault, and nothing was changed.",
-        todo: Some("Please try again in a few minutes."),
+        heading: say.unavailable(),
+        what: say.unavailable_what(),
+        todo: Some(say.unavailable_todo()),
     }
     .show(app, caller, None);
     let headers = response.headers_mut();
@@ -280,19 +293,20 @@ pub fn too_many(app: &App, caller: &Caller, wait: Duration) -> Response {
     let say = caller.say();
     Notice {
         status: StatusCode::TOO_MANY_REQUESTS,
-        heading: &say.limits_title(),
-        what: &say.limits_what(),
-        todo: Some(&say.limits_todo(say.wait(wait))),
+        heading: say.limits_title(),
+        what: say.limits_what(),
+        todo: Some(say.limits_todo(say.wait(wait))),
     }
     .show(app, caller, None)
 }
 
 /// The page for a body that is too large.
 pub fn too_large(app: &App, caller: &Caller) -> Response {
+    let say = caller.say();
     Notice {
         status: StatusCode::PAYLOAD_TOO_LARGE,
-        heading: "That was too much",
-        what: "More was sent than we accept (64 KiB), so we stopped.",
+        heading: say.too_large(),
+        what: say.too_large_what(),
         todo: None,
     }
     .show(app, caller, None)
@@ -300,25 +314,25 @@ pub fn too_large(app: &App, caller: &Caller) -> Response {
 
 /// The page for an interaction or ceremony that is over.
 fn gone(app: &App, caller: &Caller) -> Response {
+    let say = caller.say();
     Notice {
         status: StatusCode::GONE,
-        heading: "This page waited too long",
-        what: "It was already answered, or its time is over. Nothing more was shared or paid.",
-        todo: Some("Go back to where you came from and start again."),
+        heading: say.gone(),
+        what: say.gone_what(),
+        todo: Some(say.gone_todo()),
     }
     .show(app, caller, None)
 }
 
 /// The page for a request that reached this server under another name.
 pub fn wrong_host(app: &App, caller: &Caller) -> Response {
+    let say = caller.say();
     let issuer = app.config.issuer.as_str();
-    let what =
-        format!("This server answers as {issuer} only, and was asked for under another name.");
     Notice {
         status: StatusCode::MISDIRECTED_REQUEST,
-        heading: "Wrong address",
-        what: &what,
-        todo: Some("Check the address in your browser."),
+        heading: say.wrong_host(),
+        what: say.wrong_host_what(issuer),
+        todo: Some(say.wrong_host_todo()),
     }
     .show(
         app,
@@ -334,23 +348,27 @@ pub fn wrong_host(app: &App, caller: &Caller) -> Response {
 
 /// The page for an address that is none.
 pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Response {
+    let caller = caller(&request);
+    let say = caller.say();
     Notice {
         status: StatusCode::NOT_FOUND,
-        heading: "There is no such page",
-        what: "The address may be mistyped or old.",
-        todo: Some("Check the address, or start at your account page."),
+        heading: say.not_found(),
+        what: say.not_found_what(),
+        todo: Some(say.not_found_todo()),
     }
-    .show(&app, &caller(&request), None)
+    .show(&app, &caller, None)
 }
 
 /// The page for a method that an address does not take.
 pub async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
+    let caller = caller(&request);
+    let say = caller.say();
     let detail = format!("{} is not a method of this address.", request.method());
     Notice {
         status: StatusCode::METHOD_NOT_ALLOWED,
-        heading: "That cannot be done here",
-        what: "This address was asked for something it does not do. Nothing was changed.",
+        heading: say.wrong_method(),
+        what: say.wrong_method_what(),
         todo: None,
     }
-    .show(&app, &caller(&request), Some(detail.into()))
+    .show(&app, &caller, Some(detail.into()))
 }

@@ -80,14 +80,15 @@ pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Result<R
 }
 
 fn signed_out(app: &App, caller: &Caller) -> Response {
+    let say = caller.say();
     let message = Message {
         chrome: &chrome(app, caller),
         tone: Tone::Success,
-        heading: "You are signed out".to_owned(),
-        what: "Nobody can use this browser to see your account.".to_owned(),
+        heading: say.signed_out(),
+        what: say.signed_out_what(),
         todo: None,
         reference: None,
-        link: Some(("/sign-in".to_owned(), "Sign in again".to_owned())),
+        link: Some(("/sign-in".to_owned(), say.signed_out_again())),
         detail: None,
     };
     page(StatusCode::OK, &message, None)

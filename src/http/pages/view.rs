@@ -160,19 +160,15 @@ pub struct Consent<'a> {
     pub heading: String,
     /// The client's name.
     pub client_name: String,
-    /// The company behind the client.
-    pub legal_entity: Option<String>,
-    /// Its licence: `Account information, DNB R123456`.
-    pub licence: Option<String>,
-    /// The country that keeps the data.
-    pub country: Option<String>,
-    /// Host of the client's website.
-    pub client_uri_host: Option<String>,
+    /// Who is behind the client: terms and texts, such as its company and its licence.
+    pub facts: Vec<(String, String)>,
+    /// Pages of the client's own: labels and addresses.
+    pub links: Vec<(String, String)>,
     /// What is asked, in the order to show it.
     pub items: Vec<ConsentItem>,
     /// What it cannot do, each a sentence: `It cannot move money.`
     pub cannot: Vec<String>,
-    /// How long it lasts: `until you stop it, at the latest 21 February 2027`.
+    /// The last day it lasts: `21 February 2027`.
     pub until: String,
     /// Host of the address the browser goes to afterwards.
     pub redirect_host: String,

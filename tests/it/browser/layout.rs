@@ -1,65 +1,163 @@
-//! Every page fits the narrowest phone.
+//! Every page, in every language, by day and by night: it fits, it is light, everybody can use it,
+//! and it speaks one language.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use countersign::words::Lang;
+use serde_json::Value;
 
 use super::demo::Demo;
-use super::journey::{PASSWORD, choose_password, take_key};
+use super::gallery::{self, Visitor};
 use crate::support::chrome::Chrome;
 
-/// The narrowest page that must not scroll sideways, in CSS pixels (WCAG 2.2, 1.4.10).
-const NARROWEST: u32 = 320;
+/// Windows that must not scroll sideways, in CSS pixels: the narrowest (WCAG 2.2, 1.4.10), a desktop
+/// at 200 % (1.4.4), a tablet, a desktop.
+const WINDOWS: [(u32, u32, u32); 4] =
+    [(320, 640, 2), (640, 400, 2), (768, 1024, 1), (1280, 900, 1)];
+
+/// The largest page, in bytes: what arrives in the first round trip.
+const LARGEST: u64 = 14 * 1024;
+
+/// Looks at everything.
+struct Inspector {
+    lang: Lang,
+    axe: String,
+    /// What each page says.
+    said: BTreeMap<&'static str, BTreeSet<String>>,
+    complaints: Vec<String>,
+}
+
+impl Inspector {
+    async fn walk(lang: Lang) -> Self {
+        let mut this = Self {
+            lang,
+            axe: axe(),
+            said: BTreeMap::new(),
+            complaints: Vec::new(),
+        };
+        gallery::walk(lang, &mut this).await;
+        let seen: BTreeSet<_> = this.said.keys().copied().collect();
+        assert_eq!(seen, gallery::expected());
+        assert!(
+            this.complaints.is_empty(),
+            "{lang:?}:\n{}",
+            this.complaints.join("\n")
+        );
+        this
+    }
+}
+
+impl Visitor for Inspector {
+    async fn look(&mut self, chrome: &Chrome, name: &'static str) {
+        let mut complain = |what: String| self.complaints.push(format!("{name}: {what}"));
+        for (width, height, scale) in WINDOWS {
+            chrome.resize(width, height, scale).await;
+            let (wide, _) = chrome.extent().await;
+            if wide > width {
+                complain(format!("is {wide} pixels wide in a window of {width}"));
+            }
+        }
+        for scheme in ["light", "dark"] {
+            chrome.prefer(scheme).await;
+            for violation in chrome.axe(&self.axe).await {
+                complain(format!("{scheme}: {violation}"));
+            }
+        }
+        let [bytes, lang, fetched] = chrome.page().await;
+        if bytes.as_u64().is_none_or(|bytes| bytes > LARGEST) {
+            complain(format!("is {bytes} bytes large"));
+        }
+        if lang != self.lang.tag() {
+            complain(format!("says that it is in {lang}"));
+        }
+        if fetched != Value::Array(Vec::new()) {
+            complain(format!("fetches from elsewhere: {fetched}"));
+        }
+        self.said.insert(name, chrome.said().await);
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_page_scrolls_sideways_on_the_narrowest_phone() {
+async fn every_page_fits_and_is_accessible_in_english_and_in_german() {
+    let english = Inspector::walk(Lang::En).await;
+    let german = Inspector::walk(Lang::De).await;
+    // What says the same in both is a name, a number, or was forgotten.
+    let names = [
+        "Ada Lovelace",
+        "Code",
+        "Deutsch",
+        "English",
+        "Grace Hopper",
+        "Harbour Bank",
+        "HB",
+        "H",
+        "Pocket Budget",
+        "Website",
+        "ada",
+        "grace",
+        "Authenticator",
+        "Chrome",
+        "localhost",
+        "http://",
+        "privacy@",
+        "BaFin",
+        "OK",
+        "UTC",
+        "Ltd",
+    ];
+    let mut forgotten = Vec::new();
+    for (name, said) in &german.said {
+        for text in said.intersection(&english.said[name]) {
+            let mut rest = text.clone();
+            for name in names {
+                rest = rest.replace(name, "");
+            }
+            // What the developer is told stays English.
+            let technical = text.contains("client_id") || text.contains("is not a method");
+            if rest
+                .split(|c: char| !c.is_alphabetic())
+                .any(|word| word.len() > 2)
+                && !technical
+            {
+                forgotten.push(format!("{name}: {text}"));
+            }
+        }
+    }
+    assert!(
+        forgotten.is_empty(),
+        "the same in both languages:\n{}",
+        forgotten.join("\n")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pocket_budget_fits_the_narrowest_phone() {
     let demo = Demo::start();
     let chrome = Chrome::start().await;
-    let mut ada = demo.ada();
-    chrome.resize(NARROWEST, 640, 2).await;
-
-    chrome.open(&demo.partner("/")).await;
-    fits(&chrome, "Pocket Budget").await;
-    chrome.press("Connect your bank").await;
-    chrome.heading("Sign in").await;
-    fits(&chrome, "sign-in").await;
-    ada.sign_in_with(&chrome, "not a code").await;
-    chrome.see(".summary", "").await;
-    fits(&chrome, "sign-in with a verdict").await;
-    ada.sign_in(&chrome).await;
-    chrome.heading("Share accounts with Pocket Budget?").await;
-    fits(&chrome, "consent").await;
-    chrome
-        .tick("See your transactions of the last 90 days")
-        .await;
+    let (width, height, scale) = WINDOWS[0];
+    chrome.resize(width, height, scale).await;
+    for address in ["/", "/phone?still"] {
+        chrome.open(&demo.partner(address)).await;
+        let (wide, _) = chrome.extent().await;
+        assert!(wide <= width, "{address} is {wide} pixels wide");
+    }
+    demo.ada().connect(&chrome, &demo).await;
     chrome.press("Share accounts").await;
     chrome.heading("Hello, Ada Lovelace").await;
     chrome.press("What just happened").await;
-    fits(&chrome, "Pocket Budget's accounts").await;
-
-    chrome.open(&demo.bank("/account")).await;
-    chrome.heading("Hello, Ada Lovelace").await;
-    fits(&chrome, "account").await;
-    chrome.press("Stop sharing with Pocket Budget").await;
-    chrome.heading("Stop sharing with Pocket Budget?").await;
-    fits(&chrome, "stop sharing").await;
-    chrome.open(&demo.bank("/about")).await;
-    fits(&chrome, "about").await;
-
-    chrome.open(&demo.told("/invitation/link")).await;
-    fits(&chrome, "invitation").await;
-    chrome.press("Begin").await;
-    chrome.heading("Choose a password").await;
-    fits(&chrome, "password").await;
-    choose_password(&chrome, PASSWORD).await;
-    chrome.heading("Connect your authenticator app").await;
-    let mut phone = take_key(&chrome).await;
-    fits(&chrome, "authenticator app").await;
-    chrome.fill("code", &phone.code()).await;
-    chrome.press("Connect app").await;
-    chrome.heading("Save your recovery codes").await;
-    fits(&chrome, "recovery codes").await;
-    chrome.open(&demo.partner("/phone?still")).await;
-    fits(&chrome, "the demo's phone").await;
+    let (wide, _) = chrome.extent().await;
+    assert!(wide <= width, "the accounts are {wide} pixels wide");
 }
 
-async fn fits(chrome: &Chrome, page: &str) {
-    let (width, _) = chrome.extent().await;
-    assert!(width <= NARROWEST, "{page} is {width} pixels wide");
+/// Deque's accessibility rules, as tests/clients/install fetches them.
+fn axe() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let installed = Command::new(root.join("tests/clients/install")).status();
+    assert!(
+        installed.is_ok_and(|status| status.success()),
+        "tests/clients/install failed; run tests/run"
+    );
+    std::fs::read_to_string(root.join("tests/npm/node_modules/axe-core/axe.min.js")).unwrap()
 }

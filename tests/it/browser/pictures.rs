@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use countersign::words::Lang;
+
 use super::demo::Demo;
-use super::journey::{PASSWORD, choose_password};
+use super::gallery::{self, Visitor};
 use crate::support::chrome::Chrome;
 
 /// A desktop's page and a phone's, in CSS pixels; what is longer makes the picture longer.
@@ -16,48 +18,54 @@ const PHONE: (u32, u32) = (390, 720);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it is for making pictures"]
 async fn screenshots_for_the_readme() {
+    gallery::walk(Lang::En, &mut Photographer { lang: Lang::En }).await;
+    gallery::walk(Lang::De, &mut Photographer { lang: Lang::De }).await;
     let demo = Demo::start();
     let chrome = Chrome::start().await;
-    let mut ada = demo.ada();
-
-    chrome.open(&demo.partner("/")).await;
-    chrome.press("Connect your bank").await;
-    chrome.heading("Sign in").await;
-    chrome.fill("username", &ada.username).await;
-    take(&chrome, "sign-in").await;
-    ada.sign_in(&chrome).await;
-    chrome.heading("Share accounts with Pocket Budget?").await;
-    chrome
-        .tick("See your transactions of the last 90 days")
-        .await;
-    take(&chrome, "consent").await;
+    demo.ada().connect(&chrome, &demo).await;
+    chrome.tick_first().await;
     chrome.press("Share accounts").await;
     chrome.heading("Hello, Ada Lovelace").await;
     take(&chrome, "pocket-budget").await;
-    chrome.open(&demo.bank("/account")).await;
-    chrome.heading("Hello, Ada Lovelace").await;
-    take(&chrome, "account").await;
-    chrome.open(&demo.told("/invitation/link")).await;
-    chrome.press("Begin").await;
-    chrome.heading("Choose a password").await;
-    choose_password(&chrome, PASSWORD).await;
-    chrome.heading("Connect your authenticator app").await;
-    take(&chrome, "activation").await;
 }
 
-/// `<name>.png`, `<name>-phone.png` (twice as fine) and `<name>-dark.png`.
+/// Takes a picture of each page.
+struct Photographer {
+    lang: Lang,
+}
+
+impl Visitor for Photographer {
+    async fn look(&mut self, chrome: &Chrome, name: &'static str) {
+        let minor = ["-refused", "-key", "-no-apps", "wrong-method"];
+        if self.lang == Lang::default() && minor.iter().any(|end| name.ends_with(end)) {
+            chrome.prefer("light").await;
+            chrome.picture(&file(name), DESKTOP, 1).await;
+        } else if self.lang == Lang::default() {
+            take(chrome, name).await;
+        } else if matches!(name, "consent" | "sign-in") {
+            let name = format!("{name}-{}", self.lang.tag());
+            chrome.prefer("light").await;
+            chrome.picture(&file(&name), DESKTOP, 1).await;
+        }
+    }
+}
+
+/// `<name>.png`, `<name>-phone.png` and `<name>-dark.png`.
 async fn take(chrome: &Chrome, name: &str) {
-    let file = |ending: &str| folder().join(format!("{name}{ending}.png"));
     chrome.prefer("dark").await;
-    chrome.picture(&file("-dark"), DESKTOP, 1).await;
+    chrome
+        .picture(&file(&format!("{name}-dark")), DESKTOP, 1)
+        .await;
     chrome.prefer("light").await;
-    chrome.picture(&file(""), DESKTOP, 1).await;
-    chrome.picture(&file("-phone"), PHONE, 2).await;
+    chrome.picture(&file(name), DESKTOP, 1).await;
+    chrome
+        .picture(&file(&format!("{name}-phone")), PHONE, 1)
+        .await;
 }
 
-fn folder() -> PathBuf {
+fn file(name: &str) -> PathBuf {
     let below_target = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     let folder = std::env::var_os("PICTURES").map_or_else(below_target, PathBuf::from);
     std::fs::create_dir_all(&folder).unwrap();
-    folder
+    folder.join(format!("{name}.png"))
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod activation;
+mod brand;
 mod csrf;
 mod lockout;
 mod restart;

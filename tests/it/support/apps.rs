@@ -1,5 +1,6 @@
 //! Clients: partner apps and APIs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -173,6 +174,7 @@ pub async fn resources(app: &App) {
     let scope = |name: &str, title: &str, optional| ScopeInfo {
         name: name.to_owned(),
         title: title.to_owned(),
+        titles: BTreeMap::default(),
         detail: None,
         optional,
     };
@@ -185,6 +187,8 @@ pub async fn resources(app: &App) {
             scope("transactions:read", "See your transactions", true),
         ],
         token_format: Format::Opaque,
+        names: BTreeMap::default(),
+        read_only: false,
         access_token_lifetime: 300,
     };
     let cards = Resource {
@@ -193,6 +197,8 @@ pub async fn resources(app: &App) {
         client_id: "cards-api".to_owned(),
         scopes: vec![scope("cards:read", "See your cards", false)],
         token_format: Format::Jwt,
+        names: BTreeMap::default(),
+        read_only: false,
         access_token_lifetime: 300,
     };
     for resource in [accounts, cards] {

@@ -1,5 +1,6 @@
 //! A real browser, driven over `WebDriver`, and programs that end with the test that started them.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -222,6 +223,46 @@ impl Chrome {
     /// Ticks the check box with this label, or takes the tick away.
     pub async fn tick(&self, label: &str) {
         self.box_of(label).await.click().await.unwrap();
+    }
+
+    /// Ticks the first check box.
+    pub async fn tick_first(&self) {
+        let by = By::Css("input[type=checkbox]");
+        self.element(by, "a check box").await.click().await.unwrap();
+    }
+
+    /// What the accessibility rules of axe-core, given as their source, find on the page.
+    pub async fn axe(&self, source: &str) -> Vec<String> {
+        self.driver.execute(source, vec![]).await.unwrap();
+        let run = "const done = arguments[arguments.length - 1];
+            axe.run(document, { resultTypes: ['violations'] }).then(
+                found => done(found.violations.flatMap(v => v.nodes.map(
+                    n => `${v.id}: ${n.failureSummary} ${n.html}`))),
+                error => done([String(error)]))";
+        let found = self.driver.execute_async(run, vec![]).await.unwrap();
+        found.convert().unwrap()
+    }
+
+    /// How many bytes of HTML the page is, its language, and what it fetched from other origins.
+    pub async fn page(&self) -> [Value; 3] {
+        let script = "const [page] = performance.getEntriesByType('navigation');
+            const fetched = performance.getEntriesByType('resource').map(r => r.name);
+            return [page.decodedBodySize, document.documentElement.lang,
+                fetched.filter(url => new URL(url).origin !== location.origin)]";
+        let found = self.driver.execute(script, vec![]).await.unwrap();
+        found.convert().unwrap()
+    }
+
+    /// The texts on the page, shown or spoken.
+    pub async fn said(&self) -> BTreeSet<String> {
+        let script = "const texts = [document.title];
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (walker.nextNode()) texts.push(walker.currentNode.data);
+            for (const name of ['aria-label', 'alt', 'title', 'placeholder'])
+                for (const e of document.querySelectorAll(`[${name}]`)) texts.push(e.getAttribute(name));
+            return texts.map(text => text.trim()).filter(text => text)";
+        let found = self.driver.execute(script, vec![]).await.unwrap();
+        found.convert().unwrap()
     }
 
     async fn box_of(&self, label: &str) -> WebElement {

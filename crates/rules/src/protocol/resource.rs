@@ -1,5 +1,7 @@
 //! Resources (RFC 8707): the institution's APIs, and the scopes each of them owns.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::access::Format;
@@ -12,6 +14,12 @@ pub struct Resource {
     pub uri: String,
     /// Its name, for people.
     pub name: String,
+    /// The same in other languages, by BCP 47 tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
+    /// Whether nothing that can be asked of it moves money or changes anything; people are told so.
+    #[serde(default)]
+    pub read_only: bool,
     /// The client that may introspect tokens for it.
     pub client_id: String,
     /// What can be asked of it.
@@ -30,6 +38,9 @@ pub struct ScopeInfo {
     pub name: String,
     /// What it lets an app do, as a short sentence: "See your accounts and balances".
     pub title: String,
+    /// The same in other languages, by BCP 47 tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub titles: BTreeMap<String, String>,
     /// More, when more must be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -38,7 +49,21 @@ pub struct ScopeInfo {
     pub optional: bool,
 }
 
+impl ScopeInfo {
+    /// What it lets an app do, in a language when it is registered in it.
+    #[must_use]
+    pub fn title_in(&self, tag: &str) -> &str {
+        self.titles.get(tag).unwrap_or(&self.title)
+    }
+}
+
 impl Resource {
+    /// Its name, in a language when it is registered in it.
+    #[must_use]
+    pub fn name_in(&self, tag: &str) -> &str {
+        self.names.get(tag).unwrap_or(&self.name)
+    }
+
     /// Whether this resource owns `scope`.
     #[must_use]
     pub fn owns(&self, scope: &str) -> bool {

@@ -10,6 +10,12 @@ pub struct Chrome {
     pub help_phone: Option<String>,
     /// Address of the style sheet, with its content hash: `/static/countersign.css?v=…`.
     pub css_href: String,
+    /// Address of its logo; without one its name is shown.
+    pub logo: Option<String>,
+    /// Address of its logo for dark pages, when that is another one.
+    pub logo_dark: Option<String>,
+    /// The languages to choose from.
+    pub languages: Vec<Lang>,
     /// The page's texts, in its language.
     pub say: Words,
     /// The path of this page, where a choice of language leads back to.
@@ -23,12 +29,6 @@ impl Chrome {
     #[must_use]
     pub const fn lang(&self) -> Lang {
         self.say.lang
-    }
-
-    /// The languages to choose from.
-    #[must_use]
-    pub const fn languages(&self) -> [Lang; Lang::ALL.len()] {
-        Lang::ALL
     }
 
     /// First letter of the institution's name: the mark beside it.

@@ -20,6 +20,13 @@ pub fn isolate(text: impl Display, _: &dyn Values) -> Result<String> {
     Ok(words::isolate(&text.to_string()))
 }
 
+/// Takes the marks out, for a place without markup.
+#[askama::filter_fn]
+pub fn plain(text: impl Display, _: &dyn Values) -> Result<String> {
+    let (open, close) = words::ISOLATE;
+    Ok(text.to_string().replace([open, close], ""))
+}
+
 /// Escapes a text, and makes `<bdi>` of the marks in it.
 #[askama::filter_fn]
 pub fn rich(text: impl Display, _: &dyn Values) -> Result<Safe<String>> {
