@@ -30,6 +30,14 @@ With PostgreSQL (or leave --database out and set COUNTERSIGN__DATABASE__URL):
   countersign init --issuer https://login.bank.example \\
       --database postgres://countersign:PASSWORD@db.bank.example/countersign
 
+With a certificate of its own, reachable from everywhere:
+  countersign init --issuer https://login.bank.example --listen 0.0.0.0:443 \\
+      --tls-cert /etc/countersign/tls/chain.pem --tls-key /etc/countersign/tls/key.pem
+
+Behind a TLS proxy on another machine of a trusted network:
+  countersign init --issuer https://login.bank.example --listen 0.0.0.0:9400 \\
+      --proxy 10.0.0.7 --plain-http anywhere
+
 To look at it on this machine only:
   countersign init --issuer http://localhost:9400 --dir ./try
   countersign serve --config ./try/countersign.toml
@@ -50,6 +58,18 @@ pub(super) struct Arguments {
     /// The address and port to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9400")]
     listen: SocketAddr,
+    /// The listener's certificate, and then those that certify it, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A TLS proxy's address or network, whose word about who asks is believed (repeatable)
+    #[arg(long = "proxy", value_name = "ADDR")]
+    proxies: Vec<String>,
+    /// Where plain HTTP may be listened on: "loopback", or "anywhere" on a trusted network
+    #[arg(long, value_name = "WHERE", default_value = "loopback")]
+    plain_http: String,
     /// Whose pages these are, as people read it
     #[arg(long, value_name = "NAME")]
     institution: Option<String>,
@@ -207,16 +227,21 @@ impl Places {
                 format!("url = {}", quoted(&format!("sqlite:{}", file.display())))
             }
         };
+        let plain = match arguments.plain_http.as_str() {
+            "loopback" => String::new(),
+            other => format!("plain_http = {}\n", quoted(other)),
+        };
         let mut text = format!(
             "# Countersign. Every setting, with its default, is explained in countersign.example.toml.\n\
              # Each can be overridden by the environment: COUNTERSIGN__SERVER__LISTEN=…\n\n\
-             issuer = {}\n\n[server]\nlisten = {}\nadmin_socket = {}\n\n[database]\n{database}\n\n\
+             issuer = {}\n\n[server]\nlisten = {}\nadmin_socket = {}\n{plain}\n[database]\n{database}\n\n\
              [vault]\nroot_key_file = {}\n",
             quoted(&arguments.issuer),
             quoted(&arguments.listen.to_string()),
             quoted(&self.data.join("countersign.sock").display().to_string()),
             quoted(&self.root_key.display().to_string()),
         );
+        text.push_str(&listener(arguments));
         if let Some(name) = &arguments.institution {
             text.push_str("\n[institution]\nname = ");
             text.push_str(&quoted(name));
@@ -261,6 +286,30 @@ impl Places {
         step(format!("{} --help", self.command("client add")));
         text
     }
+}
+
+/// `[tls]` and `[proxy]`, where they differ from the defaults.
+fn listener(arguments: &Arguments) -> String {
+    let mut text = String::new();
+    if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
+        // The server is started from elsewhere, so that the paths are written whole.
+        let whole = |path: &Path| {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            quoted(&path.display().to_string())
+        };
+        text.push_str("\n[tls]\ncertificate_file = ");
+        text.push_str(&whole(certificate));
+        text.push_str("\nkey_file = ");
+        text.push_str(&whole(key));
+        text.push('\n');
+    }
+    if !arguments.proxies.is_empty() {
+        let peers: Vec<_> = arguments.proxies.iter().map(|peer| quoted(peer)).collect();
+        text.push_str("\n[proxy]\npeers = [");
+        text.push_str(&peers.join(", "));
+        text.push_str("]\n");
+    }
+    text
 }
 
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {

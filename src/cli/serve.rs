@@ -1,18 +1,23 @@
 //! `countersign serve`.
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use rules::audit::{Event, Kind, Personal};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failed, door};
 use crate::app::App;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::server::tls::Tls;
+use crate::server::{self, Listener, systemd};
 use crate::store::audit::{PendingEvent, Sealer};
-use crate::{rng, server, telemetry};
+use crate::{rng, telemetry};
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(config: &Path) -> Result<(), Failed> {
@@ -21,12 +26,16 @@ pub(super) async fn run(config: &Path) -> Result<(), Failed> {
     let stop = stop_signal()?;
     let app = door::open(config).await?;
     let listen = app.config.server.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Failed(format!(
-            "server.listen: {listen} cannot be listened on: {error}; stop what listens there, or \
-             set another address"
-        ))
-    })?;
+    let tls = Tls::open(&app.config, app.clock.now())?;
+    let redirect = app.config.tls.as_ref().and_then(|tls| tls.redirect_listen);
+    let listener = Listener {
+        tcp: bind("server.listen", listen).await?,
+        redirect: match redirect {
+            Some(address) => Some(bind("tls.redirect_listen", address).await?),
+            None => None,
+        },
+        tls,
+    };
     for setting in app.config.loosened() {
         tracing::warn!(setting, "a setting is weaker than the default");
         note(&app, Kind::SettingLoosened, json!({ "setting": setting })).await?;
@@ -37,19 +46,74 @@ pub(super) async fn run(config: &Path) -> Result<(), Failed> {
         "database": app.store.engine(),
     });
     note(&app, Kind::ServerStarted, started).await?;
+    if app.config.issuer.is_secure() && listener.tls.is_none() && !app.config.proxy.is_configured()
+    {
+        tracing::warn!(
+            setting = "proxy.peers",
+            "the proxy in front is not named: every request seems to come from it, in the audit log \
+             and for the limits"
+        );
+    }
+    let reloading = tokio::spawn(reload(Arc::clone(&app), listener.tls.clone(), hang_up()?));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         issuer = app.config.issuer.as_str(),
         %listen,
+        tls = listener.tls.is_some(),
         database = app.store.engine(),
         "serving"
     );
     let ended = server::run(app.clone(), listener, stop).await;
+    reloading.abort();
     let noted = note(&app, Kind::ServerStopped, Value::Null).await;
     app.store.close().await;
     tracing::info!("stopped");
     ended.map_err(|error| Failed(format!("the server failed: {error}")))?;
     Ok(noted?)
+}
+
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failed> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let remedy = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need CAP_NET_BIND_SERVICE, which the packaged unit gives"
+            }
+            io::ErrorKind::AddrNotAvailable => "set an address that this machine has",
+            _ => "stop what listens there, or set another address",
+        };
+        Failed(format!(
+            "{setting}: {address} cannot be listened on: {error}; {remedy}"
+        ))
+    })
+}
+
+fn hang_up() -> Result<Signal, Failed> {
+    signal(SignalKind::hangup())
+        .map_err(|error| Failed(format!("signals cannot be handled: {error}")))
+}
+
+/// Reads the certificate anew at each SIGHUP. One that is not in order is refused, and the old one
+/// stays.
+async fn reload(app: Arc<App>, tls: Option<Arc<Tls>>, mut hang_up: Signal) {
+    while hang_up.recv().await.is_some() {
+        systemd::reloading();
+        match tls.as_ref().map(|tls| tls.reload(app.clock.now())) {
+            None => tracing::info!("nothing to reload: the listener has no certificate"),
+            Some(Err(why)) => {
+                tracing::error!(why, "the new certificate is refused, and the old one stays");
+            }
+            Some(Ok(certificate)) => {
+                let (subject, serial) = (&certificate.subject, &certificate.serial);
+                tracing::info!(subject, serial, "the certificate was read anew");
+                certificate.log(app.clock.now());
+                let detail = json!({ "subject": subject, "serial": serial });
+                if let Err(fault) = note(&app, Kind::CertificateReloaded, detail).await {
+                    tracing::error!(%fault, "the reload could not be written to the audit log");
+                }
+            }
+        }
+        systemd::ready();
+    }
 }
 
 /// Resolves at the first SIGTERM or SIGINT.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use config::{Environment, FileFormat};
 use serde::Deserialize;
 
+use super::proxy::ProxyFile;
+use super::tls::TlsFile;
 use super::{
     Argon2Cost, Config, Database, InstitutionFile, Issuer, Lifetimes, LimitsFile, Log,
     OutboundFile, People, Refused, Server,
@@ -15,6 +17,9 @@ use crate::secret::Secret;
 
 /// Where the file is looked for.
 pub const DEFAULT_PATH: &str = "/etc/countersign/countersign.toml";
+
+/// Names the folder where systemd puts a service's credentials. It is a place, and no secret.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// The OWASP minimum for Argon2id, in KiB.
 pub(super) const ARGON2_MEMORY: u32 = 19 * 1024;
@@ -33,6 +38,10 @@ pub struct File {
     pub issuer: String,
     #[serde(default)]
     pub server: ServerFile,
+    #[serde(default)]
+    pub tls: TlsFile,
+    #[serde(default)]
+    pub proxy: ProxyFile,
     pub database: DatabaseFile,
     pub vault: VaultFile,
     #[serde(default)]
@@ -105,6 +114,32 @@ impl std::fmt::Debug for DatabaseFile {
 )]
 pub struct VaultFile {
     pub root_key_file: PathBuf,
+    #[serde(default = "VaultFile::credential")]
+    pub root_key_credential: String,
+}
+
+impl VaultFile {
+    /// What the packaged unit calls the credential.
+    #[must_use]
+    pub fn credential() -> String {
+        "root.key".to_owned()
+    }
+
+    /// Where the root key is read: the credential that systemd hands over, or else the file.
+    fn root_key(&self) -> Result<PathBuf, Refused> {
+        let name = self.root_key_credential.as_str();
+        if name.contains('/') || name == ".." {
+            return refuse(
+                "vault.root_key_credential",
+                format!("{name:?} must be a name as in LoadCredential=, without a folder"),
+            );
+        }
+        let handed = std::env::var_os(CREDENTIALS)
+            .filter(|_| !name.is_empty())
+            .map(|folder| Path::new(&folder).join(name))
+            .filter(|path| path.exists());
+        Ok(handed.unwrap_or_else(|| self.root_key_file.clone()))
+    }
 }
 
 /// `[people]`.
@@ -198,7 +233,9 @@ impl File {
         let environment = Environment::with_prefix("COUNTERSIGN")
             .prefix_separator("__")
             .separator("__")
-            .try_parsing(true);
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("proxy.peers");
         config::Config::builder()
             .add_source(config::File::from_str(&text, FileFormat::Toml))
             .add_source(environment)
@@ -214,8 +251,12 @@ impl File {
     pub fn check(self) -> Result<Config, Refused> {
         let issuer = Issuer::parse(&self.issuer)?;
         let database = database(&self.database.url)?;
-        let root_key_file = self.vault.root_key_file;
-        let server = self.server.check(&root_key_file)?;
+        let root_key_file = self.vault.root_key()?;
+        let tls = self.tls.check(&issuer)?;
+        let proxy = self.proxy.check()?;
+        let server = self
+            .server
+            .check(&self.vault.root_key_file, tls.is_some())?;
         let people = self.people.check()?;
         let limits = self.limits.check()?;
         let hours = |n: u64| Duration::from_secs(n * 3600);
@@ -247,6 +288,8 @@ impl File {
         Ok(Config {
             issuer,
             server,
+            tls,
+            proxy,
             database,
             root_key_file,
             institution,
@@ -267,7 +310,7 @@ impl File {
 }
 
 impl ServerFile {
-    fn check(self, root_key_file: &Path) -> Result<Server, Refused> {
+    fn check(self, root_key_file: &Path, tls: bool) -> Result<Server, Refused> {
         let Ok(listen) = self.listen.parse::<SocketAddr>() else {
             return refuse(
                 "server.listen",
@@ -278,13 +321,14 @@ impl ServerFile {
             );
         };
         match self.plain_http.as_str() {
-            "loopback" if !listen.ip().is_loopback() => {
+            "loopback" if !tls && !listen.ip().is_loopback() => {
                 return refuse(
                     "server.listen",
                     format!(
                         "{listen} can be reached from other machines, but the listener speaks plain \
-                         http; listen on loopback behind a TLS proxy, or set server.plain_http = \
-                         \"anywhere\" when the network between the two is trusted"
+                         http; set tls.certificate_file and tls.key_file (`init --tls-cert --tls-key`), \
+                         listen on loopback behind a TLS proxy, or set server.plain_http = \"anywhere\" \
+                         (`init --plain-http anywhere`) when the network between the two is trusted"
                     ),
                 );
             }

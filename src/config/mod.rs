@@ -5,6 +5,8 @@ mod file;
 mod institution;
 mod limits;
 mod outbound;
+mod proxy;
+mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,6 +20,8 @@ pub use file::{
 };
 pub use limits::{Limit, Limits, LimitsFile, Rate};
 pub use outbound::{Allowed, Outbound, OutboundFile};
+pub use proxy::{ForwardedBy, Proxy, ProxyFile};
+pub use tls::{Tls, TlsFile};
 
 pub use institution::{Institution, InstitutionFile};
 
@@ -89,6 +93,18 @@ impl Issuer {
         &self.text
     }
 
+    /// The host alone, without a port and without an IPv6 address's brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let authority = self.authority.as_str();
+        if let Some(rest) = authority.strip_prefix('[') {
+            return rest.split_once(']').map_or(rest, |(host, _)| host);
+        }
+        authority
+            .split_once(':')
+            .map_or(authority, |(host, _)| host)
+    }
+
     /// What the `Host` header must say.
     #[must_use]
     pub fn authority(&self) -> &str {
@@ -139,9 +155,14 @@ pub struct Config {
     pub issuer: Issuer,
     /// Where it listens.
     pub server: Server,
+    /// The listener's certificate and key; none when it speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// Who stands in front of it.
+    pub proxy: Proxy,
     /// Where its data lies.
     pub database: Database,
-    /// The file with the root key.
+    /// The file with the root key: the credential that systemd handed over, or
+    /// `vault.root_key_file`.
     pub root_key_file: PathBuf,
     /// Whose pages these are.
     pub institution: Institution,
@@ -248,7 +269,7 @@ impl Config {
     #[must_use]
     pub fn loosened(&self) -> Vec<&'static str> {
         let mut loosened = Vec::new();
-        if !self.server.listen.ip().is_loopback() {
+        if self.tls.is_none() && !self.server.listen.ip().is_loopback() {
             loosened.push("server.plain_http");
         }
         if !self.outbound.allow.is_empty() {

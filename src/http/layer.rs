@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -13,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
+use super::forwarded::{self, Asked};
 use super::reply::{self, Cause};
 use super::{Peer, limit, pages};
 use crate::app::App;
@@ -34,24 +34,37 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let route = request.extensions().get::<MatchedPath>().cloned();
     // The route, never the address: an address may hold what a log must not.
     let route = route.as_ref().map_or("-", MatchedPath::as_str).to_owned();
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let asked = Asked::of(&app.config.proxy, peer, request.headers());
+    if let Some(by) = asked.by {
+        request.extensions_mut().insert(Peer(by));
+    }
     let caller = Caller {
         request_id: id.clone(),
-        address: request.extensions().get::<Peer>().map(|peer| peer.0),
+        address: asked.by,
         user_agent: text(request.headers(), &header::USER_AGENT)
             .map(|agent| agent.chars().take(USER_AGENT).collect()),
         ..pages::language::of(&app, &request, is_quiet(&route))
     };
     let method = request.method().clone();
     let probe = matches!(route.as_str(), "/healthz" | "/readyz");
-    let misdirected = !probe && !asks_for(&request, &app);
+    let misdirected = if probe {
+        None
+    } else {
+        forwarded::misdirected(&app.config, &request, asked)
+    };
     request.extensions_mut().insert(caller.clone());
     let started = app.clock.monotonic();
     let limited = limit::of_address(&app, (&route, &method), &caller);
     let allowance = limited.as_ref().ok().copied().flatten();
     let mut response = if let Err(turned_away) = limited {
         *turned_away
-    } else if misdirected {
-        pages::wrong_host(&app, &caller)
+    } else if let Some(why) = misdirected {
+        if asked.through_proxy {
+            // A proxy of ours is set up wrongly: worth more than the line of any refusal.
+            tracing::warn!(request.id = caller.request_id, remedy = why, "misdirected");
+        }
+        pages::wrong_host(&app, &caller, why)
     } else {
         let limit = app.config.server.request_timeout;
         let work = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -173,24 +186,6 @@ fn is_quiet(route: &str) -> bool {
 /// The value of a header, when it is readable text.
 pub fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// Whether the request asks for this server under its own name.
-fn asks_for(request: &Request<Body>, app: &App) -> bool {
-    let asked = match request.uri().authority() {
-        Some(authority) => authority.as_str().to_owned(),
-        None => text(request.headers(), &header::HOST).unwrap_or_default(),
-    };
-    let own = app.config.issuer.authority();
-    let default_port = if app.config.issuer.is_secure() {
-        ":443"
-    } else {
-        ":80"
-    };
-    asked.eq_ignore_ascii_case(own)
-        || asked
-            .strip_suffix(default_port)
-            .is_some_and(|name| name.eq_ignore_ascii_case(own))
 }
 
 fn dress(app: &App, id: &str, headers: &mut HeaderMap) {

@@ -3,6 +3,7 @@
 pub mod admin;
 mod cookies;
 mod form;
+mod forwarded;
 mod layer;
 mod limit;
 pub mod oauth;
@@ -18,7 +19,9 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 
-/// The network address at the other end of the connection; the listener adds it to each request.
+/// The network address that asks. The listener adds the other end of the connection to each request;
+/// when that is a configured proxy, the layer around every request puts the one it speaks for in its
+/// place.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
@@ -56,7 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(pages::wrong_method)
         .layer(middleware::from_fn(layer::cross_origin));
 
-    Router::new()
+    let routes = Router::new()
         .merge(open_to_browsers)
         .route("/introspect", post(introspect::introspect))
         .route("/authorize", get(authorize::get).post(authorize::post))
@@ -94,9 +97,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::wrong_method)
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
-            layer::around,
-        ))
-        .with_state(app)
+        .with_state(Arc::clone(&app));
+    around(routes, app)
+}
+
+/// Puts the layer around routes that every request passes: its id, who asks, the host it asked for,
+/// its time limit, the headers of every answer, and one line in the log.
+pub fn around(routes: Router, app: Arc<App>) -> Router {
+    routes.layer(middleware::from_fn_with_state(app, layer::around))
 }

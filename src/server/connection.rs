@@ -1,12 +1,10 @@
-//! One connection: HTTP/1.1 or HTTP/2 by prior knowledge, served until it is idle or the server
-//! stops.
+//! One connection: TLS when the listener has a certificate, HTTP/1.1 or HTTP/2, served until it is
+//! idle or the server stops.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
@@ -14,69 +12,110 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::activity::{Activity, Patience, Running, Watched};
+use super::tls::Tls;
 use super::until;
 use crate::http::Peer;
 
-/// How long the head of a request may take to arrive.
-pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection without a request is closed when it was found so twice, this far apart.
-const IDLE: Duration = Duration::from_mins(1);
-/// How long a connection that is being closed may take to send what is left.
-const CLOSING: Duration = Duration::from_secs(10);
+/// What somebody gets who speaks plain HTTP to the TLS listener.
+const PLAIN: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\
+    Content-Length: 52\r\n\r\nThis port speaks TLS: the address begins with https.";
 
 /// What every connection is served with.
+#[derive(Clone)]
 pub(super) struct Connections {
-    router: Router,
-    builder: Arc<Builder<TokioExecutor>>,
-    stopped: watch::Receiver<bool>,
+    pub(super) router: Router,
+    pub(super) builder: Arc<Builder<TokioExecutor>>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) patience: Patience,
+    pub(super) stopped: watch::Receiver<bool>,
 }
 
 impl Connections {
-    pub(super) fn new(
-        router: Router,
-        builder: Builder<TokioExecutor>,
-        stopped: watch::Receiver<bool>,
-    ) -> Self {
-        Self {
-            router,
-            builder: Arc::new(builder),
-            stopped,
-        }
-    }
-
     /// Serves one connection to its end.
     pub(super) fn serve(
         &self,
         stream: TcpStream,
         peer: IpAddr,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let builder = Arc::clone(&self.builder);
-        let stopped = self.stopped.clone();
-        let requests = Requests {
-            router: self.router.clone(),
-            peer,
-            activity: Arc::default(),
-        };
+        let this = self.clone();
         async move {
-            let activity = Arc::clone(&requests.activity);
-            let mut served = pin!(builder.serve_connection(TokioIo::new(stream), requests));
-            let stops = tokio::select! {
-                biased;
-                ended = served.as_mut() => return log(ended),
-                () = until(stopped) => true,
-                () = activity.ceases() => false,
-            };
-            served.as_mut().graceful_shutdown();
-            if stops {
-                // The server bounds the time that all connections have together.
-                log(served.await);
-            } else if let Ok(ended) = tokio::time::timeout(CLOSING, served).await {
-                log(ended);
+            match this.tls.clone() {
+                None => this.speak(stream, peer).await,
+                // A TLS session is large; it is kept out of what plain connections take.
+                Some(tls) => Box::pin(this.speak_tls(tls, stream, peer)).await,
             }
         }
+    }
+
+    async fn speak_tls(self, tls: Arc<Tls>, stream: TcpStream, peer: IpAddr) {
+        let handshake = tokio::time::timeout(self.patience.handshake, handshake(&tls, stream));
+        // A stop waits for no handshake: nothing was asked yet.
+        let stream = tokio::select! {
+            biased;
+            done = handshake => done,
+            () = until(self.stopped.clone()) => return,
+        };
+        match stream {
+            Ok(Some(stream)) => self.speak(stream, peer).await,
+            Ok(None) => {}
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn speak<S>(self, stream: S, peer: IpAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let activity = Arc::<Activity>::default();
+        let requests = Requests {
+            router: self.router,
+            peer,
+            activity: Arc::clone(&activity),
+        };
+        let stream = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+        let mut served = pin!(self.builder.serve_connection(stream, requests));
+        let stops = tokio::select! {
+            biased;
+            ended = served.as_mut() => return log(ended),
+            () = until(self.stopped) => true,
+            () = activity.ceases(self.patience) => false,
+        };
+        served.as_mut().graceful_shutdown();
+        if stops {
+            // The server bounds the time that all connections have together.
+            log(served.await);
+        } else if let Ok(ended) = tokio::time::timeout(self.patience.closing, served).await {
+            log(ended);
+        }
+    }
+}
+
+/// `None` when there is nobody to talk to.
+async fn handshake(tls: &Tls, mut stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        // A handshake begins with 22 (RFC 8446 §5.1), a request with the letter of a method.
+        Ok(1) if first[0].is_ascii_uppercase() => {
+            let _ = stream.write_all(PLAIN).await;
+            let _ = stream.shutdown().await;
+            None
+        }
+        Ok(1) => match TlsAcceptor::from(tls.config()).accept(stream).await {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
+        },
+        _ => None,
     }
 }
 
@@ -100,6 +139,9 @@ impl Service<http::Request<Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
+        if request.version() == http::Version::HTTP_2 {
+            self.activity.speaks_http2();
+        }
         let running = Running::begin(&self.activity);
         request.extensions_mut().insert(Peer(self.peer));
         let mut router = self.router.clone();
@@ -109,48 +151,5 @@ impl Service<http::Request<Incoming>> for Requests {
             drop(running);
             response
         })
-    }
-}
-
-/// What a connection is doing. Counters alone: a request costs no timer.
-#[derive(Default)]
-struct Activity {
-    running: AtomicUsize,
-    /// Requests begun so far.
-    begun: AtomicU64,
-}
-
-impl Activity {
-    /// Ready when no first request came in time, or none for a while.
-    async fn ceases(&self) {
-        tokio::time::sleep(HEADER_TIMEOUT).await;
-        if self.begun.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        loop {
-            let seen = self.begun.load(Ordering::Relaxed);
-            tokio::time::sleep(IDLE).await;
-            let quiet = self.running.load(Ordering::Relaxed) == 0;
-            if quiet && self.begun.load(Ordering::Relaxed) == seen {
-                return;
-            }
-        }
-    }
-}
-
-/// A request that runs, until it is answered or its peer goes away.
-struct Running(Arc<Activity>);
-
-impl Running {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.running.fetch_add(1, Ordering::Relaxed);
-        activity.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }

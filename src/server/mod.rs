@@ -6,17 +6,24 @@
 //! | what | limit |
 //! |---|---|
 //! | connections at once | `server.max_connections`; more wait in the kernel's queue, unaccepted |
-//! | the head of an HTTP/1.1 request | 32 KiB, 100 headers, 10 s; so an unused connection ends after 10 s |
+//! | a TLS handshake | 10 s |
+//! | the first request | begins within 10 s |
+//! | the head of an HTTP/1.1 request | 32 KiB, 100 headers, 10 to 15 s from its first byte |
 //! | HTTP/2 | 128 streams a connection, 32 KiB of headers a request |
-//! | a connection without a request | closed within two minutes |
+//! | a connection without a request | closed after 75 to 80 s |
 //! | an HTTP/2 peer that answers no ping | closed after 30 s |
 //! | a stop | running requests may take `server.stop_timeout`, then they are cut off |
 //!
 //! How long one request may take is bounded by the HTTP layer.
 
+mod activity;
 mod background;
 mod connection;
+mod redirect;
+pub mod systemd;
+pub mod tls;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,9 +38,15 @@ use tracing::{error, info, warn};
 
 use crate::app::App;
 use crate::http;
+use activity::Patience;
 use background::Background;
-use connection::{Connections, HEADER_TIMEOUT};
+use connection::Connections;
+use tls::Tls;
 
+/// No connection waits longer than this for the whole head of its next request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(90);
+/// Connections at once to the plain listener that only redirects.
+const MAX_READERS: usize = 256;
 /// The head of a request, in bytes.
 const MAX_HEADERS: u32 = 32 << 10;
 /// Requests at once on one HTTP/2 connection.
@@ -44,6 +57,30 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait after connections could not be accepted (no file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// How often the certificate's end is looked at.
+const CERTIFICATE_EVERY: Duration = Duration::from_hours(24);
+
+/// Where connections come from, and what they speak.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub tcp: TcpListener,
+    /// The certificate; without one, plain HTTP is spoken.
+    pub tls: Option<Arc<Tls>>,
+    /// Where plain HTTP is answered with the way to https.
+    pub redirect: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self {
+            tcp,
+            tls: None,
+            redirect: None,
+        }
+    }
+}
+
 /// Serves until `stop` is ready, then stops accepting, lets running requests end, stops the jobs
 /// and writes counted refusals down. The store is left open for the caller's last words.
 ///
@@ -51,26 +88,44 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// When the command line's socket cannot be opened or fails; everything was stopped then.
 pub async fn run(
     app: Arc<App>,
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let listener = listener.into();
     let (stopping, stopped) = watch::channel(false);
     let background = Background::start(&app);
     let mut admin = admin(&app, stopped.clone());
-    let connections = Connections::new(http::router(Arc::clone(&app)), builder(), stopped);
-    let mut tasks = JoinSet::new();
+    let connections = Connections {
+        router: http::router(Arc::clone(&app)),
+        builder: Arc::new(builder()),
+        tls: listener.tls.clone(),
+        patience: Patience::usual(),
+        stopped,
+    };
+    let readers = Connections {
+        router: redirect::router(&app.config.issuer),
+        tls: None,
+        ..connections.clone()
+    };
+    let max = app.config.server.max_connections;
+    let (mut tasks, mut reading) = (JoinSet::new(), JoinSet::new());
+    systemd::ready();
 
     let outcome = tokio::select! {
         biased;
         () = stop => Ok(()),
         ended = &mut admin => ended.unwrap_or_else(|error| Err(io::Error::other(error))),
-        never = accept(&listener, &connections, &mut tasks, app.config.server.max_connections) => match never {},
+        never = accept(&listener.tcp, &connections, &mut tasks, max) => match never {},
+        never = redirect(listener.redirect.as_ref(), &readers, &mut reading) => match never {},
+        never = beside(&app, listener.tls.as_deref()) => match never {},
     };
     info!("stopping");
+    systemd::stopping();
     // From here on new connections are refused, so that a balancer goes elsewhere.
     drop(listener);
     stopping.send_replace(true);
     drain(tasks, app.config.server.stop_timeout).await;
+    reading.shutdown().await;
     if !admin.is_finished()
         && tokio::time::timeout(PING_TIMEOUT, &mut admin)
             .await
@@ -82,12 +137,44 @@ pub async fn run(
     outcome
 }
 
+/// The plain listener, when there is one.
+async fn redirect(
+    listener: Option<&TcpListener>,
+    readers: &Connections,
+    tasks: &mut JoinSet<()>,
+) -> Infallible {
+    match listener {
+        Some(listener) => accept(listener, readers, tasks, MAX_READERS).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What goes on beside the connections: the service manager's watchdog, and a look at the
+/// certificate's end once a day.
+async fn beside(app: &Arc<App>, tls: Option<&Tls>) -> Infallible {
+    let certificate = async {
+        let mut interval = tokio::time::interval(CERTIFICATE_EVERY);
+        loop {
+            interval.tick().await;
+            if let Some(tls) = tls {
+                tls.certificate().log(app.clock.now());
+            }
+        }
+    };
+    tokio::select! {
+        never = certificate => never,
+        never = systemd::watchdog(Arc::clone(app)) => never,
+    }
+}
+
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     // At most 100 headers is hyper's own limit; naming it would cost an allocation a request.
     builder
         .http1()
         .timer(TokioTimer::new())
+        // hyper counts from the end of the answer before, so that this bounds idle connections; how
+        // long a head may take from its first byte is counted by `activity`.
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADERS as usize);
     builder
@@ -107,7 +194,7 @@ async fn accept(
     connections: &Connections,
     tasks: &mut JoinSet<()>,
     max: usize,
-) -> std::convert::Infallible {
+) -> Infallible {
     let places = Arc::new(Semaphore::new(max.clamp(1, Semaphore::MAX_PERMITS)));
     let mut failing = false;
     loop {

@@ -12,11 +12,25 @@ use crate::http::Peer;
 
 /// A listener that serves `router` until the test ends, or the sender says so.
 async fn serving(router: Router, max: usize) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
+    patiently(router, max, Patience::usual()).await
+}
+
+async fn patiently(
+    router: Router,
+    max: usize,
+    patience: Patience,
+) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stopping, stopped) = watch::channel(false);
     let server = tokio::spawn(async move {
-        let connections = Connections::new(router, builder(), stopped.clone());
+        let connections = Connections {
+            router,
+            builder: Arc::new(builder()),
+            tls: None,
+            patience,
+            stopped: stopped.clone(),
+        };
         let mut tasks = JoinSet::new();
         tokio::select! {
             () = until(stopped) => {}
@@ -119,6 +133,82 @@ async fn an_idle_connection_ends_when_the_server_stops() {
     stream.read_exact(&mut [0; 12]).await.unwrap();
     stopping.send_replace(true);
     server.await.unwrap();
+}
+
+/// Waits for a head no longer than this, and much longer for another request.
+const HASTY: Patience = Patience {
+    handshake: Duration::from_millis(100),
+    head: Duration::from_millis(100),
+    idle: Duration::from_mins(10),
+    look: Duration::from_millis(20),
+    closing: Duration::from_millis(100),
+};
+
+async fn answered(stream: &mut TcpStream) {
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"ok") {
+        assert!(
+            stream.read_buf(&mut answer).await.unwrap() > 0,
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_is_not_waited_for() {
+    let router = Router::new().route("/", get(|| async { "ok" }));
+    let (address, _stopping, _server) = patiently(router, 8, HASTY).await;
+    for first in [true, false] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        if !first {
+            answered(&mut stream).await;
+        }
+        // A byte now and then is not enough.
+        let mut trickle = tokio::time::interval(Duration::from_millis(10));
+        let (mut reader, mut writer) = stream.split();
+        let mut end = [0; 1];
+        let ended = async {
+            loop {
+                tokio::select! {
+                    read = reader.read(&mut end) => break read,
+                    _ = trickle.tick() => drop(writer.write_all(b"G").await),
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        assert!(!matches!(ended.unwrap(), Ok(1..)), "first: {first}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_between_two_requests_may_wait_longer_than_a_head() {
+    let router = Router::new().route("/", get(|| async { "ok" }));
+    let (address, _stopping, _server) = patiently(router, 8, HASTY).await;
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    answered(&mut kept).await;
+    // Somebody else's head is given up meanwhile, several times.
+    for _ in 0..3 {
+        let mut other = TcpStream::connect(address).await.unwrap();
+        assert!(!matches!(other.read(&mut [0]).await, Ok(1..)));
+    }
+    answered(&mut kept).await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_in_the_end() {
+    let router = Router::new().route("/", get(|| async { "ok" }));
+    let patience = Patience {
+        idle: Duration::from_millis(200),
+        ..HASTY
+    };
+    let (address, _stopping, _server) = patiently(router, 8, patience).await;
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    answered(&mut idle).await;
+    assert!(!matches!(idle.read(&mut [0]).await, Ok(1..)));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod accounts;
 mod api;
 mod authenticator;
+mod certificate;
 mod notebook;
 mod output;
 mod partner;
@@ -29,9 +30,12 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, File, Log};
 use crate::secret::Secret;
+use crate::server::tls::Tls;
+use crate::server::{self, Listener};
+use crate::telemetry;
 use crate::vault::RootKey;
-use crate::{server, telemetry};
 use api::Api;
+use certificate::Files;
 use notebook::Notebook;
 use partner::{AccountsApi, Http, Partner, RelyingParty};
 use phone::Phone;
@@ -52,6 +56,7 @@ whom to sign in as. Ctrl-C stops it; the data stays for the next start.
 
   countersign demo
   countersign demo --data /tmp/demo --port-base 19400
+  countersign demo --tls
   countersign demo --json
 
 Everything in the data folder, passwords included, is made for this folder alone. Delete the folder to
@@ -68,6 +73,9 @@ pub struct Arguments {
         value_parser = clap::value_parser!(u16).range(1..=65_533)
     )]
     port_base: u16,
+    /// Speak TLS, with a certificate of the demo's own
+    #[arg(long)]
+    tls: bool,
 }
 
 /// Where the three parties are. Loopback, always.
@@ -81,13 +89,17 @@ pub(crate) struct Addresses {
     partner: String,
     /// The API's origin.
     api: String,
+    /// The server speaks TLS.
+    tls: bool,
 }
 
 impl Addresses {
-    fn new(base: u16) -> Self {
+    fn new(base: u16, tls: bool) -> Self {
+        let scheme = if tls { "https" } else { "http" };
         Self {
             base,
-            issuer: format!("http://localhost:{base}"),
+            tls,
+            issuer: format!("{scheme}://localhost:{base}"),
             partner: format!("http://127.0.0.1:{}", base + 1),
             api: format!("http://127.0.0.1:{}", base + 2),
         }
@@ -109,7 +121,7 @@ impl Addresses {
 /// # Errors
 /// [`Failed`]: a port is taken, the data folder cannot be used, or a server broke.
 pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
-    let addresses = Addresses::new(arguments.port_base);
+    let addresses = Addresses::new(arguments.port_base, arguments.tls);
     // What the visitor should read stands on standard output; the log is for what goes wrong.
     telemetry::init(&Log {
         json: false,
@@ -122,12 +134,22 @@ pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
         signals.await;
         stopping.send_replace(true);
     });
-    let notebook = Arc::new(Notebook::open(&arguments.data, addresses.base)?);
-    let app = open(&arguments.data, &addresses).await?;
+    let notebook = Arc::new(Notebook::open(
+        &arguments.data,
+        addresses.base,
+        addresses.tls,
+    )?);
+    let certificate = addresses.tls.then(|| Files::of(&arguments.data));
+    if let Some(files) = &certificate {
+        files.ensure(Clock::system().now())?;
+    }
+    let app = open(&arguments.data, &addresses, certificate.as_ref()).await?;
     let ended = match seed::seed(&app, &notebook, &addresses).await {
         Ok(seeded) => {
             let told = output::Told::new(&arguments.data, &addresses, &notebook.read(), &seeded)?;
-            let sites = Sites::new(&app, &notebook, &addresses, seeded)?;
+            let http =
+                web::http_client(certificate.as_ref().map(|files| files.authority.as_path()))?;
+            let sites = Sites::new(&app, &notebook, &addresses, (seeded, http));
             output::print(&told, json)?;
             serve(&app, listeners, sites, &stop).await
         }
@@ -158,14 +180,22 @@ impl Listeners {
 }
 
 /// Opens the installation in the data folder; makes it when there is none.
-async fn open(data: &Path, addresses: &Addresses) -> Result<Arc<App>, Failed> {
-    let config = config(data, addresses)?;
+async fn open(
+    data: &Path,
+    addresses: &Addresses,
+    certificate: Option<&Files>,
+) -> Result<Arc<App>, Failed> {
+    let config = config(data, addresses, certificate)?;
     let root_key = root_key(&config.root_key_file, data)?;
     Ok(App::open(config, &root_key, Clock::system()).await?)
 }
 
 /// The settings of any installation, written out here because the demo has no file of them.
-fn config(data: &Path, addresses: &Addresses) -> Result<Config, String> {
+fn config(
+    data: &Path,
+    addresses: &Addresses,
+    certificate: Option<&Files>,
+) -> Result<Config, String> {
     let settings = json!({
         "issuer": addresses.issuer,
         "server": {
@@ -175,6 +205,10 @@ fn config(data: &Path, addresses: &Addresses) -> Result<Config, String> {
         "database": { "url": format!("sqlite:{}", data.join("countersign.db").display()) },
         "vault": { "root_key_file": data.join("root.key") },
         "institution": { "name": BANK, "help_phone": HELP_PHONE },
+        "tls": certificate.map_or_else(|| json!({}), |files| json!({
+            "certificate_file": files.certificate,
+            "key_file": files.key,
+        })),
     });
     let file: File = serde_json::from_value(settings).map_err(|error| error.to_string())?;
     file.check().map_err(|refused| refused.to_string())
@@ -208,9 +242,8 @@ impl Sites {
         app: &Arc<App>,
         notebook: &Arc<Notebook>,
         addresses: &Addresses,
-        seeded: Seeded,
-    ) -> Result<Self, String> {
-        let http = web::http_client()?;
+        (seeded, http): (Seeded, reqwest::Client),
+    ) -> Self {
         let secret = |id: &str| -> Secret {
             Secret::new(
                 notebook
@@ -255,10 +288,10 @@ impl Sites {
         let partner = partner::router(Arc::new(partner))
             .merge(phone::router(Arc::new(phone)))
             .route("/demo.css", get(web::style));
-        Ok(Self {
+        Self {
             partner,
             api: api::router(Arc::new(api)),
-        })
+        }
     }
 }
 
@@ -271,8 +304,12 @@ async fn serve(
 ) -> Result<(), Failed> {
     let broke = |error| Failed::from(format!("one of the demo's servers broke: {error}"));
     let stopped = until(stop.clone());
+    let issuer = Listener {
+        tls: Tls::open(&app.config, app.clock.now())?,
+        ..listeners.issuer.into()
+    };
     let served = tokio::try_join!(
-        server::run(Arc::clone(app), listeners.issuer, stopped),
+        server::run(Arc::clone(app), issuer, stopped),
         web::serve(sites.partner, listeners.partner, stop.clone()),
         web::serve(sites.api, listeners.api, stop.clone()),
     );
@@ -302,8 +339,8 @@ mod tests {
 
     #[test]
     fn every_address_is_of_this_machine() {
-        let addresses = Addresses::new(19_400);
-        let config = config(Path::new("/tmp/demo"), &addresses).unwrap();
+        let addresses = Addresses::new(19_400, false);
+        let config = config(Path::new("/tmp/demo"), &addresses, None).unwrap();
         assert!(config.issuer.is_loopback() && config.server.listen.ip().is_loopback());
         assert_eq!(config.issuer.as_str(), "http://localhost:19400");
         assert_eq!(config.server.listen.port(), 19_400);

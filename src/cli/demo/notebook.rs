@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub struct Notes {
     /// The first of the three ports; the issuer's name and every address follow from it.
     pub port_base: u16,
+    /// Whether the server speaks TLS, which is part of its name too.
+    #[serde(default)]
+    pub tls: bool,
     /// What the demo's people sign in with, by user name.
     #[serde(default)]
     pub people: BTreeMap<String, Credentials>,
@@ -62,7 +65,7 @@ impl Notebook {
     ///
     /// # Errors
     /// A sentence that names the file and the remedy.
-    pub fn open(dir: &Path, port_base: u16) -> Result<Self, String> {
+    pub fn open(dir: &Path, port_base: u16, tls: bool) -> Result<Self, String> {
         let cannot = |what: &str, path: &Path, error: &io::Error| {
             format!(
                 "{} cannot be {what}: {error}; name another folder with --data",
@@ -92,6 +95,7 @@ impl Notebook {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Notes {
                 port_base,
+                tls,
                 ..Notes::default()
             },
             Err(error) => return Err(cannot("read", &path, &error)),
@@ -102,6 +106,14 @@ impl Notebook {
                  use that, or another folder with --data",
                 dir.display(),
                 notes.port_base
+            ));
+        }
+        if notes.tls != tls {
+            let with = if notes.tls { "with" } else { "without" };
+            return Err(format!(
+                "the data in {} was made {with} --tls, and the server's name is part of it; do so \
+                 again, or use another folder with --data",
+                dir.display(),
             ));
         }
         let notebook = Self {
@@ -178,11 +190,11 @@ mod tests {
     #[test]
     fn notes_are_kept_for_their_owner_alone() {
         let dir = folder("kept");
-        let notebook = Notebook::open(&dir, 9400).unwrap();
+        let notebook = Notebook::open(&dir, 9400, false).unwrap();
         notebook
             .change(|notes| drop(notes.client_secrets.insert("a".into(), "b".into())))
             .unwrap();
-        let again = Notebook::open(&dir, 9400).unwrap();
+        let again = Notebook::open(&dir, 9400, false).unwrap();
         assert_eq!(again.read().client_secrets["a"], "b");
         let mode = fs::metadata(dir.join("demo.json"))
             .unwrap()
@@ -195,9 +207,11 @@ mod tests {
     #[test]
     fn other_ports_than_those_of_the_data_are_refused() {
         let dir = folder("ports");
-        Notebook::open(&dir, 9400).unwrap();
-        let refused = Notebook::open(&dir, 9500).err().unwrap();
+        Notebook::open(&dir, 9400, false).unwrap();
+        let refused = Notebook::open(&dir, 9500, false).err().unwrap();
         assert!(refused.contains("--port-base 9400"), "{refused}");
+        let refused = Notebook::open(&dir, 9400, true).err().unwrap();
+        assert!(refused.contains("without --tls"), "{refused}");
         fs::remove_dir_all(dir).unwrap();
     }
 }

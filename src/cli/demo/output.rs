@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Addresses;
+use super::certificate::Files;
 use super::notebook::Notes;
 use super::people::{ADA, name_of};
 use super::seed::{
@@ -33,10 +34,11 @@ impl Told {
         notes: &Notes,
         seeded: &Seeded,
     ) -> Result<Self, String> {
-        let curl = curl_lines(addresses, notes);
+        let ca = addresses.tls.then(|| Files::of(data).authority);
+        let curl = curl_lines(addresses, notes, ca.as_deref());
         Ok(Self {
             text: text(data, addresses, notes, &curl),
-            json: object(addresses, notes, seeded, &curl)?,
+            json: object(addresses, notes, (seeded, ca.as_deref()), &curl)?,
         })
     }
 }
@@ -79,27 +81,36 @@ Without a browser: get a token, call the API, revoke the token.
 {}
 {}
 
-Ctrl-C stops it. Delete {data} to begin anew.
+Ctrl-C stops it. Delete {data} to begin anew.{trust}
 ",
         curl[0],
         curl[1],
         curl[2],
         partner = at.partner,
         issuer = at.issuer,
+        trust = if at.tls {
+            " The certificate is the demo's own: browsers ask."
+        } else {
+            ""
+        },
     );
     text
 }
 
 /// Three lines to paste into a shell, in this order. Nothing but curl and sed is needed.
-fn curl_lines(at: &Addresses, notes: &Notes) -> [String; 3] {
+fn curl_lines(at: &Addresses, notes: &Notes, ca: Option<&Path>) -> [String; 3] {
     let secret = notes
         .client_secrets
         .get(NIGHTLY_REPORT)
         .map_or("", String::as_str);
     let issuer = &at.issuer;
+    let curl = ca.map_or_else(
+        || "curl -sS".to_owned(),
+        |ca| format!("curl -sS --cacert {}", quoted(&ca.display().to_string())),
+    );
     [
         format!(
-            "TOKEN=$(curl -sS -u {NIGHTLY_REPORT}:{secret} -d grant_type=client_credentials \
+            "TOKEN=$({curl} -u {NIGHTLY_REPORT}:{secret} -d grant_type=client_credentials \
              {issuer}/token | sed 's/.*\"access_token\": *\"\\([^\"]*\\)\".*/\\1/')"
         ),
         format!(
@@ -107,16 +118,25 @@ fn curl_lines(at: &Addresses, notes: &Notes) -> [String; 3] {
             at.resource()
         ),
         format!(
-            "curl -sS -u {NIGHTLY_REPORT}:{secret} -d \"token=$TOKEN\" -w 'revoked: %{{http_code}}\\n' \
+            "{curl} -u {NIGHTLY_REPORT}:{secret} -d \"token=$TOKEN\" -w 'revoked: %{{http_code}}\\n' \
              {issuer}/revoke"
         ),
     ]
 }
 
+/// As a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:".contains(c);
+    if word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 fn object(
     at: &Addresses,
     notes: &Notes,
-    seeded: &Seeded,
+    (seeded, ca): (&Seeded, Option<&Path>),
     curl: &[String; 3],
 ) -> Result<Value, String> {
     let people: Vec<Value> = notes
@@ -141,6 +161,7 @@ fn object(
     });
     Ok(json!({
         "issuer": at.issuer,
+        "ca_file": ca,
         "urls": {
             "issuer": at.issuer,
             "discovery": format!("{}/.well-known/openid-configuration", at.issuer),
@@ -234,7 +255,7 @@ mod tests {
         };
         Told::new(
             Path::new("./demo-data"),
-            &Addresses::new(9400),
+            &Addresses::new(9400, false),
             &notes,
             &seeded,
         )

@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn pocket_budget_may_ask_for_what_it_asks_for() {
-        let addresses = Addresses::new(9400);
+        let addresses = Addresses::new(9400, false);
         let clients = registrations(&addresses);
         let budget = clients
             .iter()
@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn the_api_owns_both_scopes_and_one_can_be_left_out() {
-        let resource = resource(&Addresses::new(9400));
+        let resource = resource(&Addresses::new(9400, false));
         assert_eq!(resource.uri, "http://127.0.0.1:9402/accounts");
         let optional: Vec<bool> = resource.scopes.iter().map(|scope| scope.optional).collect();
         assert_eq!(optional, [false, true]);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,15 +114,22 @@ fn refuse(authority: &str, method: &Method, headers: &HeaderMap) -> Option<(Stat
     None
 }
 
-/// The client that the demo's parties call one another with: plain loopback, so it needs no
-/// certificates, no proxy and no redirects.
+/// The client that the demo's parties call one another with: on loopback, so it trusts nobody but the
+/// demo's own authority, and needs no proxy and no redirects.
 ///
 /// # Errors
-/// As the library says.
-pub fn http_client() -> Result<reqwest::Client, String> {
+/// A sentence that names the file.
+pub fn http_client(authority: Option<&Path>) -> Result<reqwest::Client, String> {
+    let trusted = authority.map(|path| {
+        let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+        reqwest::Certificate::from_pem(&pem).map_err(|error| error.to_string())
+    });
+    let trusted = trusted
+        .transpose()
+        .map_err(|error| format!("the demo's certificate cannot be read: {error}"))?;
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .tls_certs_only([])
+        .tls_certs_only(trusted)
         .no_proxy()
         .timeout(CALL_TIMEOUT)
         .build()

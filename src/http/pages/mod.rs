@@ -324,8 +324,9 @@ fn gone(app: &App, caller: &Caller) -> Response {
     .show(app, caller, None)
 }
 
-/// The page for a request that reached this server under another name.
-pub fn wrong_host(app: &App, caller: &Caller) -> Response {
+/// The page for a request that reached this server under another name or scheme; `detail` tells the
+/// operator what is wrong.
+pub fn wrong_host(app: &App, caller: &Caller, detail: String) -> Response {
     let say = caller.say();
     let issuer = app.config.issuer.as_str();
     Notice {
@@ -334,16 +335,7 @@ pub fn wrong_host(app: &App, caller: &Caller) -> Response {
         what: say.wrong_host_what(issuer),
         todo: Some(say.wrong_host_todo()),
     }
-    .show(
-        app,
-        caller,
-        Some(format!(
-            "The Host header must be {}. Behind a proxy, pass it on unchanged; or set issuer to the \
-             public address.",
-            app.config.issuer.authority()
-        )
-.into()),
-    )
+    .show(app, caller, Some(detail.into()))
 }
 
 /// The page for an address that is none.

@@ -3,6 +3,7 @@
 
 pub mod apps;
 pub mod browser;
+pub mod certificates;
 pub mod chrome;
 pub mod flow;
 pub mod jwt;

@@ -89,11 +89,14 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
     config::File {
         issuer: issuer.to_owned(),
         server: config::ServerFile::default(),
+        tls: config::TlsFile::default(),
+        proxy: config::ProxyFile::default(),
         database: config::DatabaseFile {
             url: database_url.to_owned(),
         },
         vault: config::VaultFile {
             root_key_file: directory.join("root.key"),
+            root_key_credential: String::new(),
         },
         institution: config::InstitutionFile {
             name: "Test Bank".to_owned(),

@@ -52,6 +52,7 @@ macro_rules! kinds {
 kinds! {
     ServerStarted "server.started" "A server process opened the store and began to serve."
     ServerStopped "server.stopped" "A server process finished its requests and stopped."
+    CertificateReloaded "certificate.reloaded" "The listener's certificate was read anew; the detail names it."
     SettingLoosened "setting.loosened" "The server started with a setting that is weaker than the default."
     VaultRekeyed "vault.rekeyed" "A key of the vault was replaced, and what it protected was wrapped anew."
     AuditVerified "audit.verified" "The audit log was verified against a checkpoint."

@@ -1,0 +1,312 @@
+//! What a proxy in front of the listener tells: whom it speaks for, and over which scheme. It is
+//! believed only when it is one of `proxy.peers`; from anybody else it is worth nothing.
+//!
+//! Proxies append to what they were sent, so that a list of addresses is true from its end
+//! backwards, as long as proxies of ours wrote it: the last address that is not one of `proxy.peers` is the
+//! one that asked. What stands before it anybody could have written.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::header::{self, HeaderName};
+
+use super::layer::text;
+use crate::config::{Config, ForwardedBy, Proxy};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Who asked, as far as it can be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The network address.
+    pub by: Option<IpAddr>,
+    /// A proxy of ours passed the request on.
+    pub through_proxy: bool,
+    /// That proxy says that it was asked over plain http.
+    pub over_http: bool,
+}
+
+impl Asked {
+    /// Reads what the peer at the other end of the connection tells.
+    pub fn of(proxy: &Proxy, peer: Option<IpAddr>, headers: &HeaderMap) -> Self {
+        let stranger = Self {
+            by: peer,
+            ..Self::default()
+        };
+        let Some(peer) = peer.filter(|peer| proxy.is_peer(*peer)) else {
+            return stranger;
+        };
+        let hops = match proxy.header {
+            ForwardedBy::XForwardedFor => x_forwarded(headers),
+            ForwardedBy::Forwarded => forwarded(headers),
+        };
+        let mut asked = Self {
+            by: Some(peer),
+            through_proxy: true,
+            over_http: false,
+        };
+        for hop in hops.into_iter().rev() {
+            asked.over_http = hop.proto.is_some_and(|proto| proto == "http");
+            // "unknown", a made-up name, or a slip: the proxy before it is the last that is known.
+            let Some(address) = hop.address else { break };
+            asked.by = Some(address);
+            if !proxy.is_peer(address) {
+                break;
+            }
+        }
+        asked
+    }
+}
+
+/// One step of the way, as a proxy wrote it down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Hop {
+    address: Option<IpAddr>,
+    proto: Option<String>,
+}
+
+/// `X-Forwarded-For`, with `X-Forwarded-Proto` beside it: one value for each step, or one that the
+/// first proxy wrote and the others left alone.
+fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
+    let addresses = list(headers, &X_FORWARDED_FOR);
+    let protos = list(headers, &X_FORWARDED_PROTO);
+    let proto_of = |at: usize| {
+        let own = if protos.len() == addresses.len() {
+            protos.get(at)
+        } else {
+            protos.first()
+        };
+        own.map(|proto| proto.to_ascii_lowercase())
+    };
+    if addresses.is_empty() {
+        return protos
+            .first()
+            .map(|_| Hop {
+                address: None,
+                proto: proto_of(0),
+            })
+            .into_iter()
+            .collect();
+    }
+    let hop = |(at, text): (usize, &&str)| Hop {
+        address: node(text),
+        proto: proto_of(at),
+    };
+    addresses.iter().enumerate().map(hop).collect()
+}
+
+/// The comma-separated values of all headers of a name, in order.
+fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
+    headers
+        .get_all(name)
+        .iter()
+        // What is no text is no address; it keeps its place.
+        .map(|value| value.to_str().unwrap_or("?"))
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+        .collect()
+}
+
+/// `Forwarded` (RFC 7239 §4): elements split by commas, pairs by semicolons, values perhaps quoted.
+fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
+    let mut hops = Vec::new();
+    for value in headers.get_all(header::FORWARDED) {
+        let value = value.to_str().unwrap_or("?");
+        for element in split(value, ',') {
+            let mut hop = Hop::default();
+            for pair in split(element, ';') {
+                let Some((name, value)) = pair.split_once('=') else {
+                    continue;
+                };
+                let value = value.trim().trim_matches('"');
+                match name.trim().to_ascii_lowercase().as_str() {
+                    "for" => hop.address = node(value),
+                    "proto" => hop.proto = Some(value.to_ascii_lowercase()),
+                    _ => {}
+                }
+            }
+            hops.push(hop);
+        }
+    }
+    hops
+}
+
+/// Splits at a separator outside quotes.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let mut quoted = false;
+    let mut escaped = false;
+    text.split(|c: char| {
+        let outside = !quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        outside && c == separator
+    })
+    .collect()
+}
+
+/// An address, perhaps with a port (RFC 7239 §6); IPv6 in brackets or bare.
+fn node(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    bare.unwrap_or(text)
+        .parse::<IpAddr>()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|at| at.ip()))
+        .map(|address| address.to_canonical())
+}
+
+/// Why a request is not for this server, as a sentence for the operator; `None` when it is.
+pub fn misdirected(config: &Config, request: &Request, asked: Asked) -> Option<String> {
+    let issuer = &config.issuer;
+    let host = match request.uri().authority() {
+        Some(authority) => authority.as_str().to_owned(),
+        None => text(request.headers(), &header::HOST).unwrap_or_default(),
+    };
+    let default_port = if issuer.is_secure() { ":443" } else { ":80" };
+    let own = issuer.authority();
+    let named = host.eq_ignore_ascii_case(own)
+        || host
+            .strip_suffix(default_port)
+            .is_some_and(|name| name.eq_ignore_ascii_case(own));
+    if !named {
+        let variable = if own.contains(':') {
+            "$http_host"
+        } else {
+            "$host"
+        };
+        return Some(format!(
+            "The Host header must be {own}, and was {host:?}. A proxy must pass it on unchanged \
+             (nginx: proxy_set_header Host {variable}; Apache: ProxyPreserveHost On); or set issuer \
+             to the public address."
+        ));
+    }
+    (issuer.is_secure() && asked.over_http).then(|| {
+        format!(
+            "The proxy says that it was asked over plain http, and {} is reached over https alone. \
+             The proxy must send browsers on to https, and say which scheme it was asked over \
+             (nginx: proxy_set_header X-Forwarded-Proto $scheme).",
+            issuer.as_str()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::config::ProxyFile;
+
+    const PROXY: &str = "10.0.0.1";
+
+    fn asked(header: &str, peer: &str, sent: &[(&'static str, &str)]) -> Asked {
+        let file = ProxyFile {
+            peers: vec!["10.0.0.0/24".to_owned()],
+            header: header.to_owned(),
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        Asked::of(
+            &file.check().unwrap(),
+            Some(peer.parse().unwrap()),
+            &headers,
+        )
+    }
+
+    fn by(header: &str, sent: &[(&'static str, &str)]) -> String {
+        asked(header, PROXY, sent).by.unwrap().to_string()
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        let sent = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-proto", "http"),
+            ("forwarded", "for=192.0.2.1;proto=http"),
+        ];
+        for header in ["x-forwarded-for", "forwarded"] {
+            let seen = asked(header, "198.51.100.9", &sent);
+            assert_eq!(seen.by, Some("198.51.100.9".parse().unwrap()));
+            assert!(!seen.through_proxy && !seen.over_http);
+        }
+    }
+
+    #[test]
+    fn the_last_address_that_no_proxy_of_ours_has_is_the_one_that_asked() {
+        let x = |value| by("x-forwarded-for", &[("x-forwarded-for", value)]);
+        assert_eq!(x("192.0.2.1"), "192.0.2.1");
+        // The person wrote the first one herself.
+        assert_eq!(x("203.0.113.66, 192.0.2.1"), "192.0.2.1");
+        assert_eq!(x("203.0.113.66, 192.0.2.1, 10.0.0.9"), "192.0.2.1");
+        assert_eq!(x("2001:db8::7"), "2001:db8::7");
+        assert_eq!(x("192.0.2.1:4711"), "192.0.2.1");
+        assert_eq!(x("::ffff:192.0.2.1"), "192.0.2.1");
+        // All of them are ours: the first of them asked.
+        assert_eq!(x("10.0.0.9, 10.0.0.8"), "10.0.0.9");
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_search() {
+        let x = |value| by("x-forwarded-for", &[("x-forwarded-for", value)]);
+        assert_eq!(x("192.0.2.1, nonsense"), PROXY);
+        assert_eq!(x("192.0.2.1, nonsense, 10.0.0.9"), "10.0.0.9");
+        assert_eq!(x(""), PROXY);
+        let f = |value| by("forwarded", &[("forwarded", value)]);
+        assert_eq!(f("for=192.0.2.1, for=unknown"), PROXY);
+        assert_eq!(f("for=_hidden"), PROXY);
+        assert_eq!(f("proto=https"), PROXY);
+    }
+
+    #[test]
+    fn headers_that_come_twice_are_one_list() {
+        let twice = [
+            ("x-forwarded-for", "203.0.113.66"),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        assert_eq!(by("x-forwarded-for", &twice), "192.0.2.1");
+    }
+
+    #[test]
+    fn only_the_chosen_header_is_read() {
+        let both = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("forwarded", "for=192.0.2.2"),
+        ];
+        assert_eq!(by("x-forwarded-for", &both), "192.0.2.1");
+        assert_eq!(by("forwarded", &both), "192.0.2.2");
+    }
+
+    #[test]
+    fn rfc_7239s_own_examples_are_understood() {
+        let f = |value| by("forwarded", &[("forwarded", value)]);
+        assert_eq!(f("For=\"[2001:db8:cafe::17]:4711\""), "2001:db8:cafe::17");
+        assert_eq!(f("for=192.0.2.60;proto=http;by=203.0.113.43"), "192.0.2.60");
+        assert_eq!(f("for=192.0.2.43, for=198.51.100.17"), "198.51.100.17");
+        assert_eq!(f("for=\"a,b;c\", for=192.0.2.43"), "192.0.2.43");
+    }
+
+    #[test]
+    fn the_scheme_is_that_of_the_step_that_asked() {
+        let f = |value| asked("forwarded", PROXY, &[("forwarded", value)]).over_http;
+        assert!(f("for=192.0.2.1;proto=http"));
+        assert!(!f("for=192.0.2.1;proto=https"));
+        assert!(!f("for=192.0.2.1;proto=https, for=10.0.0.9;proto=http"));
+        let x = |addresses, proto| {
+            let sent = [("x-forwarded-for", addresses), ("x-forwarded-proto", proto)];
+            asked("x-forwarded-for", PROXY, &sent).over_http
+        };
+        assert!(x("192.0.2.1", "HTTP"));
+        assert!(!x("192.0.2.1, 10.0.0.9", "https, http"));
+        assert!(!x("192.0.2.1, 10.0.0.9", "https"));
+        let alone = asked("x-forwarded-for", PROXY, &[("x-forwarded-proto", "http")]);
+        assert!(alone.over_http);
+    }
+}
