@@ -20,8 +20,14 @@ struct Demo {
 
 impl Demo {
     fn start(data: &Path, base: u16) -> Self {
+        Self::start_with(data, base, &[])
+    }
+
+    fn start_with(data: &Path, base: u16, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["demo", "--json", "--data"])
+            .arg("demo")
+            .args(more)
+            .args(["--json", "--data"])
             .arg(data)
             .args(["--port-base", &base.to_string()])
             .stdout(Stdio::piped())
@@ -456,4 +462,27 @@ fn a_taken_port_is_named_with_the_remedy() {
         !folder.0.exists(),
         "nothing is written before the ports are taken"
     );
+}
+
+#[test]
+fn over_tls_the_lines_it_prints_trust_its_own_authority_alone() {
+    let folder = Folder::new("demo-tls");
+    let demo = Demo::start_with(&folder.0, free_base(), &["--tls"]);
+    assert!(demo.told("/issuer").starts_with("https://localhost:"));
+    assert!(Path::new(&demo.told("/ca_file")).is_file());
+    let lines: Vec<String> = (0..3).map(|n| demo.told(&format!("/curl/{n}"))).collect();
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &lines.join("\n")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("\"accounts\""), "{said}");
+    assert!(said.ends_with("revoked: 200\n"), "{said}");
+    // Without the authority nobody is trusted.
+    let stranger = Command::new("curl")
+        .args(["--silent", &demo.issuer("/jwks")])
+        .status()
+        .unwrap();
+    assert!(!stranger.success());
+    demo.stop();
 }
