@@ -24,6 +24,7 @@ mod cli;
 mod clients;
 mod demo;
 mod errors;
+mod guides;
 mod keep;
 mod limits;
 mod oauth;

@@ -1,8 +1,12 @@
 //! Clients of other ecosystems, as they come from npm, `PyPI` and Debian, each in a program of its
 //! own that is also the example of a guide. Nothing of them is adapted to this server.
 
+mod apache;
+mod api;
 mod authlib;
+mod nginx;
 mod openid_client;
+mod partner;
 mod program;
 
 use countersign::flows::clients::{self, NewAuth, NewClient};

@@ -79,6 +79,15 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // Asked first: what has processes of its own takes them along.
+        let id = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        for _ in 0..100 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,0 +1,94 @@
+//! Debian's nginx with `libnginx-mod-http-js` in front of an API.
+
+use std::fs;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::program::{Program, examples, free_port};
+use crate::support::{Reply, Spec, TestServer};
+
+on_both_now![nginx_asks_about_every_token];
+
+/// The guide's file with this machine's addresses, and what stands around it.
+async fn start(server: &TestServer) -> Program {
+    let (port, behind) = (free_port(), free_port());
+    let folder = server.directory.path();
+    let pair = format!("{}:{}", server.accounts.id, server.accounts.secret);
+    let guide = fs::read_to_string(examples().join("nginx.conf")).unwrap();
+    let mut guide: String = guide
+        .lines()
+        .filter(|line| !line.contains("proxy_ssl_"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for (example, here) in [
+        ("127.0.0.1:8082", format!("127.0.0.1:{port}")),
+        ("127.0.0.1:8083", format!("127.0.0.1:{behind}")),
+        ("BASIC_CREDENTIALS", STANDARD.encode(pair)),
+        ("https://login.bank.example", server.issuer.clone()),
+    ] {
+        assert!(guide.contains(example), "{example}");
+        guide = guide.replace(example, &here);
+    }
+    fs::copy(
+        examples().join("introspect.js"),
+        folder.join("introspect.js"),
+    )
+    .unwrap();
+    let shown = folder.display();
+    let scratch: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {shown}/{kind};\n"))
+        .concat();
+    let text = format!(
+        "load_module /usr/lib/nginx/modules/ngx_http_js_module.so;\ndaemon off;\n\
+         pid {shown}/nginx.pid;\nerror_log {shown}/nginx.log;\nevents {{}}\nhttp {{\n\
+         access_log off;\n{scratch}{guide}\nserver {{ listen 127.0.0.1:{behind}; location / {{ \
+         return 200 \"$http_x_sub $http_x_client $http_authorization\"; }} }}\n}}\n"
+    );
+    let file = folder.join("nginx.conf");
+    fs::write(&file, text).unwrap();
+    let mut command = Command::new("/usr/sbin/nginx");
+    command.arg("-p").arg(folder).arg("-c").arg(file);
+    command.arg("-e").arg(folder.join("nginx.log"));
+    Program::start(command, port).await
+}
+
+async fn nginx_asks_about_every_token(server: TestServer) {
+    let nginx = start(&server).await;
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let scope = "openid accounts:read";
+    let tokens = server.browser().code_flow(&server, &app, &ada, scope).await;
+    let get = |token: &str| {
+        let request = server
+            .http
+            .get(format!("http://127.0.0.1:{}/accounts", nginx.port));
+        // What a caller says of itself is not believed.
+        Reply::of(request.header("x-sub", "mallory").bearer_auth(token))
+    };
+    let reply = get(&tokens.access).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(reply.body.trim(), format!("{} app", ada.id));
+
+    let other = app.client_credentials(&server, "transactions:read").await;
+    let reply = get(other.ok()["access_token"].as_str().unwrap()).await;
+    assert_eq!(reply.status, 403);
+    assert!(
+        reply
+            .header("www-authenticate")
+            .contains("insufficient_scope")
+    );
+    for bad in ["cs_at_rubbish", "a%26token%3Db", ""] {
+        let reply = get(bad).await;
+        assert_eq!(reply.status, 401, "{bad}");
+        assert!(reply.header("www-authenticate").starts_with("Bearer"));
+    }
+    app.revoke(&server, &tokens.access).await;
+    assert_eq!(get(&tokens.access).await.status, 401);
+    // The doors between nginx's own locations are closed from outside.
+    for inner in ["/_token", "/_introspect"] {
+        let url = format!("http://127.0.0.1:{}{inner}", nginx.port);
+        assert_eq!(Reply::of(server.http.get(url)).await.status, 404);
+    }
+}
