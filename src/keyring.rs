@@ -18,6 +18,7 @@ pub struct KeyRing(RwLock<Arc<Keys>>);
 pub struct Keys {
     active: HashMap<&'static str, Arc<SigningKey>>,
     published: JwkSet,
+    known: HashMap<String, Jwk>,
     document: bytes::Bytes,
 }
 
@@ -37,14 +38,20 @@ impl KeyRing {
         let mut active = HashMap::new();
         let mut published = Vec::new();
         let mut documents = Vec::new();
-        for key in stored.iter().filter(|key| key.state != KeyState::Retired) {
+        let mut known = HashMap::new();
+        for key in stored {
             let mut document: Value =
                 serde_json::from_str(&key.public_jwk).map_err(|_| unreadable(&key.kid))?;
             document["use"] = "sig".into();
             document["alg"] = key.alg.as_str().into();
             document["kid"] = key.kid.clone().into();
-            let jwk = Jwk::from_json(document.to_string().as_bytes());
-            published.push(jwk.map_err(|_| unreadable(&key.kid))?);
+            let jwk = Jwk::from_json(document.to_string().as_bytes())
+                .map_err(|_| unreadable(&key.kid))?;
+            known.insert(key.kid.clone(), jwk.clone());
+            if key.state == KeyState::Retired {
+                continue;
+            }
+            published.push(jwk);
             documents.push(document);
             if key.state == KeyState::Active {
                 let signer = SigningKey::from_pkcs8(key.alg, &key.private_key)
@@ -56,6 +63,7 @@ impl KeyRing {
             active,
             published: JwkSet::new(published)
                 .map_err(|error| Fault::Unreadable(format!("signing_keys: {error}")))?,
+            known,
             document: json!({ "keys": documents }).to_string().into(),
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -77,6 +85,13 @@ impl Keys {
     #[must_use]
     pub const fn published(&self) -> &JwkSet {
         &self.published
+    }
+
+    /// A key that signs, signed or will sign, alone; one that is no longer published, too. Only for
+    /// what may be older than every token, such as an `id_token_hint`.
+    #[must_use]
+    pub fn known(&self, kid: &str) -> Option<JwkSet> {
+        self.known.get(kid).cloned().map(JwkSet::from)
     }
 
     /// The JWK set (RFC 7517 §5), ready to be sent.

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rules::protocol::{Client, Resource, metadata};
+use crate::config::Config;
+use rules::protocol::{Client, Profile, Resource, metadata};
 
 /// What is registered.
 #[derive(Default)]
@@ -33,8 +34,11 @@ impl Registry {
     }
 
     /// Replaces the picture.
-    pub fn replace(&self, issuer: &str, clients: Vec<Client>, resources: Vec<Resource>) {
-        let metadata = metadata::document(issuer, resources.iter())
+    pub fn replace(&self, config: &Config, clients: Vec<Client>, resources: Vec<Resource>) {
+        let spoken = config.institution.languages.iter().map(|lang| lang.tag());
+        let languages: Vec<&str> = spoken.collect();
+        let issuer = config.issuer.as_str();
+        let metadata = metadata::document(issuer, &languages, resources.iter())
             .to_string()
             .into();
         let clients = clients
@@ -62,6 +66,22 @@ impl Registered {
     #[must_use]
     pub fn any_client(&self, id: &str) -> Option<&Client> {
         self.clients.get(id).map(Arc::as_ref)
+    }
+
+    /// The clients that live by weaker rules than the others (profile `compat`), by id.
+    #[must_use]
+    pub fn weak_clients(&self) -> Vec<&str> {
+        let weak = |client: &&Arc<Client>| {
+            client.profile == Profile::Compat && client.disabled_at.is_none()
+        };
+        let mut ids: Vec<&str> = self
+            .clients
+            .values()
+            .filter(weak)
+            .map(|c| c.id.as_str())
+            .collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Every resource.

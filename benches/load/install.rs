@@ -310,6 +310,7 @@ async fn grant(
         client_id: &client.id,
         asked: &all,
         given: &all,
+        claims: &std::collections::BTreeSet::new(),
         lapsed: rules::time::Timestamp::default(),
     };
     let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
@@ -330,6 +331,7 @@ async fn grant(
             scopes: all.scopes.filter(|scope| scope != "openid"),
             ..all
         },
+        claims: rules::protocol::ClaimsRequest::default(),
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
         revoked: false,

@@ -40,6 +40,14 @@ pub(super) async fn run(config: &Path) -> Result<(), Failed> {
         tracing::warn!(setting, "a setting is weaker than the default");
         note(&app, Kind::SettingLoosened, json!({ "setting": setting })).await?;
     }
+    for client in app.registry.now().weak_clients() {
+        tracing::warn!(
+            client.id = client,
+            "a client lives by the profile compat: no PKCE"
+        );
+        let detail = json!({ "setting": "client.profile", "client": client });
+        note(&app, Kind::SettingLoosened, detail).await?;
+    }
     let started = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "listen": listen.to_string(),

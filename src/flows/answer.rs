@@ -94,12 +94,15 @@ impl Asking {
         store
             .write(move |tx| {
                 Box::pin(async move {
-                    let target = asked(&interaction.request);
-                    let Some(admission) = issue::admit_session(tx, &session).await? else {
+                    let request = &interaction.request;
+                    let (target, claims) = (asked(request), request.claims.beyond(&request.scopes));
+                    let acr = request.required_acr;
+                    let Some(admission) = issue::admit_session(tx, &session, acr).await? else {
                         return Ok(None);
                     };
                     let grant = grants::lock(tx, session.user_id, &self.client.id).await?;
-                    let fits = |grant: &Grant| grant.covers(&target) && holds(&self.app, grant);
+                    let fits =
+                        |grant: &Grant| grant.covers(&target, &claims) && holds(&self.app, grant);
                     let Some(grant) = grant.filter(fits) else {
                         return Ok(None);
                     };
@@ -126,8 +129,9 @@ impl Asking {
         session: &Session,
         given: Target,
     ) -> Result<Option<Reply>, Fault> {
+        let request = &interaction.request;
         // Session, grant, interaction: the same order everywhere, so that no two wait for each other.
-        let Some(admission) = issue::admit_session(tx, session).await? else {
+        let Some(admission) = issue::admit_session(tx, session, request.required_acr).await? else {
             return Ok(None);
         };
         grants::lock(tx, session.user_id, &self.client.id).await?;
@@ -138,8 +142,9 @@ impl Asking {
         let consent = Consent {
             user: session.user_id,
             client_id: &self.client.id,
-            asked: &asked(&interaction.request),
+            asked: &asked(request),
             given: &given,
+            claims: &request.claims.beyond(&request.scopes),
             lapsed: now.minus(self.app.config.lifetimes.authorization),
         };
         let grant = grants::give(tx, rng::uuid(now)?, &consent, now).await?;
@@ -152,6 +157,44 @@ impl Asking {
         self.reply(tx, interaction, given).await.map(Some)
     }
 
+    /// Ends an interaction with an error to the client; none when it was answered before. `reason`
+    /// is what the audit log says.
+    pub(super) async fn refuse(
+        self,
+        interaction: Interaction,
+        signed_in: Option<&SignedIn>,
+        (error, reason): (OAuthError, &'static str),
+    ) -> Result<Option<Reply>, Fault> {
+        let app = Arc::clone(&self.app);
+        let event = app
+            .event(Kind::ConsentRefused, &self.caller)?
+            .client(self.client.id.as_str())
+            .refused(reason);
+        let event = match signed_in {
+            Some(held) => event
+                .by(Actor::User(held.user.id))
+                .subject(held.user.id)
+                .session(held.session.id),
+            None => event,
+        };
+        let keys = signed_in.map(|held| &held.user.keys);
+        let event = app.pending(event, &self.caller, keys)?;
+        let return_to = interaction.request.return_to.clone();
+        let spent = app
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let spent = self.spend(tx, &interaction).await?;
+                    if spent {
+                        tx.record(event);
+                    }
+                    Ok(spent)
+                })
+            })
+            .await?;
+        Ok(spent.then(|| Reply::error(&app, return_to, &error)))
+    }
+
     /// Issues the code.
     async fn reply(
         &self,
@@ -160,11 +203,13 @@ impl Asking {
         given: Given<'_>,
     ) -> Result<Reply, Fault> {
         let request = interaction.request;
+        let bound = bound_by(&request);
         let asked = CodeFor {
             client_id: &self.client.id,
             session: given.session,
             grant: given.grant,
             target: given.target,
+            claims: request.claims,
             binding: CodeBinding {
                 redirect_uri: request.return_to.redirect_uri.clone(),
                 challenge: request.challenge,
@@ -179,7 +224,8 @@ impl Asking {
             .event(Kind::CodeIssued, &self.caller)?
             .by(Actor::User(given.session.user_id))
             .client(self.client.id.as_str())
-            .with("scope", authorization.target.scopes.to_string());
+            .with("scope", authorization.target.scopes.to_string())
+            .with("bound_by", bound);
         let event = super::about(event, &authorization);
         tx.record(self.app.pending(event, &self.caller, None)?);
         Ok(Reply::code(&self.app, request.return_to, &code))
@@ -199,6 +245,16 @@ impl Asking {
             Some(hash) => pushed::consume(tx, hash, now).await,
             None => Ok(true),
         }
+    }
+}
+
+/// What keeps a stolen code from being of use: `pkce`, `nonce` (only if the client looks at it), or
+/// `nothing` but the client's own authentication.
+const fn bound_by(request: &AuthorizeRequest) -> &'static str {
+    match (&request.challenge, &request.nonce) {
+        (Some(_), _) => "pkce",
+        (None, Some(_)) => "nonce",
+        (None, None) => "nothing",
     }
 }
 

@@ -8,7 +8,7 @@ use rules::audit::Kind;
 use rules::jose::{self, Alg, JwkSet};
 use rules::protocol::client_assertion::{self, Audiences, Expectation};
 use rules::protocol::credentials::Credentials;
-use rules::protocol::{Client, ClientAuth, OAuthError};
+use rules::protocol::{Client, ClientAuth, OAuthError, Profile};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::{Caller, Failure, follow, limit};
@@ -119,10 +119,16 @@ async fn assertion(
         Ok(verified) => verified,
         Err(error) => return Ok(Err(invalid(error.to_string(), "assertion"))),
     };
+    let token_endpoint = app.config.issuer.at("/token");
+    let endpoints = [token_endpoint.as_str()];
     let expectation = Expectation {
         client_id: &client.id,
         issuer: app.config.issuer.as_str(),
-        accepted_audiences: Audiences::IssuerAlone,
+        accepted_audiences: match client.profile {
+            Profile::Oauth21 => Audiences::IssuerAlone,
+            // OpenID Connect Core §9: what these clients were written for.
+            Profile::Compat => Audiences::IssuerOr(&endpoints),
+        },
         now: app.clock.now(),
     };
     let checked = client_assertion::check_typ(verified.header.typ.as_deref())

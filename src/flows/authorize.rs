@@ -2,32 +2,28 @@
 //! that finds the next step: sign in, consent, or the answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
-use rules::identity::Assurance;
-use rules::protocol::authorize::{self};
-use rules::protocol::{AuthorizeRequest, Client, ErrorCode, OAuthError, Params, Scopes};
+use rules::protocol::authorize::{self, ReturnTo};
+use rules::protocol::{AuthorizeRequest, Client, ErrorCode, OAuthError, Params};
 
 use super::answer::{Asking, Reply, holds};
+use super::fit::{Fit, fit};
 use super::sessions::SignedIn;
-use super::{Caller, Failure};
+use super::{Caller, Failure, id_token_hint};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Token, TokenHash};
-use crate::store::grants::{self};
+use crate::store::grants::{self, Grant};
 use crate::store::interactions::{self, Interaction};
 use crate::store::pushed;
 
 /// What a `request_uri` of this server begins with (RFC 9126 §2.2).
 pub const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
-
-/// How long the consent page may be read before `max_age` asks for a new sign-in.
-const TIME_TO_READ: Duration = Duration::from_mins(5);
 
 /// What a browser that came with a request gets.
 pub enum Begun {
@@ -70,10 +66,8 @@ pub async fn push(app: &App, client: &Client, params: &Params) -> Result<Token, 
             .about("pushed-request-uri")
             .into());
     }
-    let registered = app.registry.now();
-    let resources = registered.resources();
     let return_to = authorize::return_to(params, client)?;
-    let request = AuthorizeRequest::parse(params, client, return_to, resources)?;
+    let request = parse(app, params, client, return_to)?;
     let token = Token::generate(Purpose::PushedRequest)?;
     let (hash, now) = (token.hash(), app.clock.now());
     app.store
@@ -117,9 +111,8 @@ pub async fn begin(
         created_at: now,
         expires_at: now.plus(Lifetimes::INTERACTION),
     };
-    if let Some(signed_in) = signed_in
-        && accepts(&interaction, signed_in, app)
-    {
+    let fits = signed_in.filter(|held| fit(app, &client, &interaction, held) == Fit::Fits);
+    if let Some(signed_in) = fits {
         let asking = Asking {
             app: Arc::clone(app),
             client: Arc::clone(&client),
@@ -135,9 +128,9 @@ pub async fn begin(
     }
     if interaction.request.prompt.none {
         // OpenID Connect Core §3.1.2.6
-        let code = match signed_in {
-            Some(signed_in) if accepts(&interaction, signed_in, app) => ErrorCode::ConsentRequired,
-            _ => ErrorCode::LoginRequired,
+        let code = match fits {
+            Some(_) => ErrorCode::ConsentRequired,
+            None => ErrorCode::LoginRequired,
         };
         let error = OAuthError::new(code, "prompt none was asked for, but a page must be shown");
         let return_to = interaction.request.return_to.clone();
@@ -178,18 +171,50 @@ async fn read(app: &App, params: &Params, client: &Client) -> Result<Read, NotBe
         return Ok(Ok((request, Some(hash))));
     }
     let return_to = authorize::return_to(params, client)?;
-    let registered = app.registry.now();
-    let resources = registered.resources();
-    let parsed = AuthorizeRequest::parse(params, client, return_to.clone(), resources);
-    Ok(parsed
+    Ok(parse(app, params, client, return_to.clone())
         .map(|request| (request, None))
         .map_err(|error| Reply::error(app, return_to, &error)))
+}
+
+/// Reads the parameters, the hint at the person among them.
+fn parse(
+    app: &App,
+    params: &Params,
+    client: &Client,
+    return_to: ReturnTo,
+) -> Result<AuthorizeRequest, OAuthError> {
+    let registered = app.registry.now();
+    let resources = registered.resources();
+    let mut request = AuthorizeRequest::parse(params, client, return_to, resources)?;
+    if let Some(token) = params.get("id_token_hint") {
+        // OpenID Connect Core §3.1.2.1: it may have expired, but it must be ours and this client's.
+        let hint = id_token_hint::read(app, token).filter(|hint| hint.is_for(client));
+        let hint = hint.ok_or_else(|| {
+            OAuthError::invalid_request(
+                "id_token_hint must be an ID token that this server gave to this client",
+            )
+        })?;
+        request.expect(hint.subject);
+    }
+    if request.subjects.as_ref().is_some_and(Vec::is_empty) {
+        return Err(OAuthError::invalid_request(
+            "id_token_hint and the sub of claims name different people",
+        ));
+    }
+    Ok(request)
 }
 
 /// The next step of an interaction.
 pub enum Step {
     /// The person must sign in.
     SignIn {
+        /// The client that asks.
+        client: Arc<Client>,
+        /// The request.
+        request: AuthorizeRequest,
+    },
+    /// Somebody is signed in: she says whether it is she who goes on.
+    Choose {
         /// The client that asks.
         client: Arc<Client>,
         /// The request.
@@ -202,7 +227,7 @@ pub enum Step {
         /// The request.
         request: AuthorizeRequest,
         /// What she granted this client before.
-        granted: Scopes,
+        granted: Option<Grant>,
     },
     /// The answer.
     Reply(Reply),
@@ -222,7 +247,7 @@ pub async fn next_step(
         return Ok(Step::Gone);
     };
     let request = interaction.request.clone();
-    let Some(signed_in) = signed_in.filter(|held| accepts(&interaction, held, app)) else {
+    let Some(signed_in) = signed_in else {
         return Ok(Step::SignIn { client, request });
     };
     let asking = Asking {
@@ -231,6 +256,21 @@ pub async fn next_step(
         caller: caller.clone(),
         is_stored: true,
     };
+    match fit(app, &client, &interaction, signed_in) {
+        Fit::Fits => {}
+        Fit::SignIn => return Ok(Step::SignIn { client, request }),
+        Fit::Choose => return Ok(Step::Choose { client, request }),
+        Fit::AnotherPerson => {
+            // OpenID Connect Core §3.1.2.1, §3.1.2.2 (4)
+            let error = OAuthError::new(
+                ErrorCode::LoginRequired,
+                "somebody signed in, but not the person that the request names",
+            );
+            let refused = (error, "another_person");
+            let reply = asking.refuse(interaction, Some(signed_in), refused).await?;
+            return Ok(reply.map_or(Step::Gone, Step::Reply));
+        }
+    }
     if let Some(reply) = asking.finish_silently(interaction, signed_in).await? {
         return Ok(Step::Reply(reply));
     }
@@ -250,10 +290,7 @@ pub async fn next_step(
     let Some(standing) = shown else {
         return Ok(Step::Gone);
     };
-    let granted = standing
-        .filter(|grant| holds(app, grant))
-        .map(|grant| grant.scopes)
-        .unwrap_or_default();
+    let granted = standing.filter(|grant| holds(app, grant));
     Ok(Step::Consent {
         client,
         request,
@@ -296,25 +333,25 @@ pub async fn signed_in(app: &App, id: &str, session: uuid::Uuid) -> Result<(), F
         .map(drop)
 }
 
-/// Whether what the session proves is enough for what the request asks.
-pub(super) fn accepts(interaction: &Interaction, held: &SignedIn, app: &App) -> bool {
-    let request = &interaction.request;
-    let signed_in_for_it = interaction.session_id == Some(held.session.id);
-    if (request.prompt.login || request.prompt.select_account) && !signed_in_for_it {
-        return false;
+/// The person who is signed in goes on as herself (`prompt=select_account`); `session` is the one
+/// that she was shown. Does nothing when it is not hers any more: the page is shown anew. False
+/// when there is no such interaction.
+pub async fn go_on(
+    app: &App,
+    (id, token): (&str, &str),
+    signed_in: Option<&SignedIn>,
+    session: &str,
+) -> Result<bool, Fault> {
+    let Some((interaction, client)) = open(app, id, token).await? else {
+        return Ok(false);
+    };
+    if let Some(held) = signed_in
+        && held.session.id.to_string() == session
+        && fit(app, &client, &interaction, held) == Fit::Choose
+    {
+        self::signed_in(app, id, held.session.id).await?;
     }
-    let Some(assurance) = Assurance::of(&held.session.proofs) else {
-        return false;
-    };
-    // OpenID Connect Core §3.1.2.1. Who signed in for this request has time to read the page.
-    let grace = if signed_in_for_it {
-        TIME_TO_READ
-    } else {
-        Duration::ZERO
-    };
-    request
-        .max_age
-        .is_none_or(|max| app.clock.now().since(assurance.auth_time) <= max + grace)
+    Ok(true)
 }
 
 /// What an interaction asks and who, when it is alive in this browser.

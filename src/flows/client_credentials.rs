@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rules::audit::Kind;
 use rules::protocol::target::{self, Target};
-use rules::protocol::{Client, OAuthError, Scopes};
+use rules::protocol::{ClaimsRequest, Client, OAuthError, Scopes};
 use rules::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -93,6 +93,7 @@ async fn authorization(app: &App, client: &Client, target: Target) -> Result<Aut
         client_id: client.id.clone(),
         person: None,
         target,
+        claims: ClaimsRequest::default(),
         created_at: now,
         expires_at: Timestamp::from_millis(i64::MAX),
         revoked: false,

@@ -61,7 +61,8 @@ pub async fn register(
         .event(Kind::ClientCreated, caller)?
         .by(Actor::Operator)
         .client(client.id.as_str())
-        .with("authentication", method(&client.auth));
+        .with("authentication", method(&client.auth))
+        .with("profile", client.profile.as_str());
     let event = app.pending(event, caller, None)?;
     let now = app.clock.now();
     let stored = client.clone();
@@ -248,11 +249,14 @@ where
                 if client.removed_at.is_some() {
                     return Ok(Some(Err(format!("the client {} was removed", client.id))));
                 }
-                let announced =
-                    match alter(&mut client).and_then(|what| check(&client).map(|()| what)) {
-                        Ok(announced) => announced,
-                        Err(why) => return Ok(Some(Err(why))),
-                    };
+                let sector = client.sector();
+                let altered = alter(&mut client)
+                    .and_then(|what| check(&client).map(|()| what))
+                    .and_then(|what| keeps_sector(&client, sector.as_deref()).map(|()| what));
+                let announced = match altered {
+                    Ok(announced) => announced,
+                    Err(why) => return Ok(Some(Err(why))),
+                };
                 clients::update(tx, &client, now).await?;
                 if let Some(what) = announced {
                     tx.announce(what, client.valid_from.unwrap_or(now));
@@ -267,6 +271,20 @@ where
         .map_err(AdminFailure::Refused)?;
     follow::reload_registry(app).await?;
     Ok(client)
+}
+
+/// Another sector would know every person by another name: to the client, all of them would be
+/// strangers (OpenID Connect Core §8.1). A new redirect URI must not do that unnoticed; who wants
+/// new names says so by the subject type.
+fn keeps_sector(client: &Client, before: Option<&str>) -> Result<(), String> {
+    match (before, client.sector()) {
+        (Some(before), Some(after)) if before != after => Err(format!(
+            "the sector of the client {} would change from {before} to {after}, and its people \
+             would get new identifiers; give a sector identifier URI of the host {before}",
+            client.id
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn event(app: &App, kind: Kind, id: &str, caller: &Caller) -> Result<Event, Fault> {

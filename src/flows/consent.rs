@@ -8,7 +8,8 @@ use rules::protocol::{AuthorizeRequest, ErrorCode, OAuthError, Scopes};
 
 use super::Caller;
 use super::answer::{Asking, Reply};
-use super::authorize::{accepts, open};
+use super::authorize::open;
+use super::fit::{Fit, fit};
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;
@@ -51,7 +52,7 @@ pub async fn answer(
     let Some(signed_in) = signed_in.filter(shown_to) else {
         return Ok(Answered::ShowAgain);
     };
-    if !accepts(&interaction, signed_in, app) {
+    if fit(app, &client, &interaction, signed_in) != Fit::Fits {
         return Ok(Answered::ShowAgain);
     }
     let asking = Asking {
@@ -76,6 +77,15 @@ pub async fn answer(
         .session(session.id)
         .client(asking.client.id.as_str())
         .with("scope", target.scopes.to_string());
+    let claims = interaction
+        .request
+        .claims
+        .beyond(&interaction.request.scopes);
+    let event = if claims.is_empty() {
+        event
+    } else {
+        event.with("claims", claims.into_iter().collect::<Vec<_>>().join(" "))
+    };
     let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
     let reply = app
         .store
@@ -118,38 +128,11 @@ async fn deny(
     interaction: Interaction,
     signed_in: Option<&SignedIn>,
 ) -> Result<Answered, Fault> {
-    let app = Arc::clone(&asking.app);
-    let event = app
-        .event(Kind::ConsentRefused, &asking.caller)?
-        .client(asking.client.id.as_str())
-        .refused("by_person");
-    let event = match signed_in {
-        Some(held) => event
-            .by(Actor::User(held.user.id))
-            .subject(held.user.id)
-            .session(held.session.id),
-        None => event,
-    };
-    let keys = signed_in.map(|held| &held.user.keys);
-    let event = app.pending(event, &asking.caller, keys)?;
-    let return_to = interaction.request.return_to.clone();
-    let denied = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                let spent = asking.spend(tx, &interaction).await?;
-                if spent {
-                    tx.record(event);
-                }
-                Ok(spent)
-            })
-        })
-        .await?;
-    if !denied {
-        return Ok(Answered::Gone);
-    }
     let error = OAuthError::new(ErrorCode::AccessDenied, "the person did not agree");
-    Ok(Answered::Reply(Reply::error(&app, return_to, &error)))
+    let denied = asking
+        .refuse(interaction, signed_in, (error, "by_person"))
+        .await?;
+    Ok(denied.map_or(Answered::Gone, Answered::Reply))
 }
 
 /// What is granted: all that may not be left out, and what she ticked of the rest.

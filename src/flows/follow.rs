@@ -76,8 +76,7 @@ async fn read_registry(app: &App, _looking: &mut ()) -> Result<(), Fault> {
             Box::pin(async move { Ok((clients::all(tx).await?, resources::all(tx).await?)) })
         })
         .await?;
-    app.registry
-        .replace(app.config.issuer.as_str(), clients, resources);
+    app.registry.replace(&app.config, clients, resources);
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rules::identity::{Acr, Assurance, Proof};
-use rules::jose::{Alg, half_hash};
+use rules::jose::half_hash;
+use rules::protocol::claims_request::{self, ClaimsRequest};
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::refresh::Family;
 use rules::protocol::target::Target;
@@ -55,11 +56,19 @@ pub async fn admit(tx: &mut Tx, user: Uuid, proofs: &[Proof]) -> Result<Option<A
 }
 
 /// Admits the person of a session, which must still stand when this transaction commits.
-pub async fn admit_session(tx: &mut Tx, session: &Session) -> Result<Option<Admission>, Fault> {
-    if !sessions::hold(tx, session.id).await? {
+/// What she proved must reach `required`, too, when a client asks for it (OpenID Connect Core
+/// §5.5.1.1).
+pub async fn admit_session(
+    tx: &mut Tx,
+    session: &Session,
+    required: Option<Acr>,
+) -> Result<Option<Admission>, Fault> {
+    if !sessions::hold(tx, session.id).await? || !users::is_active(tx, session.user_id).await? {
         return Ok(None);
     }
-    admit(tx, session.user_id, &session.proofs).await
+    let required = required.map_or(REQUIRED, |asked| asked.max(REQUIRED));
+    let assurance = Assurance::reaching(required, &session.proofs);
+    Ok(assurance.map(|assurance| Admission { assurance }))
 }
 
 /// Who signed in, how, and with what.
@@ -126,6 +135,8 @@ pub struct CodeFor<'a> {
     pub grant: &'a Grant,
     /// What of the grant it gives.
     pub target: Target,
+    /// What is told claim by claim.
+    pub claims: ClaimsRequest,
     /// What the code is bound to.
     pub binding: CodeBinding,
     /// How long a consent holds.
@@ -153,6 +164,7 @@ pub async fn code(
             auth_time: assurance.auth_time,
         }),
         target: asked.target,
+        claims: asked.claims,
         created_at: now,
         expires_at: asked.grant.consented_at.plus(asked.lifetime),
         revoked: false,
@@ -240,7 +252,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         authorization: authorization.id,
         grant: person.map(|p| p.grant_id),
         user: person.map(|p| p.user_id),
-        subject: subject(&client, person),
+        subject: subject(app, &client, person),
         client_id: client.id.clone(),
         resources: audience(app, &target),
         scopes: target.scopes.clone(),
@@ -261,47 +273,83 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
     }
     if let Some(person) = person.filter(|_| with_id_token) {
         let alg = client.id_token_signed_response_alg;
-        let claims = id_token(app, &record, person, (alg, access.expose()), nonce);
+        let mut claims = about_her(app, person, &authorization.claims).await?;
+        let own = IdToken {
+            client: &client,
+            record: &record,
+            person,
+            at_hash: half_hash(alg, access.expose()),
+            nonce,
+        };
+        claims.extend(own.claims(app));
         answer["id_token"] = sign(app, alg, None, claims).await?.expose().into();
     }
     Ok(answer)
 }
 
-/// `sub`: the same for every client, and never reused.
-fn subject(client: &Client, person: Option<&OnBehalf>) -> String {
-    person.map_or_else(|| client.id.clone(), |person| person.user_id.to_string())
+/// `sub`: the person as this client knows her, or the client itself.
+fn subject(app: &App, client: &Client, person: Option<&OnBehalf>) -> String {
+    person.map_or_else(
+        || client.id.clone(),
+        |person| app.subject(client, person.user_id),
+    )
 }
 
-/// The claims of an ID token (OpenID Connect Core §2).
-fn id_token(
+/// What the ID token tells about the person: only what was asked for there, claim by claim. With a
+/// code, what the scopes ask for is told at userinfo (OpenID Connect Core §5.4).
+async fn about_her(
     app: &App,
-    record: &AccessRecord,
     person: &OnBehalf,
-    (alg, access): (Alg, &str),
-    nonce: Option<String>,
-) -> Map<String, Value> {
-    let now = record.issued_at;
-    let amr: Vec<&str> = person.amr.split(' ').collect();
-    let claims = json!({
-        "iss": app.config.issuer.as_str(),
-        "sub": record.subject,
-        "aud": record.client_id,
-        "iat": now.secs(),
-        "exp": now.plus(app.config.lifetimes.id_token).secs(),
-        "auth_time": person.auth_time.secs(),
-        "acr": person.acr,
-        "amr": amr,
-        "sid": person.session_id.to_string(),
-        "at_hash": half_hash(alg, access),
-    });
-    let mut claims = match claims {
-        Value::Object(claims) => claims,
-        _ => Map::new(),
-    };
-    if let Some(nonce) = nonce {
-        claims.insert("nonce".to_owned(), nonce.into());
+    asked: &ClaimsRequest,
+) -> Result<Map<String, Value>, Fault> {
+    if asked.id_token.is_empty() {
+        return Ok(Map::new());
     }
-    claims
+    let id = person.user_id;
+    let found = app
+        .store
+        .read(move |tx| Box::pin(users::find(tx, id)))
+        .await?;
+    Ok(found
+        .map(|user| claims_request::told(&user.profile.claims, &asked.id_token))
+        .unwrap_or_default())
+}
+
+/// What an ID token says beside what it tells about the person.
+struct IdToken<'a> {
+    client: &'a Client,
+    record: &'a AccessRecord,
+    person: &'a OnBehalf,
+    at_hash: String,
+    nonce: Option<String>,
+}
+
+impl IdToken<'_> {
+    /// Its claims (OpenID Connect Core §2).
+    fn claims(self, app: &App) -> Map<String, Value> {
+        let (person, now) = (self.person, self.record.issued_at);
+        let amr: Vec<&str> = person.amr.split(' ').collect();
+        let claims = json!({
+            "iss": app.config.issuer.as_str(),
+            "sub": self.record.subject,
+            "aud": self.record.client_id,
+            "iat": now.secs(),
+            "exp": now.plus(app.config.lifetimes.id_token).secs(),
+            "auth_time": person.auth_time.secs(),
+            "acr": person.acr,
+            "amr": amr,
+            "sid": app.sid(self.client, person.session_id),
+            "at_hash": self.at_hash,
+        });
+        let mut claims = match claims {
+            Value::Object(claims) => claims,
+            _ => Map::new(),
+        };
+        if let Some(nonce) = self.nonce {
+            claims.insert("nonce".to_owned(), nonce.into());
+        }
+        claims
+    }
 }
 
 /// The APIs a token is good for, and this server itself when userinfo may be asked.

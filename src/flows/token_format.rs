@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::jose::{self, Alg};
 use rules::protocol::{AccessRecord, Format};
+use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -32,7 +33,8 @@ pub async fn mint_access(
             Ok(Secret::new(dress(ACCESS, &sealed)))
         }
         Format::Jwt => {
-            let claims = record.jwt_claims(app.config.issuer.as_str());
+            let mut claims = record.jwt_claims(app.config.issuer.as_str());
+            hide_person(app, record, &mut claims)?;
             sign(app, Alg::Es256, Some(AT_JWT), claims).await
         }
     }
@@ -52,7 +54,7 @@ pub fn read_access(app: &App, token: &str) -> Result<Option<AccessRecord>, Fault
         return Ok(None);
     }
     let keys = app.keys.now();
-    let Ok(verified) = jose::verify(token, &[Alg::Es256], keys.published()) else {
+    let Ok(mut verified) = jose::verify(token, &[Alg::Es256], keys.published()) else {
         return Ok(None);
     };
     let ours = verified.payload.get("iss").and_then(|iss| iss.as_str())
@@ -60,7 +62,51 @@ pub fn read_access(app: &App, token: &str) -> Result<Option<AccessRecord>, Fault
     if !ours || verified.header.typ.as_deref() != Some(AT_JWT) {
         return Ok(None);
     }
+    if find_person(app, &mut verified.payload).is_none() {
+        return Ok(None);
+    }
     Ok(AccessRecord::from_jwt_claims(&verified.payload))
+}
+
+/// The claim of a JWT that says whose account it is about, for this server's own judgement.
+const PERSON: &str = "usr";
+
+/// Seals the account's identifier where the client knows the person by another name: whoever reads
+/// the token must not learn what other sectors could compare (OpenID Connect Core §8.1).
+fn hide_person(
+    app: &App,
+    record: &AccessRecord,
+    claims: &mut Map<String, Value>,
+) -> Result<(), Fault> {
+    let Some(user) = record
+        .user
+        .filter(|user| user.to_string() != record.subject)
+    else {
+        return Ok(());
+    };
+    let sealed = app
+        .vault
+        .seal(KeyUse::Tokens, person_cell(), user.as_bytes())?;
+    claims.insert(PERSON.to_owned(), URL_SAFE_NO_PAD.encode(sealed).into());
+    Ok(())
+}
+
+/// Puts a sealed identifier back; `None` when it does not open.
+fn find_person(app: &App, claims: &mut Map<String, Value>) -> Option<()> {
+    let Some(text) = claims.get(PERSON).and_then(Value::as_str) else {
+        return Some(());
+    };
+    if Uuid::try_parse(text).is_err() {
+        let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let plain = app.vault.open_cell(person_cell(), &sealed).ok()?;
+        let user = Uuid::from_slice(&plain).ok()?;
+        claims.insert(PERSON.to_owned(), user.to_string().into());
+    }
+    Some(())
+}
+
+fn person_cell() -> Cell<'static> {
+    Cell::new("tokens", "person", b"")
 }
 
 /// Signs claims; RSA, which is slow, on threads of its own.
@@ -68,7 +114,7 @@ pub async fn sign(
     app: &App,
     alg: Alg,
     typ: Option<&'static str>,
-    claims: serde_json::Map<String, serde_json::Value>,
+    claims: Map<String, Value>,
 ) -> Result<Secret, Fault> {
     let key = app.keys.now().signer(alg)?;
     let signing = move || {

@@ -67,9 +67,14 @@ pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited,
     let now = app.clock.now();
     let id = rng::uuid(now)?;
     let link = NewLink::make(app, id, caller)?;
+    let mut claims = new.claims;
+    // OpenID Connect Core §5.1: when it was last updated. An import may know better.
+    claims
+        .entry("updated_at")
+        .or_insert_with(|| now.secs().into());
     let profile = Profile {
         username: username.as_str().to_owned(),
-        claims: new.claims,
+        claims,
     };
     let invited = link.invited(app, profile.username.clone());
     let made = app

@@ -31,7 +31,9 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
-    use pages::{account, activate, assets, errors, health, interaction, language, sign_in};
+    use pages::{
+        account, activate, assets, choose, errors, health, interaction, language, sign_in,
+    };
 
     let open_to_browsers = Router::new()
         .route(
@@ -67,6 +69,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/interaction/{id}/sign-in", post(interaction::sign_in))
         .route("/interaction/{id}/consent", post(interaction::consent))
         .route("/interaction/{id}/cancel", post(interaction::cancel))
+        .route("/interaction/{id}/go-on", post(choose::go_on))
         .route("/interaction/{id}/switch", post(interaction::switch))
         .route("/", get(account::home))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))

@@ -1,7 +1,9 @@
 //! Authorizations: one issuance under a grant (or a client's own), which tokens point to.
 
-use rules::protocol::Scopes;
+use std::collections::BTreeSet;
+
 use rules::protocol::target::Target;
+use rules::protocol::{ClaimsRequest, Scopes};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
@@ -9,6 +11,7 @@ use super::Tx;
 use super::feed::What;
 use super::sql::{Row, Sql};
 use crate::fault::Fault;
+use crate::vault::{Cell, KeyUse};
 
 /// What tokens point to.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Authorization {
     pub person: Option<OnBehalf>,
     /// What of.
     pub target: Target,
+    /// What is told claim by claim, beside what the scopes tell.
+    pub claims: ClaimsRequest,
     /// When it was made.
     pub created_at: Timestamp,
     /// The absolute end.
@@ -52,10 +57,11 @@ pub struct OnBehalf {
 pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO authorizations (id, client_id, grant_id, user_id, session_id, offline, scopes, \
-         resources, acr, amr, auth_time, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         resources, acr, amr, auth_time, created_at, expires_at, claims) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     );
     let person = new.person.as_ref();
+    let claims = sealed(tx, new)?;
     let values = vec![
         new.id.into(),
         (&new.client_id).into(),
@@ -70,8 +76,21 @@ pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<
         person.map(|p| p.auth_time).into(),
         now.into(),
         new.expires_at.into(),
+        claims.into(),
     ];
     tx.execute(INSERT, values).await.map(drop)
+}
+
+/// What is asked claim by claim may name values about the person.
+fn sealed(tx: &Tx, new: &Authorization) -> Result<Option<Vec<u8>>, Fault> {
+    if new.claims.is_empty() {
+        return Ok(None);
+    }
+    let plain =
+        serde_json::to_vec(&new.claims).map_err(|error| Fault::Internal(error.to_string()))?;
+    tx.vault()?
+        .seal(KeyUse::Columns, claims_cell(&new.id), &plain)
+        .map(Some)
 }
 
 /// Looks one up.
@@ -79,11 +98,51 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Authorization>, Fault>
     const FIND: Sql = Sql(
         "SELECT a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, \
          a.resources, a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
-         a.created_at, u.valid_from FROM authorizations a LEFT JOIN grants g ON g.id = a.grant_id \
-         LEFT JOIN users u ON u.id = a.user_id WHERE a.id = $1",
+         a.created_at, u.valid_from, a.claims, g.scopes, g.claims FROM authorizations a \
+         LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN users u ON u.id = a.user_id \
+         WHERE a.id = $1",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
-    row.map(|row| read(&row, 0)).transpose()
+    row.map(|row| read(tx, &row, 0)).transpose()
+}
+
+/// What an authorization lets its client be told claim by claim.
+pub async fn claims(tx: &mut Tx, id: Uuid) -> Result<ClaimsRequest, Fault> {
+    const FIND: Sql = Sql(
+        "SELECT a.claims, g.scopes, g.claims FROM authorizations a JOIN grants g ON g.id = a.grant_id \
+         WHERE a.id = $1 AND a.claims IS NOT NULL",
+    );
+    let row = tx.optional(FIND, vec![id.into()]).await?;
+    row.map_or(Ok(ClaimsRequest::default()), |row| {
+        read_claims(tx, id, &row, 0)
+    })
+}
+
+/// Reads three columns: what was asked, and the scopes and claims of the grant as it stands now.
+/// What the person took back since then is told no more.
+fn read_claims(tx: &Tx, id: Uuid, row: &Row, at: usize) -> Result<ClaimsRequest, Fault> {
+    let Some(sealed) = row.opt_bytes(at)? else {
+        return Ok(ClaimsRequest::default());
+    };
+    let plain = tx.vault()?.open_cell(claims_cell(&id), &sealed)?;
+    let asked: ClaimsRequest = serde_json::from_slice(&plain)
+        .map_err(|_| Fault::Unreadable("authorizations.claims".to_owned()))?;
+    let scopes = Scopes::parse(&row.opt_text(at + 1)?.unwrap_or_default())
+        .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?;
+    let agreed = names(&row.opt_text(at + 2)?.unwrap_or_default());
+    Ok(asked.within(&scopes, &agreed))
+}
+
+/// A space-delimited list of names of claims.
+pub(super) fn names(text: &str) -> BTreeSet<String> {
+    text.split(' ')
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn claims_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("authorizations", "claims", id.as_bytes())
 }
 
 /// The one authorization of a client for itself with this `lookup` (a hash of what it is for); the
@@ -133,7 +192,7 @@ pub async fn revoke(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault
 }
 
 /// Reads the columns of [`find`], the first of which is column `at`.
-pub(super) fn read(row: &Row, at: usize) -> Result<Authorization, Fault> {
+pub(super) fn read(tx: &Tx, row: &Row, at: usize) -> Result<Authorization, Fault> {
     let unreadable = |column: &str| Fault::Unreadable(format!("authorizations.{column}"));
     let person = match row.opt_uuid(at + 3)? {
         None => None,
@@ -152,8 +211,10 @@ pub(super) fn read(row: &Row, at: usize) -> Result<Authorization, Fault> {
         .opt_time(at + 14)?
         .is_some_and(|valid_from| created_at <= valid_from);
     let resources = row.text(at + 7)?;
+    let id = row.uuid(at)?;
     Ok(Authorization {
-        id: row.uuid(at)?,
+        id,
+        claims: read_claims(tx, id, row, at + 15)?,
         client_id: row.text(at + 1)?,
         person,
         target: Target {

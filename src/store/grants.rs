@@ -1,13 +1,15 @@
 //! Standing consent: what a person lets a client do, until she stops it or its time is over.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rules::protocol::Scopes;
 use rules::protocol::target::Target;
+use rules::protocol::{Scopes, claims};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::Tx;
+use super::authorizations::names;
 use super::feed::What;
 use super::sql::{Row, Sql};
 use crate::fault::Fault;
@@ -23,6 +25,8 @@ pub struct Grant {
     pub scopes: Scopes,
     /// Of which APIs.
     pub resources: Vec<String>,
+    /// Claims that she agreed to one by one, beside those of the scopes.
+    pub claims: BTreeSet<String>,
     /// Since when.
     pub created_at: Timestamp,
     /// When the person last said yes.
@@ -30,21 +34,29 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether all of it was granted.
+    /// Whether all of it was granted, these claims included.
     #[must_use]
-    pub fn covers(&self, target: &Target) -> bool {
+    pub fn covers(&self, target: &Target, claims: &BTreeSet<String>) -> bool {
         target.scopes.is_subset(&self.scopes)
+            && claims.iter().all(|name| self.tells(name))
             && target
                 .resources
                 .iter()
                 .all(|uri| self.resources.contains(uri))
+    }
+
+    /// Whether she agreed that this claim is told, alone or by its scope.
+    #[must_use]
+    pub fn tells(&self, claim: &str) -> bool {
+        let by_scope = claims::scope_of(claim).is_some_and(|scope| self.scopes.contains(scope));
+        by_scope || self.claims.contains(claim)
     }
 }
 
 /// What stands between a person and a client.
 pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Grant>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, client_id, scopes, resources, created_at, consented_at FROM grants \
+        "SELECT id, client_id, scopes, resources, created_at, consented_at, claims FROM grants \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL",
     );
     let row = tx
@@ -57,7 +69,7 @@ pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option
 pub async fn lock(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Grant>, Fault> {
     const LOCK: Sql = Sql("UPDATE grants SET consented_at = consented_at \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL \
-         RETURNING id, client_id, scopes, resources, created_at, consented_at");
+         RETURNING id, client_id, scopes, resources, created_at, consented_at, claims");
     let row = tx
         .optional(LOCK, vec![user.into(), client_id.into()])
         .await?;
@@ -67,7 +79,7 @@ pub async fn lock(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Gra
 /// Everything that stands for a person, newest first.
 pub async fn of_user(tx: &mut Tx, user: Uuid) -> Result<Vec<Grant>, Fault> {
     const LIST: Sql = Sql(
-        "SELECT id, client_id, scopes, resources, created_at, consented_at FROM grants \
+        "SELECT id, client_id, scopes, resources, created_at, consented_at, claims FROM grants \
          WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC LIMIT 500",
     );
     let rows = tx.all(LIST, vec![user.into()]).await?;
@@ -84,6 +96,8 @@ pub struct Consent<'a> {
     pub asked: &'a Target,
     /// What of it she gave.
     pub given: &'a Target,
+    /// The claims that were asked for one by one; she gave all of them.
+    pub claims: &'a BTreeSet<String>,
     /// A consent given at or before this is over.
     pub lapsed: Timestamp,
 }
@@ -101,8 +115,10 @@ pub async fn give(
          VALUES ($1, $2, $3, '', '', $4, $4) \
          ON CONFLICT (user_id, client_id) WHERE revoked_at IS NULL DO NOTHING",
     );
-    const WRITE: Sql =
-        Sql("UPDATE grants SET scopes = $2, resources = $3, consented_at = $4 WHERE id = $1");
+    const WRITE: Sql = Sql(
+        "UPDATE grants SET scopes = $2, resources = $3, consented_at = $4, claims = $5 \
+             WHERE id = $1",
+    );
     let (user, client_id) = (consent.user, consent.client_id);
     let values = vec![id.into(), client_id.into(), user.into(), now.into()];
     tx.execute(INSERT, values).await?;
@@ -113,13 +129,19 @@ pub async fn give(
     if grant.consented_at <= consent.lapsed {
         grant.scopes = Scopes::default();
         grant.resources.clear();
+        grant.claims.clear();
     }
     let others = grant.scopes.difference(&consent.asked.scopes);
     let left_out = grant
         .scopes
         .difference(&others)
         .difference(&consent.given.scopes);
-    if others.is_empty() {
+    let unseen = |name: &String| {
+        let by_scope = claims::scope_of(name);
+        !consent.claims.contains(name)
+            && !by_scope.is_some_and(|scope| consent.asked.scopes.contains(scope))
+    };
+    if others.is_empty() && !grant.claims.iter().any(unseen) {
         // The page showed all there is; otherwise the rest must not be prolonged by it.
         grant.consented_at = now;
     }
@@ -131,6 +153,7 @@ pub async fn give(
         );
     }
     grant.scopes = others.union(&consent.given.scopes);
+    grant.claims.extend(consent.claims.iter().cloned());
     grant
         .resources
         .extend(consent.given.resources.iter().cloned());
@@ -141,6 +164,7 @@ pub async fn give(
         grant.scopes.to_string().into(),
         grant.resources.join(" ").into(),
         grant.consented_at.into(),
+        spaced(&grant.claims).into(),
     ];
     tx.execute(WRITE, values).await?;
     Ok(grant)
@@ -182,6 +206,11 @@ pub async fn end_of_client(
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
+fn spaced(claims: &BTreeSet<String>) -> String {
+    let names: Vec<&str> = claims.iter().map(String::as_str).collect();
+    names.join(" ")
+}
+
 fn read(row: &Row) -> Result<Grant, Fault> {
     let resources = row.text(3)?;
     Ok(Grant {
@@ -196,5 +225,6 @@ fn read(row: &Row) -> Result<Grant, Fault> {
             .collect(),
         created_at: row.time(4)?,
         consented_at: row.time(5)?,
+        claims: names(&row.text(6)?),
     })
 }

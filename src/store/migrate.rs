@@ -19,6 +19,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0004_account.sql"),
         include_str!("../../migrations/postgres/0004_account.sql"),
     ),
+    (
+        5,
+        "oidc",
+        include_str!("../../migrations/sqlite/0005_oidc.sql"),
+        include_str!("../../migrations/postgres/0005_oidc.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

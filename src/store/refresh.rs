@@ -54,7 +54,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
         "SELECT f.secret, f.rotates, f.generation, f.rotated_at, f.expires_at, \
          a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, a.resources, \
          a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
-         a.created_at, u.valid_from, u.state, s.ended_at, g.scopes \
+         a.created_at, u.valid_from, a.claims, g.scopes, g.claims, u.state, s.ended_at \
          FROM refresh_families f JOIN authorizations a ON a.id = f.authorization_id \
          JOIN grants g ON g.id = a.grant_id JOIN users u ON u.id = a.user_id \
          LEFT JOIN sessions s ON s.id = a.session_id WHERE f.id = $1",
@@ -62,14 +62,14 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
     let vault = tx.vault()?;
     let row = tx.optional(FIND, vec![id.into()]).await?;
     row.map(|row| {
-        let mut authorization = authorizations::read(&row, 5)?;
+        let mut authorization = authorizations::read(tx, &row, 5)?;
         // What the person took back of the grant since then is no longer there to refresh.
-        let granted = Scopes::parse(&row.text(22)?)
+        let granted = Scopes::parse(&row.text(21)?)
             .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?;
         authorization.target.scopes = authorization.target.scopes.intersection(&granted);
         let offline = authorization.person.as_ref().is_some_and(|p| p.offline);
-        let session_stands = offline || row.opt_time(21)?.is_none();
-        let stands = row.text(20)? == "active" && session_stands;
+        let session_stands = offline || row.opt_time(24)?.is_none();
+        let stands = row.text(23)? == "active" && session_stands;
         Ok(Standing {
             family: Family {
                 rotates: row.int(1)? != 0,

@@ -105,6 +105,12 @@ pub(super) fn check(client: &Client) -> Result<(), String> {
             "ID tokens cannot be signed with {alg}; use ES256 or RS256"
         ));
     }
+    let userinfo = client.metadata.userinfo_signed_response_alg;
+    if let Some(alg) = userinfo.filter(|alg| !matches!(alg, Alg::Es256 | Alg::Rs256)) {
+        return Err(format!(
+            "userinfo cannot be signed with {alg}; use ES256 or RS256"
+        ));
+    }
     if let ClientAuth::PrivateKeyJwt { jwks } = &client.auth {
         let usable = |alg: &Alg| jwks.keys().iter().any(|key| key.fits(*alg));
         if !ASSERTION_ALGS.iter().any(usable) {

@@ -164,5 +164,8 @@ fn can(say: Words, registered: &Registered, grant: &GrantInfo) -> Vec<String> {
         .into_iter()
         .filter(|(scope, _)| grant.scopes.contains(scope))
         .map(|(_, title)| title);
-    theirs.chain(ours).collect()
+    theirs
+        .chain(ours)
+        .chain(super::claims::titles(&grant.claims, say))
+        .collect()
 }

@@ -5,9 +5,10 @@ use axum::response::Response;
 use rules::protocol::{AuthorizeRequest, Client, Metadata, Resource, Scopes};
 
 use super::view::{Consent, ConsentItem};
-use super::{chrome, host_of, page};
+use super::{chrome, claims, host_of, page};
 use crate::app::App;
 use crate::flows::Caller;
+use crate::flows::account::GrantInfo;
 use crate::flows::consent::is_optional;
 use crate::flows::sessions::SignedIn;
 use crate::registry::Registered;
@@ -19,9 +20,12 @@ pub(super) fn ask(
     caller: &Caller,
     id: &str,
     (client, request): (&Client, &AuthorizeRequest),
-    (granted, signed_in): (&Scopes, &SignedIn),
+    (granted, signed_in): (Option<&GrantInfo>, &SignedIn),
 ) -> Response {
     let say = caller.say();
+    let nothing = Scopes::default();
+    let scopes = granted.map_or(&nothing, |grant| &grant.scopes);
+    let tells = |claim: &str| granted.is_some_and(|grant| grant.tells(claim));
     let registered = app.registry.now();
     let asked: Vec<&Resource> = request
         .resources
@@ -33,8 +37,10 @@ pub(super) fn ask(
         primary,
         deny,
     } = labels(say, &client.name, &asked);
-    let mut items = items(say, &registered, &request.scopes, granted);
-    items.extend(own_items(say, &request.scopes, granted));
+    let mut items = items(say, &registered, &request.scopes, scopes);
+    items.extend(own_items(say, &request.scopes, scopes));
+    let beyond = request.claims.beyond(&request.scopes);
+    items.extend(claims::items(&beyond, say, tells));
     let until = app.clock.now().plus(app.config.lifetimes.authorization);
     let view = Consent {
         chrome: &chrome(app, caller),

@@ -10,12 +10,13 @@ use rules::protocol::{AuthorizeRequest, Client};
 
 use super::asking::ask;
 use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
-use super::{Stop, answer, failed, gone, own_form, see_other, set_cookie};
+use super::{Stop, answer, choose, failed, gone, own_form, see_other, set_cookie};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::authorize::{self, Step};
 use crate::flows::consent::{self, Answered, Decision};
-use crate::flows::sessions;
+use crate::flows::fit::name_to_fill_in;
+use crate::flows::sessions::{self, SignedIn};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 
@@ -35,8 +36,14 @@ pub async fn show(
     Ok(match (next, &signed_in) {
         (Step::Gone, _) => gone(&app, &caller),
         (Step::SignIn { client, request }, _) => {
-            let shown = sign_in_form(&id, &client, &request);
+            let held = held(&app, &headers).await?;
+            let caller = caller.prefer(&request.ui_locales, &app.config.institution.languages);
+            let shown = sign_in_form(&app, &id, (&client, &request), held.as_ref());
             form(&app, &caller, &shown, StatusCode::OK, None)
+        }
+        (Step::Choose { client, request }, Some(signed_in)) => {
+            let caller = caller.prefer(&request.ui_locales, &app.config.institution.languages);
+            choose::ask(&app, &caller, &id, (&client, &request), signed_in)
         }
         (
             Step::Consent {
@@ -47,12 +54,14 @@ pub async fn show(
             Some(signed_in),
         ) => ask(
             &app,
-            &caller,
+            &caller.prefer(&request.ui_locales, &app.config.institution.languages),
             &id,
             (&client, &request),
-            (&granted, signed_in),
+            (granted.as_ref(), signed_in),
         ),
-        (Step::Consent { .. }, None) => see_other(&format!("/interaction/{id}")),
+        (Step::Consent { .. } | Step::Choose { .. }, None) => {
+            see_other(&format!("/interaction/{id}"))
+        }
         (Step::Reply(reply), _) => finished(&app, &id, &headers, answer(&app, &caller, &reply)),
     })
 }
@@ -74,7 +83,9 @@ pub async fn sign_in(
     let (session, cookies) = match attempt(&app, &headers, &params, &caller).await? {
         Attempt::SignedIn { session, cookies } => (session, cookies),
         Attempt::Again(again) => {
-            return Ok(again.show(&app, &caller, &sign_in_form(&id, &client, &asked), &params));
+            let shown = sign_in_form(&app, &id, (&client, &asked), None);
+            let caller = caller.prefer(&asked.ui_locales, &app.config.institution.languages);
+            return Ok(again.show(&app, &caller, &shown, &params));
         }
     };
     // She is signed in whatever comes now, so the cookies leave in any case.
@@ -168,13 +179,19 @@ fn finished(app: &App, id: &str, headers: &HeaderMap, mut response: Response) ->
 }
 
 /// The browser's hold on an interaction.
-fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
+pub(super) fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let name = format!("{}{id}", cookies::INTERACTION);
     cookies.get(&name).map(str::to_owned)
 }
 
-fn sign_in_form(id: &str, client: &Client, request: &AuthorizeRequest) -> Form {
-    let hint = request.login_hint.as_deref();
-    Form::for_app(id, &client.name, &request.return_to.redirect_uri, hint)
+fn sign_in_form(
+    app: &App,
+    id: &str,
+    (client, request): (&Client, &AuthorizeRequest),
+    held: Option<&SignedIn>,
+) -> Form {
+    let name = name_to_fill_in(app, client, request, held);
+    let returns_to = &request.return_to.redirect_uri;
+    Form::for_app(id, &client.name, returns_to, name.as_deref())
 }

@@ -4,6 +4,8 @@ pub mod account;
 pub mod activate;
 mod asking;
 pub mod assets;
+pub mod choose;
+mod claims;
 pub mod errors;
 pub mod health;
 pub mod interaction;

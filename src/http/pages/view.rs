@@ -72,6 +72,29 @@ pub struct SignIn<'a> {
     pub cancel_action: Option<String>,
 }
 
+/// Somebody is signed in, and the app wants to know whether it is she who goes on.
+/// Posts `session` to `go_on_action`; nothing to the other two.
+#[derive(Template)]
+#[template(path = "sign_in/choose.html")]
+pub struct ChooseAccount<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The client's name.
+    pub client_name: String,
+    /// The signed-in person's name.
+    pub signed_in_as: String,
+    /// What she signs in with.
+    pub username: String,
+    /// The session that the page is about: `sid`, no secret.
+    pub session: String,
+    /// Where "Go on" is posted.
+    pub go_on_action: String,
+    /// Where "somebody else" is posted.
+    pub switch_action: String,
+    /// Where "Don't continue" is posted.
+    pub cancel_action: String,
+}
+
 /// What a GET of an invitation shows: link preloaders change nothing, only the button does.
 #[derive(Template)]
 #[template(path = "activate/start.html")]

@@ -104,7 +104,7 @@ async fn login_asks_for_the_password_again(server: TestServer) {
     } = story(&server).await;
     let before = browser.code_flow(&server, &app, &ada, "openid").await;
     server.advance(120);
-    for prompt in ["login", "select_account"] {
+    for prompt in ["login", "login select_account"] {
         let request = AuthRequest::new(&app, "openid").with("prompt", prompt);
         let page = browser.begin(&server, &request).await;
         assert!(page.form("/sign-in").is_some(), "{prompt}: {}", page.body);

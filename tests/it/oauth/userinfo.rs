@@ -1,6 +1,8 @@
 //! Userinfo (OpenID Connect Core §5.3).
 
-use crate::support::{Reply, Spec, TestServer};
+use rules::jose::Alg;
+
+use crate::support::{AuthRequest, Reply, Spec, TestServer, jwt};
 
 on_both![
     it_tells_what_the_scopes_ask_for,
@@ -10,6 +12,8 @@ on_both![
     a_bad_token_is_refused_with_a_challenge,
     a_clients_own_token_has_nobody_behind_it,
     an_id_token_is_no_access_token,
+    a_client_may_register_for_signed_answers,
+    a_malformed_request_is_challenged_too,
 ];
 
 async fn ask(server: &TestServer, token: &str) -> Reply {
@@ -119,4 +123,51 @@ async fn an_id_token_is_no_access_token(server: TestServer) {
         .code_flow(&server, &app, &ada, "openid")
         .await;
     assert_eq!(ask(&server, &tokens.id).await.status, 401);
+}
+
+async fn a_client_may_register_for_signed_answers(server: TestServer) {
+    let ada = server.person("ada").await;
+    for alg in [Alg::Rs256, Alg::Es256] {
+        let mut spec = Spec::confidential(alg.as_str());
+        spec.metadata.userinfo_signed_response_alg = Some(alg);
+        let app = server.register(spec).await;
+        let request = AuthRequest::new(&app, "openid email");
+        let mut browser = server.browser();
+        let code = browser.walk(&server, &request, &ada).await.code();
+        let tokens = request.redeem(&server, &app, &code).await;
+        let reply = ask(&server, &tokens.access).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.header("content-type"), "application/jwt");
+        assert!(reply.header("cache-control").contains("no-store"));
+        let jwt::Verified { header, claims } = jwt::verify(&server, &reply.body).await;
+        assert_eq!(format!("{:?}", header.alg), alg.as_str());
+        assert_eq!(claims["iss"], server.issuer.as_str());
+        assert_eq!(claims["aud"], app.id.as_str());
+        assert_eq!(claims["sub"], ada.id.to_string());
+        assert_eq!(claims["email"], "ada@mail.example");
+        assert!(claims.get("nonce").is_none());
+        // It is no ID token, so it is no hint.
+        let hinted = AuthRequest::new(&app, "openid").with("id_token_hint", &reply.body);
+        let pushed = hinted.push(&server, &app).await;
+        pushed.refused(400, "invalid_request");
+    }
+    let mut spec = Spec::confidential("other");
+    spec.metadata.userinfo_signed_response_alg = Some(Alg::EdDsa);
+    let refused = crate::support::apps::try_register(&server.app, spec).await;
+    assert!(refused.is_err(), "this server has no such key");
+}
+
+async fn a_malformed_request_is_challenged_too(server: TestServer) {
+    let get = server.http.get(server.at("/userinfo"));
+    let basic = Reply::of(get.header("authorization", "Basic x")).await;
+    let post = server.http.post(server.at("/userinfo")).bearer_auth("x");
+    let twice = Reply::of(post.form(&[("access_token", "x")])).await;
+    for reply in [basic, twice] {
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        let challenge = reply.header("www-authenticate");
+        assert!(
+            challenge.contains("error=\"invalid_request\""),
+            "{challenge}"
+        );
+    }
 }

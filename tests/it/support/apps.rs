@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::app::App;
+use countersign::flows::AdminFailure;
 use countersign::flows::clients::{self, NewAuth, NewClient};
 use countersign::flows::resources as resource_flow;
 use rules::jose::{Alg, JwkSet, SigningKey};
@@ -131,6 +132,11 @@ pub struct ClientApp {
 
 /// Registers a client.
 pub async fn register(app: &App, spec: Spec) -> ClientApp {
+    try_register(app, spec).await.unwrap()
+}
+
+/// Tries to register a client.
+pub async fn try_register(app: &App, spec: Spec) -> Result<ClientApp, AdminFailure> {
     let key =
         (spec.auth == Method::Jwt).then(|| Arc::new(SigningKey::generate(Alg::Es256).unwrap()));
     let auth = match (spec.auth, &key) {
@@ -152,15 +158,15 @@ pub async fn register(app: &App, spec: Spec) -> ClientApp {
         profile: spec.profile,
         metadata: spec.metadata,
     };
-    let registered = clients::register(app, new, &caller()).await.unwrap();
+    let registered = clients::register(app, new, &caller()).await?;
     let secret = registered.secret.map(|secret| secret.expose().to_owned());
-    ClientApp {
+    Ok(ClientApp {
         id: spec.id,
         method: spec.auth,
         secret: secret.unwrap_or_default(),
         key,
         redirect_uri,
-    }
+    })
 }
 
 /// Registers an API's own client.

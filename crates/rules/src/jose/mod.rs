@@ -5,6 +5,8 @@
 //! Messages of the errors are shown to the developers of partner apps: they name the rule and what
 //! to change, and keep to the characters that RFC 6749 §5.2 allows in `error_description`.
 
+use serde_json::{Map, Value};
+
 mod alg;
 mod half_hash;
 mod json;
@@ -44,4 +46,13 @@ pub(crate) fn printable(text: &str) -> String {
         shown.push_str("...");
     }
     shown
+}
+
+/// Parses one JSON object without duplicate members; the error says what is wrong with it.
+pub(crate) fn strict_object(text: &[u8]) -> Result<Map<String, Value>, String> {
+    json::object(text).map_err(|error| match error {
+        json::JsonError::Syntax => "is not JSON".to_owned(),
+        json::JsonError::NotAnObject => "must be a JSON object".to_owned(),
+        json::JsonError::Duplicate(name) => format!("has {} twice", printable(&name)),
+    })
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::client::{Client, GrantType};
+use super::claims_request::{self, ClaimsRequest};
+use super::client::{Client, GrantType, Profile};
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::Challenge;
@@ -12,6 +13,7 @@ use super::redirect;
 use super::resource::Resource;
 use super::scope::Scopes;
 use super::target;
+use crate::identity::Acr;
 
 /// How the answer travels back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +61,7 @@ pub struct Prompt {
     pub login: bool,
     /// The person must be asked again.
     pub consent: bool,
-    /// The person chooses who she is; here the same as signing in anew.
+    /// The person chooses who she is: whoever is signed in, or somebody else.
     pub select_account: bool,
 }
 
@@ -74,8 +76,8 @@ pub struct AuthorizeRequest {
     pub scopes: Scopes,
     /// Of which APIs; those that own the scopes, when the request named none.
     pub resources: Vec<String>,
-    /// PKCE.
-    pub challenge: Challenge,
+    /// PKCE; none only where [`needs_no_challenge`] says so.
+    pub challenge: Option<Challenge>,
     /// For the ID token.
     pub nonce: Option<String>,
     /// What may and must be shown.
@@ -84,10 +86,24 @@ pub struct AuthorizeRequest {
     pub max_age: Option<Duration>,
     /// Whom the client believes to be there.
     pub login_hint: Option<String>,
+    /// Who must answer, as this client knows her: one of these; anybody when there is no list.
+    #[serde(default)]
+    pub subjects: Option<Vec<String>>,
+    /// What her proofs must reach; two factors when nothing is said.
+    #[serde(default)]
+    pub required_acr: Option<Acr>,
+    /// What is asked for claim by claim.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
+    /// The languages that she reads, best first (BCP 47).
+    #[serde(default)]
+    pub ui_locales: Vec<String>,
 }
 
 /// The longest `state` and `nonce`, in bytes.
 const MAX_ECHO: usize = 2048;
+/// The most languages that are kept of `ui_locales`.
+const MAX_LOCALES: usize = 8;
 
 /// Verifies where an answer may go. Until this succeeds, an error is a page, never a redirect
 /// (RFC 9700 §4.11.2).
@@ -156,6 +172,13 @@ impl AuthorizeRequest {
                 "request_uri must come from this server's PAR endpoint",
             ));
         }
+        // OpenID Connect Core §7.2.1: nobody registers by a parameter here.
+        if params.get("registration").is_some() {
+            return Err(OAuthError::new(
+                ErrorCode::RegistrationNotSupported,
+                "the registration parameter is not supported; this client is registered already",
+            ));
+        }
         match params.require("response_type")? {
             "code" => {}
             _ => {
@@ -193,10 +216,24 @@ impl AuthorizeRequest {
                 "nonce is longer than {MAX_ECHO} bytes"
             )));
         }
-        let challenge = Challenge::parse(params)?.ok_or_else(|| {
-            OAuthError::invalid_request("code_challenge is missing: PKCE with S256 is required")
-                .about("pkce")
-        })?;
+        let challenge = Challenge::parse(params)?;
+        if challenge.is_none() && !needs_no_challenge(client, &asked.scopes) {
+            return Err(OAuthError::invalid_request(
+                "code_challenge is missing: PKCE with S256 is required",
+            )
+            .about("pkce"));
+        }
+        let claims = params
+            .get("claims")
+            .map(claims_request::Parsed::read)
+            .transpose()?
+            .unwrap_or_default();
+        // OpenID Connect Core §5.5: the parameter belongs to OpenID Connect requests.
+        let request = if asked.scopes.contains("openid") {
+            claims.request
+        } else {
+            ClaimsRequest::default()
+        };
         Ok(Self {
             client_id: client.id.clone(),
             return_to,
@@ -205,12 +242,51 @@ impl AuthorizeRequest {
             challenge,
             nonce: params.get("nonce").map(str::to_owned),
             prompt: prompt(params.get("prompt"))?,
-            max_age: max_age(params.get("max_age"))?,
+            max_age: max_age(params.get("max_age"))?
+                .or(client.metadata.default_max_age.map(Duration::from_secs)),
             login_hint: params
                 .get("login_hint")
                 .map(|hint| hint.chars().take(128).collect()),
+            subjects: claims.subjects,
+            required_acr: claims.required_acr,
+            claims: request,
+            ui_locales: locales(params.get("ui_locales")),
         })
     }
+
+    /// Only the person whom this client knows as `subject` may answer (`id_token_hint`).
+    pub fn expect(&mut self, subject: String) {
+        let one = vec![subject];
+        self.subjects = Some(match self.subjects.take() {
+            None => one,
+            Some(before) => claims_request::both(before, &one),
+        });
+    }
+
+    /// Whether the person whom this client knows as `subject` may answer.
+    #[must_use]
+    pub fn is_for(&self, subject: &str) -> bool {
+        let named = self.subjects.as_ref();
+        named.is_none_or(|subjects| subjects.iter().any(|known| known == subject))
+    }
+}
+
+/// Whether a request may come without PKCE: a confidential OpenID Connect client of the profile
+/// `compat`. RFC 9700 §2.1.1 recommends PKCE to confidential clients and lets `nonce` take its
+/// place; OpenID Connect Core §3.1.2.1 leaves `nonce` to the client, which alone can check it, so
+/// it is not demanded here. The audit log says of each code what protects it.
+#[must_use]
+pub fn needs_no_challenge(client: &Client, scopes: &Scopes) -> bool {
+    client.profile == Profile::Compat && client.is_confidential() && scopes.contains("openid")
+}
+
+/// `ui_locales` (OpenID Connect Core §3.1.2.1): what is no language tag is ignored.
+fn locales(value: Option<&str>) -> Vec<String> {
+    let is_tag = |tag: &&str| {
+        (2..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let tags = value.unwrap_or_default().split(' ').filter(is_tag);
+    tags.take(MAX_LOCALES).map(str::to_owned).collect()
 }
 
 fn prompt(value: Option<&str>) -> Result<Prompt, OAuthError> {
@@ -314,6 +390,13 @@ mod tests {
             ("&state=s", "&max_age=-1", "invalid_request"),
             ("&state=s", "&response_mode=fragment", "invalid_request"),
             ("&state=s", "&request=e30", "request_not_supported"),
+            ("&state=s", "&registration={}", "registration_not_supported"),
+            ("&state=s", "&claims=x", "invalid_request"),
+            (
+                "&state=s",
+                "&claims={\"id_token\":{\"acr\":{\"essential\":true,\"value\":\"x\"}}}",
+                "unmet_authentication_requirements",
+            ),
             (
                 "&state=s",
                 "&request_uri=https://app.example/r",
@@ -324,6 +407,39 @@ mod tests {
             let error = parse(&GOOD.replace(from, to)).unwrap_err();
             assert_eq!(error.code.as_str(), code, "{to}");
         }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_ignored() {
+        let more = "&display=touch&claims_locales=fr&acr_values=x&ui_locales=de-CH+x+fr&what=ever";
+        let request = parse(&format!("{GOOD}{more}")).unwrap();
+        assert_eq!(request.ui_locales, ["de-CH", "fr"]);
+    }
+
+    #[test]
+    fn two_hints_at_different_people_leave_nobody() {
+        let mut request = parse(GOOD).unwrap();
+        assert!(request.is_for("ada"));
+        request.expect("ada".to_owned());
+        assert!(request.is_for("ada") && !request.is_for("bea"));
+        request.expect("bea".to_owned());
+        assert!(!request.is_for("ada") && !request.is_for("bea"));
+    }
+
+    #[test]
+    fn only_a_confidential_compat_client_may_leave_pkce_out_and_only_for_openid() {
+        let mut client = app();
+        let openid = Scopes::from_iter(["openid"]);
+        client.profile = Profile::Compat;
+        assert!(!needs_no_challenge(&client, &openid), "it is public");
+        client.auth = crate::protocol::ClientAuth::Secret { hashes: Vec::new() };
+        assert!(needs_no_challenge(&client, &openid));
+        assert!(!needs_no_challenge(
+            &client,
+            &Scopes::from_iter(["accounts:read"])
+        ));
+        client.profile = Profile::Oauth21;
+        assert!(!needs_no_challenge(&client, &openid));
     }
 
     #[test]

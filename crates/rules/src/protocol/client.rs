@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::client_metadata::Metadata;
 use super::redirect;
 use super::scope::Scopes;
+use super::sector;
 use crate::jose::{Alg, JwkSet};
 use crate::time::Timestamp;
 
@@ -193,6 +194,7 @@ impl Client {
             );
         }
         self.metadata.check()?;
+        sector::check(self)?;
         self.redirect_uris
             .iter()
             .try_for_each(|uri| redirect::check_registrable(uri))

@@ -2,17 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::claims;
 use super::client::GrantType;
 use super::resource::Resource;
 use super::target::OPENID_SCOPES;
+use super::{acr, claims};
+use crate::identity::Acr;
+
+/// What ID tokens and userinfo may be signed with.
+const SIGNING_ALGS: [&str; 2] = ["RS256", "ES256"];
 
 /// What a client may sign its assertions with (RFC 7523).
 const ASSERTION_ALGS: [&str; 3] = ["ES256", "PS256", "EdDSA"];
 
-/// The document that both well-known addresses serve.
+/// The document that both well-known addresses serve; `languages` are those of the pages (BCP 47).
 #[must_use]
-pub fn document<'r>(issuer: &str, resources: impl Iterator<Item = &'r Resource>) -> Value {
+pub fn document<'r>(
+    issuer: &str,
+    languages: &[&str],
+    resources: impl Iterator<Item = &'r Resource>,
+) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let mut scopes: Vec<&str> = OPENID_SCOPES.to_vec();
     let owned: Vec<&Resource> = resources.collect();
@@ -50,8 +58,12 @@ pub fn document<'r>(issuer: &str, resources: impl Iterator<Item = &'r Resource>)
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": SIGNING_ALGS,
+        "userinfo_signing_alg_values_supported": SIGNING_ALGS,
+        "acr_values_supported": acr::OFFERED.map(Acr::as_str),
+        "display_values_supported": ["page"],
+        "claim_types_supported": ["normal"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "introspection_endpoint_auth_methods_supported": methods[..3],
@@ -62,11 +74,11 @@ pub fn document<'r>(issuer: &str, resources: impl Iterator<Item = &'r Resource>)
         "authorization_response_iss_parameter_supported": true,
         "require_pushed_authorization_requests": false,
         "claims_supported": told,
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "protected_resources": owned.iter().map(|r| r.uri.as_str()).collect::<Vec<_>>(),
-        "ui_locales_supported": ["en"],
+        "ui_locales_supported": languages,
     })
 }

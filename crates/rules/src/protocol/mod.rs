@@ -1,8 +1,10 @@
 //! OAuth 2.0 and OpenID Connect: what requests mean, and what is decided about them.
 
 pub mod access;
+pub mod acr;
 pub mod authorize;
 pub mod claims;
+pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
 pub mod client_metadata;
@@ -16,11 +18,13 @@ pub mod redirect;
 pub mod refresh;
 pub mod resource;
 pub mod scope;
+pub mod sector;
 pub mod target;
 pub mod token_request;
 
 pub use access::{AccessRecord, Format};
 pub use authorize::{AuthorizeRequest, ResponseMode};
+pub use claims_request::ClaimsRequest;
 pub use client::{Client, ClientAuth, GrantType, Profile};
 pub use client_metadata::{Metadata, SubjectType};
 pub use error::{ErrorCode, OAuthError};

@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 pub struct CodeBinding {
     /// The redirect URI it was sent to.
     pub redirect_uri: String,
-    /// PKCE.
-    pub challenge: Challenge,
+    /// PKCE; none for a client of the profile `compat` that sent none.
+    pub challenge: Option<Challenge>,
     /// For the ID token.
     pub nonce: Option<String>,
 }
@@ -70,29 +70,8 @@ pub fn redeem(code: &CodeState<'_>, presented: Presented<'_>, now: Timestamp) ->
     if code.client_id != presented.client_id {
         return Redemption::Refused(unknown_code().detail("issued to another client"));
     }
-    // OAuth 2.1 §4.1.3: PKCE binds; a redirect_uri that is sent must be the one of the request.
-    if presented
-        .redirect_uri
-        .is_some_and(|uri| uri != code.binding.redirect_uri)
-    {
-        return Redemption::Refused(
-            OAuthError::invalid_grant("redirect_uri is not the one of the authorization request")
-                .about("redirect-uri"),
-        );
-    }
-    // RFC 7636 §4.6
-    let Some(verifier) = presented.verifier else {
-        return Redemption::Refused(
-            OAuthError::invalid_grant("code_verifier is missing").about("code-verifier"),
-        );
-    };
-    if !code.binding.challenge.matches(verifier) {
-        return Redemption::Refused(
-            OAuthError::invalid_grant(
-                "code_verifier does not belong to the code_challenge of the request",
-            )
-            .about("code-verifier"),
-        );
+    if let Err(error) = check_binding(code.binding, presented) {
+        return Redemption::Refused(error);
     }
     if code.used {
         return Redemption::Replayed(unknown_code().detail("replayed by its own client"));
@@ -101,6 +80,43 @@ pub fn redeem(code: &CodeState<'_>, presented: Presented<'_>, now: Timestamp) ->
         return Redemption::Refused(unknown_code().detail("expired"));
     }
     Redemption::Granted
+}
+
+/// Whether the request for the code came from whoever redeems it now.
+fn check_binding(binding: &CodeBinding, presented: Presented<'_>) -> Result<(), OAuthError> {
+    if presented
+        .redirect_uri
+        .is_some_and(|uri| uri != binding.redirect_uri)
+    {
+        return Err(OAuthError::invalid_grant(
+            "redirect_uri is not the one of the authorization request",
+        )
+        .about("redirect-uri"));
+    }
+    match (&binding.challenge, presented.verifier) {
+        // RFC 7636 §4.6
+        (Some(challenge), Some(verifier)) if challenge.matches(verifier) => Ok(()),
+        (Some(_), Some(_)) => Err(OAuthError::invalid_grant(
+            "code_verifier does not belong to the code_challenge of the request",
+        )
+        .about("code-verifier")),
+        (Some(_), None) => {
+            Err(OAuthError::invalid_grant("code_verifier is missing").about("code-verifier"))
+        }
+        // RFC 9700 §2.1.1, §4.8.2: a verifier without a challenge is a sign that somebody took the
+        // challenge out of the request on its way here.
+        (None, Some(_)) => Err(OAuthError::invalid_grant(
+            "code_verifier was sent, but the authorization request had no code_challenge",
+        )
+        .about("code-verifier")),
+        // OAuth 2.1 §4.1.3 lets redirect_uri be left out because PKCE binds; here nothing else does
+        // (RFC 6749 §4.1.3).
+        (None, None) if presented.redirect_uri.is_none() => Err(OAuthError::invalid_grant(
+            "redirect_uri is missing; without PKCE it must be sent again",
+        )
+        .about("redirect-uri")),
+        (None, None) => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -115,9 +131,7 @@ mod tests {
             "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
         CodeBinding {
             redirect_uri: "https://app.example/cb".into(),
-            challenge: Challenge::parse(&Params::parse(form.as_bytes()).unwrap())
-                .unwrap()
-                .unwrap(),
+            challenge: Challenge::parse(&Params::parse(form.as_bytes()).unwrap()).unwrap(),
             nonce: None,
         }
     }
@@ -148,6 +162,32 @@ mod tests {
             decide("app", Some(VERIFIER), false, 60),
             Redemption::Refused(_)
         ));
+    }
+
+    #[test]
+    fn a_challenge_cannot_be_taken_away_or_made_up() {
+        let mut binding = binding();
+        let decide = |binding: &CodeBinding, redirect_uri, verifier| {
+            let code = CodeState {
+                client_id: "app",
+                binding,
+                expires_at: Timestamp::from_secs(60),
+                used: false,
+            };
+            let presented = Presented {
+                client_id: "app",
+                redirect_uri,
+                verifier,
+            };
+            redeem(&code, presented, Timestamp::from_secs(1)) == Redemption::Granted
+        };
+        let uri = Some("https://app.example/cb");
+        assert!(decide(&binding, None, Some(VERIFIER)));
+        assert!(!decide(&binding, uri, None));
+        binding.challenge = None;
+        assert!(decide(&binding, uri, None));
+        assert!(!decide(&binding, uri, Some(VERIFIER)));
+        assert!(!decide(&binding, None, None));
     }
 
     #[test]
