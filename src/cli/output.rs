@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::Failed;
 use crate::http::admin::{
-    AdminReply, ClientView, InviteView, KeyView, RegisterEntry, Shown, UserView,
+    AdminReply, ClientView, InviteView, KeyView, LogoutView, RegisterEntry, Shown, UserView,
 };
 
 /// Prints what a command gave.
@@ -153,6 +153,7 @@ fn client_rows(client: &ClientView) -> Vec<(&'static str, String)> {
             .map(|uri| ("Redirect URI", uri.clone())),
     );
     rows.extend(metadata(&client.metadata));
+    rows.extend(client.backchannel_logout.iter().flat_map(logout));
     let keys = client.jwks.iter().flat_map(JwkSet::keys);
     rows.extend(keys.map(|key| ("Key", key.thumbprint().to_owned())));
     rows
@@ -201,6 +202,23 @@ fn csv(value: &str) -> String {
 }
 
 /// What is registered beside; nothing that was left out.
+/// How telling it of the end of sessions goes.
+fn logout(logout: &LogoutView) -> Vec<(&'static str, String)> {
+    let never = || "never".to_owned();
+    let mut rows = vec![
+        ("Logouts waiting", logout.pending.to_string()),
+        (
+            "Last taken",
+            logout.last_told_at.clone().unwrap_or_else(never),
+        ),
+    ];
+    if let Some(at) = &logout.last_failed_at {
+        let why = logout.last_failure.as_deref().unwrap_or("-");
+        rows.push(("Last failed", format!("{at}: {why}")));
+    }
+    rows
+}
+
 fn metadata(metadata: &Metadata) -> Vec<(&'static str, String)> {
     let optional = [
         ("Legal entity", &metadata.legal_entity),

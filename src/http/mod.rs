@@ -32,7 +32,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
     use pages::{
-        account, activate, assets, choose, errors, health, interaction, language, sign_in,
+        account, activate, assets, choose, errors, health, interaction, language, sign_in, sign_out,
     };
 
     let open_to_browsers = Router::new()
@@ -75,8 +75,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route(
             "/sign-out",
-            get(sign_in::ask_sign_out).post(sign_in::sign_out),
+            get(sign_out::ask_sign_out).post(sign_out::sign_out),
         )
+        .route("/end_session", get(sign_out::get).post(sign_out::post))
+        .route("/end_session/confirm", post(sign_out::confirm))
         .route("/account", get(account::show))
         .route(
             "/account/apps/{grant}/stop",

@@ -7,6 +7,7 @@ pub mod cleaner;
 pub mod first_uses;
 pub mod follow;
 pub mod key_schedule;
+pub mod logouts;
 pub mod refusals;
 
 use std::time::Duration;
@@ -34,7 +35,7 @@ impl std::fmt::Debug for Job {
 }
 
 /// Every job.
-pub const ALL: [Job; 7] = [
+pub const ALL: [Job; 8] = [
     Job {
         name: "follow",
         every: follow::EVERY,
@@ -64,6 +65,11 @@ pub const ALL: [Job; 7] = [
         name: "first_uses",
         every: first_uses::EVERY,
         tick: |app| Box::pin(first_uses::tick(app)),
+    },
+    Job {
+        name: "logouts",
+        every: logouts::EVERY,
+        tick: |app| Box::pin(logouts::tick(app)),
     },
     Job {
         name: "key_schedule",

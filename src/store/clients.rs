@@ -3,9 +3,9 @@
 use rules::protocol::Client;
 use rules::time::Timestamp;
 
-use super::Tx;
 use super::feed::What;
 use super::sql::{Row, Sql};
+use super::{Tx, logouts};
 use crate::fault::Fault;
 use crate::vault::{Cell, KeyUse};
 
@@ -49,7 +49,11 @@ pub async fn insert(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<bool
     let document = seal(tx, client)?;
     let values = vec![(&client.id).into(), document.into(), now.into()];
     tx.announce(What::Client(client.id.clone()), now);
-    Ok(tx.execute(INSERT, values).await? == 1)
+    let inserted = tx.execute(INSERT, values).await? == 1;
+    if inserted {
+        logouts::follow_registration(tx, client).await?;
+    }
+    Ok(inserted)
 }
 
 /// Replaces what is registered of a client; false when there is none.
@@ -58,7 +62,11 @@ pub async fn update(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<bool
     let document = seal(tx, client)?;
     let values = vec![(&client.id).into(), document.into(), now.into()];
     tx.announce(What::Client(client.id.clone()), now);
-    Ok(tx.execute(UPDATE, values).await? == 1)
+    let updated = tx.execute(UPDATE, values).await? == 1;
+    if updated {
+        logouts::follow_registration(tx, client).await?;
+    }
+    Ok(updated)
 }
 
 fn seal(tx: &Tx, client: &Client) -> Result<Vec<u8>, Fault> {

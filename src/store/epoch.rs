@@ -49,6 +49,11 @@ pub const TABLES: &[(&str, &str)] = &[
     ("interactions", "emptied"),
     ("invites", "emptied"),
     ("lockouts", "kept"),
+    ("logout_receivers", "kept"),
+    (
+        "logouts",
+        "kept: clients are told again, and of the sessions that end",
+    ),
     ("meta", "kept; names the epoch"),
     ("person_keys", "kept"),
     ("pushed_requests", "emptied"),
@@ -98,7 +103,8 @@ pub async fn begin(
         Sql("DELETE FROM feed"),
     ];
     const INVITES: Sql = Sql("DELETE FROM invites");
-    const SESSIONS: Sql = Sql("UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL");
+    const SESSIONS: Sql =
+        Sql("UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL RETURNING id");
     const AUTHORIZATIONS: Sql =
         Sql("UPDATE authorizations SET revoked_at = $1 WHERE revoked_at IS NULL");
     const GRANTS: Sql = Sql("UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL");
@@ -113,9 +119,13 @@ pub async fn begin(
     for sql in GONE {
         tx.execute(sql, vec![]).await?;
     }
+    let sessions = tx.all(SESSIONS, vec![now.into()]).await?;
+    for row in &sessions {
+        super::logouts::queue(tx, row.uuid(0)?, now).await?;
+    }
     let mut ended = Ended {
         invites: tx.execute(INVITES, vec![]).await?,
-        sessions: tx.execute(SESSIONS, vec![now.into()]).await?,
+        sessions: sessions.len() as u64,
         authorizations: tx.execute(AUTHORIZATIONS, vec![now.into()]).await?,
         recovery_sets: tx.execute(SETS, vec![]).await?,
         keys: tx.execute(KEYS, vec![now.into()]).await?,

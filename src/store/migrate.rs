@@ -14,6 +14,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/postgres/0001_foundation.sql"),
     ),
     (
+        2,
+        "logout",
+        include_str!("../../migrations/sqlite/0002_logout.sql"),
+        include_str!("../../migrations/postgres/0002_logout.sql"),
+    ),
+    (
         4,
         "account",
         include_str!("../../migrations/sqlite/0004_account.sql"),

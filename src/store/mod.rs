@@ -17,6 +17,7 @@ pub mod interactions;
 pub mod invites;
 pub mod keys;
 pub mod lockouts;
+pub mod logouts;
 pub mod meta;
 mod migrate;
 mod postgres;

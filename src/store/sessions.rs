@@ -6,9 +6,9 @@ use rules::identity::Proof;
 use rules::time::Timestamp;
 use uuid::Uuid;
 
-use super::Tx;
 use super::feed::What;
 use super::sql::{Row, Sql, Value};
+use super::{Tx, logouts};
 use crate::fault::Fault;
 use crate::secret::TokenHash;
 use crate::vault::{Cell, PersonKeys};
@@ -179,7 +179,7 @@ pub async fn touch_account(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), 
 }
 
 /// Ends a session of a person, and what was issued for as long as it lasts; false when it is not
-/// hers or was ended before.
+/// hers or was ended before. The clients that took part are told.
 pub async fn end(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<bool, Fault> {
     const END: Sql = Sql(
         "UPDATE sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL",
@@ -197,6 +197,7 @@ pub async fn end(tx: &mut Tx, id: Uuid, user: Uuid, now: Timestamp) -> Result<bo
         let authorization = row.uuid(0)?;
         tx.announce(What::Authorization(authorization), now);
     }
+    logouts::queue(tx, id, now).await?;
     Ok(true)
 }
 
@@ -221,11 +222,17 @@ pub async fn end_others(
     Ok(ended)
 }
 
-/// Ends every session of a person.
-pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<u64, Fault> {
-    const END: Sql =
-        Sql("UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL");
-    tx.execute(END, vec![user.into(), now.into()]).await
+/// Ends every session of a person, of whom nothing is valid any more; says how many. The clients
+/// that took part are told.
+pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<usize, Fault> {
+    const END: Sql = Sql(
+        "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id",
+    );
+    let ended = tx.all(END, vec![user.into(), now.into()]).await?;
+    for row in &ended {
+        logouts::queue(tx, row.uuid(0)?, now).await?;
+    }
+    Ok(ended.len())
 }
 
 /// Whether a browser has signed this person in before; notes that it was seen.

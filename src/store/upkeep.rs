@@ -13,7 +13,10 @@ const KEEP: Duration = Duration::from_hours(24);
 /// How long ended sessions, devices not seen and quiet lockouts stay.
 const KEEP_LONG: Duration = Duration::from_hours(90 * 24);
 
-const SWEEPS: [(Sql, Duration); 12] = [
+/// How long what nobody was told of stays: longer than anybody is still told.
+const KEEP_LOGOUTS: Duration = Duration::from_hours(72);
+
+const SWEEPS: [(Sql, Duration); 13] = [
     (
         Sql(
             "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 1000)",
@@ -73,6 +76,13 @@ const SWEEPS: [(Sql, Duration); 12] = [
             "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created_at < $1 LIMIT 1000)",
         ),
         KEEP_LONG,
+    ),
+    (
+        // Long after the last try, for clients that no node knows.
+        Sql(
+            "DELETE FROM logouts WHERE (session_id, client_id) IN (SELECT session_id, client_id FROM logouts WHERE ended_at < $1 LIMIT 1000)",
+        ),
+        KEEP_LOGOUTS,
     ),
     (
         Sql(

@@ -110,6 +110,16 @@ impl Addresses {
         format!("{}/accounts", self.api)
     }
 
+    /// Where people come back to after they signed out.
+    fn signed_out(&self) -> String {
+        format!("{}/signed-out", self.partner)
+    }
+
+    /// Where the partner app is told that a session ended.
+    fn backchannel_logout(&self) -> String {
+        format!("{}/backchannel-logout", self.partner)
+    }
+
     /// Where people come back to from the server.
     fn callback(&self) -> String {
         format!("{}/callback", self.partner)
@@ -204,6 +214,8 @@ fn config(
         },
         "database": { "url": format!("sqlite:{}", data.join("countersign.db").display()) },
         "vault": { "root_key_file": data.join("root.key") },
+        // The partner app is told of ended sessions on this machine's loopback.
+        "outbound": { "allow": ["127.0.0.1"] },
         "institution": { "name": BANK, "help_phone": HELP_PHONE },
         "tls": certificate.map_or_else(|| json!({}), |files| json!({
             "certificate_file": files.certificate,
@@ -270,6 +282,7 @@ impl Sites {
                 client_id: POCKET_BUDGET.to_owned(),
                 client_secret: secret(POCKET_BUDGET),
                 redirect_uri: addresses.callback(),
+                signed_out_uri: addresses.signed_out(),
                 http: Http(http.clone()),
             },
             api: AccountsApi {
@@ -279,6 +292,7 @@ impl Sites {
             bank: BANK.to_owned(),
             window: Arc::clone(&window),
             sessions: partner::Sessions::default(),
+            clock: app.clock.clone(),
         };
         let phone = Phone {
             notebook: Arc::clone(notebook),

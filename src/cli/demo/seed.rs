@@ -150,9 +150,14 @@ fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         },
         ..client(id, name, &[AuthorizationCode, RefreshToken], &personal)
     };
+    let mut pocket_budget = in_browser(POCKET_BUDGET, "Pocket Budget");
+    let metadata = &mut pocket_budget.metadata;
+    metadata.post_logout_redirect_uris = vec![addresses.signed_out()];
+    metadata.backchannel_logout_uri = Some(addresses.backchannel_logout());
+    metadata.backchannel_logout_session_required = true;
     vec![
         client(ACCOUNTS_API, "Accounts API", &[], &[]),
-        in_browser(POCKET_BUDGET, "Pocket Budget"),
+        pocket_budget,
         NewClient {
             auth: NewAuth::None,
             ..in_browser(PHONE_APP, "Pocket Budget for phones")

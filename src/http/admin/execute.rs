@@ -2,13 +2,14 @@
 
 use super::command::{AdminCommand, AuthRequest, ClientRequest};
 use super::keep_view;
-use super::view::{AdminReply, Shown};
+use super::view::{AdminReply, ClientView, Shown};
 use crate::app::App;
 use crate::flows::backup::{self, NewBackup};
 use crate::flows::clients::{self, NewAuth, NewClient};
 use crate::flows::users::{self, NewUser};
 use crate::flows::{
     AdminFailure, Caller, Progress, inspect, read_audit, resources, rotate_keys, seal_audit,
+    tell_logouts,
 };
 
 /// Carries a command out, for the socket or for the command line itself.
@@ -45,7 +46,11 @@ pub async fn execute(
         C::ClientRegister => AdminReply::Register(views(clients::register_of_all(app).await?)),
         C::ClientSet { id, edit } => clients::set(app, &id, *edit, caller).await?.into(),
         C::ClientRemove { id } => clients::remove(app, &id, caller).await?.into(),
-        C::ClientShow { id } => one_client(clients::find(app, &id).await?),
+        C::ClientShow { id } => {
+            let mut shown = ClientView::from(clients::find(app, &id).await?);
+            shown.backchannel_logout = tell_logouts::standing(app, &id).await?.map(Into::into);
+            AdminReply::Client(Box::new(shown))
+        }
         C::ClientDisable { id } => one_client(clients::disable(app, &id, caller).await?),
         C::ClientEnable { id } => one_client(clients::enable(app, &id, caller).await?),
         C::ClientRotateSecret { id, end_older } => {

@@ -35,7 +35,7 @@ pub use command::{AdminCommand, AuthRequest, ClientRequest};
 pub use execute::execute;
 pub use keep_view::{AuditView, BackupView, RestoredView};
 pub use register::RegisterEntry;
-pub use view::{AdminReply, ClientView, InviteView, KeyView, Shown, UserView};
+pub use view::{AdminReply, ClientView, InviteView, KeyView, LogoutView, Shown, UserView};
 pub use wire::{Answer, ask, ask_telling};
 
 /// How many commands run at once; more wait.

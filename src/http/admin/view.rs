@@ -15,6 +15,7 @@ use crate::flows::clients::{self, Registered};
 use crate::flows::inspect::Facts;
 use crate::flows::resources;
 use crate::flows::rotate_keys::KeyInfo;
+use crate::flows::tell_logouts::Standing;
 use crate::flows::users::{Invited, UserInfo};
 use crate::secret::Secret;
 
@@ -187,6 +188,25 @@ pub struct ClientView {
     /// When it was removed: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<String>,
+    /// How telling it of the end of sessions goes; in `client show` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout: Option<LogoutView>,
+}
+
+/// How telling a client of the end of sessions goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogoutView {
+    /// How many sessions it is still to be told of.
+    pub pending: i64,
+    /// When it last took a message: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_told_at: Option<String>,
+    /// When it last did not: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failed_at: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
 }
 
 /// A signing key.
@@ -253,6 +273,18 @@ impl From<Client> for ClientView {
             metadata: client.metadata,
             disabled_at: client.disabled_at.map(date),
             removed_at: client.removed_at.map(date),
+            backchannel_logout: None,
+        }
+    }
+}
+
+impl From<Standing> for LogoutView {
+    fn from(standing: Standing) -> Self {
+        Self {
+            pending: standing.pending,
+            last_told_at: standing.told_at.map(date),
+            last_failed_at: standing.failed_at.map(date),
+            last_failure: standing.failure,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod health;
 pub mod interaction;
 pub mod language;
 pub mod sign_in;
+pub mod sign_out;
 pub mod view;
 mod weakness;
 

@@ -1,4 +1,4 @@
-//! Signing in without an app's request, and signing out.
+//! Signing in without an app's request.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::Response;
 use rules::protocol::Params;
 
-use super::view::{Message, Problem, SignIn, SignOut, Tone};
+use super::view::{Problem, SignIn};
 use super::{Stop, chrome, own_form, page, see_other, set_cookie};
 use crate::app::App;
 use crate::defence::limits::Exceeded;
@@ -47,51 +47,6 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
         }
         Attempt::Again(again) => again.show(&app, &caller, &Form::new("/sign-in"), &params),
     })
-}
-
-/// `GET /sign-out`.
-pub async fn ask_sign_out(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
-    let caller = caller(&request);
-    let headers = request.headers().clone();
-    let Some(held) = held(&app, &headers).await? else {
-        return Ok(signed_out(&app, &caller));
-    };
-    let ask = SignOut {
-        chrome: &chrome(&app, &caller),
-        action: "/sign-out".to_owned(),
-        fields: Vec::new(),
-        signed_in_as: held.user.profile.display_name().to_owned(),
-        asked_by: None,
-        stay_href: "/account".to_owned(),
-    };
-    Ok(page(StatusCode::OK, &ask, None))
-}
-
-/// `POST /sign-out`.
-pub async fn sign_out(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
-    let (headers, _, caller) = own_form(&app, request).await?;
-    if let Some(held) = held(&app, &headers).await? {
-        sessions::end(&app, &held, held.session.id, &caller).await?;
-    }
-    let mut response = signed_out(&app, &caller);
-    let cookies = Cookies::of(&headers, &app.config.issuer);
-    set_cookie(&mut response, cookies.forget(cookies::SESSION));
-    Ok(response)
-}
-
-fn signed_out(app: &App, caller: &Caller) -> Response {
-    let say = caller.say();
-    let message = Message {
-        chrome: &chrome(app, caller),
-        tone: Tone::Success,
-        heading: say.signed_out(),
-        what: say.signed_out_what(),
-        todo: None,
-        reference: None,
-        link: Some(("/sign-in".to_owned(), say.signed_out_again())),
-        detail: None,
-    };
-    page(StatusCode::OK, &message, None)
 }
 
 /// Who is signed in in this browser.

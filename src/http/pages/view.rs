@@ -363,6 +363,16 @@ impl Message<'_> {
     }
 }
 
+/// Who wants a person to sign out.
+pub enum Asker {
+    /// She herself.
+    Nobody,
+    /// The app of this name, for certain.
+    App(String),
+    /// Some website.
+    Somebody,
+}
+
 /// Asks before signing out (RP-Initiated Logout 1.0 §2). Posts `fields`.
 #[derive(Template)]
 #[template(path = "message/sign_out.html")]
@@ -373,10 +383,10 @@ pub struct SignOut<'a> {
     pub action: String,
     /// Hidden fields carried along.
     pub fields: Vec<(String, String)>,
-    /// The signed-in person's name.
-    pub signed_in_as: String,
-    /// The client's name when an app asked for it.
-    pub asked_by: Option<String>,
+    /// The signed-in person's name, when the browser says who it is.
+    pub signed_in_as: Option<String>,
+    /// Who asked for it.
+    pub asked_by: Asker,
     /// Where "Stay signed in" leads.
     pub stay_href: String,
 }

@@ -1,6 +1,7 @@
 //! The machine endpoints, as an app's developer meets them.
 
 mod authorize;
+mod backchannel;
 mod basic;
 mod claims;
 mod client_auth;
@@ -15,6 +16,7 @@ mod id_token;
 mod introspection;
 mod jwt_access;
 mod late;
+mod logout;
 mod pairwise;
 mod prompt;
 mod pushed;

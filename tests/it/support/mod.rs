@@ -9,6 +9,7 @@ pub mod flow;
 pub mod jwt;
 pub mod people;
 pub mod postgres;
+pub mod receiver;
 pub mod reply;
 pub mod server;
 pub mod template;

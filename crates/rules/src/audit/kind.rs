@@ -77,6 +77,8 @@ kinds! {
     SignInRefused "sign_in.refused" "A sign-in was refused: the credentials were not right."
     SignInBlocked "sign_in.blocked" "A sign-in was refused unchecked, because of too many failures before it."
     SessionEnded "session.ended" "A session was ended by its person, an operator or a rule."
+    LogoutTold "logout.told" "A client that took part in a session took the message that it ended."
+    LogoutNotTold "logout.not_told" "A client that took part in a session refused the message that it ended, or could not be told in time."
 
     AuthorizeRefused "authorize.refused" "An authorization request was refused before anyone was asked."
     ConsentGiven "consent.given" "A person let a client have what it asked for."

@@ -3,12 +3,14 @@
 pub mod access;
 pub mod acr;
 pub mod authorize;
+pub mod backchannel;
 pub mod claims;
 pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
 pub mod client_metadata;
 pub mod credentials;
+pub mod end_session;
 pub mod error;
 pub mod metadata;
 pub mod params;

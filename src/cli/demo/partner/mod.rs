@@ -2,6 +2,7 @@
 //! knows of the bank what any third party would: an address, a client id and a secret.
 
 mod accounts_api;
+mod logout;
 mod pages;
 mod relying_party;
 mod sessions;
@@ -10,10 +11,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use bytes::Bytes;
 
 pub use accounts_api::AccountsApi;
 #[cfg(test)]
@@ -25,6 +27,7 @@ use super::accounts::Account;
 use super::api::TRANSACTIONS_READ;
 use super::web::{cookie, fields, see_other};
 use super::window::Window;
+use crate::clock::Clock;
 use crate::secret::Secret;
 use accounts_api::Refused;
 use pages::{AccountView, Accounts, Home, Message, Strip};
@@ -45,6 +48,8 @@ pub struct Partner {
     pub window: Arc<Window>,
     /// Who uses it.
     pub sessions: Sessions,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// The app's routes.
@@ -55,6 +60,9 @@ pub fn router(partner: Arc<Partner>) -> Router {
         .route("/callback", get(callback))
         .route("/accounts", get(accounts))
         .route("/disconnect", post(disconnect))
+        .route("/sign-out", post(sign_out))
+        .route("/signed-out", get(signed_out))
+        .route("/backchannel-logout", post(bank_session_ended))
         .with_state(partner)
 }
 
@@ -159,6 +167,44 @@ async fn disconnect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> 
             partner.page(&Message::disconnected(&partner.bank, strip))
         }
         Err(trouble) => partner.trouble(trouble),
+    }
+}
+
+/// Signs her out here, and sends her to the bank to be signed out there.
+async fn sign_out(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let id = cookie(&headers, COOKIE).unwrap_or_default();
+    let Some(connection) = partner.sessions.disconnect(id) else {
+        return see_other("/signed-out");
+    };
+    match partner.relying_party.sign_out_url(&connection).await {
+        Ok(url) => see_other(&url),
+        Err(trouble) => partner.trouble(trouble),
+    }
+}
+
+async fn signed_out(State(partner): State<Arc<Partner>>) -> Response {
+    partner.page(&Message::signed_out(&partner.bank))
+}
+
+/// The bank says that a session there ended (OpenID Connect Back-Channel Logout 1.0 §2.5).
+async fn bank_session_ended(State(partner): State<Arc<Partner>>, body: Bytes) -> Response {
+    let form = fields(&body).unwrap_or_default();
+    let token = form.get("logout_token").map_or("", String::as_str);
+    let now = partner.clock.now();
+    match partner.relying_party.ended_session(token, now).await {
+        Ok(session) => {
+            partner.sessions.end(&session);
+            StatusCode::OK.into_response()
+        }
+        Err(Trouble::Ended) => {
+            let error = r#"{"error":"invalid_request"}"#;
+            let json = [(CONTENT_TYPE, "application/json")];
+            (StatusCode::BAD_REQUEST, json, error).into_response()
+        }
+        Err(Trouble::Broken(why)) => {
+            tracing::warn!(error.detail = %why, "Pocket Budget cannot read a logout token");
+            StatusCode::BAD_GATEWAY.into_response()
+        }
     }
 }
 

@@ -186,6 +186,15 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// She signed out here and at the bank.
+    pub fn signed_out(bank: &'a str) -> Self {
+        let text = format!("You are signed out here and at {bank}. What you share stays shared.");
+        Self {
+            again: "Connect again",
+            ..Self::new(bank, "You are signed out", text)
+        }
+    }
+
     /// The token is good, but accounts are not part of what is shared.
     pub fn not_shared(bank: &'a str) -> Self {
         let text = format!("{bank} says that you do not share your accounts with us.");

@@ -21,6 +21,8 @@ use openidconnect::{
     AccessTokenHash, AdditionalProviderMetadata, AuthenticationFlow, IssuerUrl, Nonce,
     ProviderMetadata, TokenResponse as _,
 };
+use rules::jose::JwkSet;
+use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
@@ -38,6 +40,7 @@ pub const SCOPES: [&str; 5] = [
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct More {
     revocation_endpoint: String,
+    end_session_endpoint: String,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -78,6 +81,8 @@ pub struct RelyingParty {
     pub client_secret: Secret,
     /// Where the provider sends people back to.
     pub redirect_uri: String,
+    /// Where it sends them after they signed out.
+    pub signed_out_uri: String,
     /// How it calls.
     pub http: Http,
 }
@@ -105,6 +110,10 @@ pub struct Callback {
 pub struct Connection {
     /// `sub`.
     pub subject: String,
+    /// `sid`: the session at the bank in which it was made.
+    pub session: String,
+    /// Names that session when she signs out.
+    pub id_token: Secret,
     /// Her name.
     pub name: Option<String>,
     /// Her e-mail address.
@@ -199,6 +208,8 @@ impl RelyingParty {
             .map_err(|error| refused(&error))?;
         let verifier = provider.id_token_verifier();
         let claims = verified(&tokens, &verifier, &attempt.nonce)?;
+        let id_token = tokens.id_token().map(ToString::to_string);
+        let id_token = id_token.unwrap_or_default();
         // OpenID Connect Core §5.3: who she is stands at the userinfo endpoint; what it says counts
         // only when it is about the person of the ID token.
         let person: CoreUserInfoClaims = provider
@@ -212,6 +223,8 @@ impl RelyingParty {
             .map_err(|error| broken(chain(&error)))?;
         Ok(Connection {
             subject: claims.subject().to_string(),
+            session: session(&id_token)?,
+            id_token: Secret::new(id_token),
             name: person
                 .name()
                 .and_then(|name| name.get(None))
@@ -275,6 +288,42 @@ impl RelyingParty {
         response.error_for_status().map(drop).map_err(broken)
     }
 
+    /// Where to send a person who signs out, so that she is signed out at the bank too (OpenID
+    /// Connect RP-Initiated Logout §2).
+    ///
+    /// # Errors
+    /// [`Trouble::Broken`].
+    pub async fn sign_out_url(&self, connection: &Connection) -> Result<String, Trouble> {
+        let (_, more) = self.discover().await?;
+        let parameters = [
+            ("id_token_hint", connection.id_token.expose()),
+            ("client_id", &self.client_id),
+            ("post_logout_redirect_uri", &self.signed_out_uri),
+        ];
+        let url = url::Url::parse_with_params(&more.end_session_endpoint, parameters);
+        url.map(Into::into).map_err(broken)
+    }
+
+    /// Which of the bank's sessions a logout token says has ended.
+    ///
+    /// # Errors
+    /// [`Trouble::Ended`] when it is not for us, [`Trouble::Broken`] when that cannot be found out.
+    pub async fn ended_session(&self, token: &str, now: Timestamp) -> Result<String, Trouble> {
+        let issuer = IssuerUrl::new(self.issuer.clone()).map_err(broken)?;
+        let metadata = Metadata::discover_async(issuer, &self.http)
+            .await
+            .map_err(|error| broken(chain(&error)))?;
+        let keys = self.http.0.get(metadata.jwks_uri().as_str()).send();
+        let keys = keys.await.map_err(broken)?.bytes().await.map_err(broken)?;
+        let keys = JwkSet::from_json(&keys).map_err(broken)?;
+        super::logout::ended_session(token, &keys, (&self.issuer, &self.client_id), now).map_err(
+            |why| {
+                tracing::warn!(error.detail = %why, "Pocket Budget refuses a logout token");
+                Trouble::Ended
+            },
+        )
+    }
+
     /// Asked anew each time: keys rotate, and on loopback it costs next to nothing.
     async fn discover(&self) -> Result<(Provider, More), Trouble> {
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(broken)?;
@@ -325,6 +374,14 @@ fn verified<'t>(
         }
     }
     Ok(claims)
+}
+
+/// `sid` of an ID token that was verified; the crate knows no such claim.
+fn session(id_token: &str) -> Result<String, Trouble> {
+    let peeked = rules::jose::dangerous_peek(id_token).map_err(broken)?;
+    let sid = peeked.payload.get("sid").and_then(|sid| sid.as_str());
+    sid.map(str::to_owned)
+        .ok_or_else(|| broken("the ID token names no session"))
 }
 
 fn assurance(claims: &CoreIdTokenClaims) -> String {

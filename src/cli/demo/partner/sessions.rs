@@ -87,6 +87,16 @@ impl Sessions {
         sessions[position(&sessions, id)?].connection.clone()
     }
 
+    /// Forgets every connection that was made in a session of the bank's; says how many.
+    pub fn end(&self, bank_session: &str) -> usize {
+        let mut ended = 0;
+        for session in self.lock().iter_mut() {
+            let theirs = |connection: &mut Connection| connection.session == bank_session;
+            ended += usize::from(session.connection.take_if(theirs).is_some());
+        }
+        ended
+    }
+
     /// Forgets the connection, and hands it out a last time.
     pub fn disconnect(&self, id: &str) -> Option<Connection> {
         let mut sessions = self.lock();
@@ -129,6 +139,8 @@ mod tests {
     fn connection() -> Connection {
         Connection {
             subject: "s".to_owned(),
+            session: "seven".to_owned(),
+            id_token: Secret::new("a.b.c".to_owned()),
             name: None,
             email: None,
             assurance: String::new(),
@@ -179,6 +191,21 @@ mod tests {
         sessions.disconnect(id.expose());
         sessions.renew(id.expose(), connection());
         assert!(sessions.connection(id.expose()).is_none());
+    }
+
+    #[test]
+    fn the_end_of_the_banks_session_ends_its_connections_alone() {
+        let sessions = Sessions::default();
+        let hers = sessions.connect("", connection()).unwrap();
+        let other = Connection {
+            session: "eight".to_owned(),
+            ..connection()
+        };
+        let others = sessions.connect("", other).unwrap();
+        assert_eq!(sessions.end("seven"), 1);
+        assert_eq!(sessions.end("seven"), 0);
+        assert!(sessions.connection(hers.expose()).is_none());
+        assert!(sessions.connection(others.expose()).is_some());
     }
 
     #[test]

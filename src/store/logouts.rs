@@ -1,0 +1,200 @@
+//! Whom to tell that a session ended: an outbox that is filled in the transaction that ends it. What
+//! lies here says who, never with which token: tokens are made when they are sent.
+
+use rules::protocol::Client;
+use rules::time::Timestamp;
+use uuid::Uuid;
+
+use super::Tx;
+use super::sql::Sql;
+use crate::fault::Fault;
+
+/// A client that is to be told of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The session that ended.
+    pub session_id: Uuid,
+    /// The client.
+    pub client_id: String,
+    /// Whose session it was.
+    pub user_id: Uuid,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How often the client was told, the running attempt included.
+    pub attempts: u32,
+}
+
+/// How telling a client goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many sessions it is still to be told of.
+    pub pending: i64,
+    /// When it last took a message.
+    pub told_at: Option<Timestamp>,
+    /// When it last did not.
+    pub failed_at: Option<Timestamp>,
+    /// Why.
+    pub failure: Option<String>,
+}
+
+/// Notes for each client that took part in a session, and wants to know, that it ended.
+pub(super) async fn queue(tx: &mut Tx, session: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const QUEUE: Sql = Sql(
+        "INSERT INTO logouts (session_id, client_id, user_id, ended_at, attempts, due_at) \
+         SELECT DISTINCT a.session_id, a.client_id, a.user_id, CAST($2 AS BIGINT), 0, CAST($2 AS BIGINT) \
+         FROM authorizations a JOIN logout_receivers r ON r.client_id = a.client_id \
+         WHERE a.session_id = $1 AND (' ' || a.scopes || ' ') LIKE '% openid %' \
+         ON CONFLICT (session_id, client_id) DO NOTHING",
+    );
+    tx.execute(QUEUE, vec![session.into(), now.into()])
+        .await
+        .map(drop)
+}
+
+/// Notes whether a client wants to know, as it is registered now.
+pub(super) async fn follow_registration(tx: &mut Tx, client: &Client) -> Result<(), Fault> {
+    const WANTS: Sql = Sql(
+        "INSERT INTO logout_receivers (client_id) VALUES ($1) ON CONFLICT (client_id) DO NOTHING",
+    );
+    let acts = client.disabled_at.is_none() && client.removed_at.is_none();
+    if acts && client.metadata.backchannel_logout_uri.is_some() {
+        return tx.execute(WANTS, vec![(&client.id).into()]).await.map(drop);
+    }
+    forget(tx, &client.id).await
+}
+
+/// Forgets a client and what it was to be told.
+pub(super) async fn forget(tx: &mut Tx, client: &str) -> Result<(), Fault> {
+    const RECEIVER: Sql = Sql("DELETE FROM logout_receivers WHERE client_id = $1");
+    const WAITING: Sql = Sql("DELETE FROM logouts WHERE client_id = $1");
+    tx.execute(RECEIVER, vec![client.into()]).await?;
+    tx.execute(WAITING, vec![client.into()]).await.map(drop)
+}
+
+/// What is due, the longest first, at most `limit` of it.
+pub async fn due(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<Waiting>, Fault> {
+    const DUE: Sql = Sql(
+        "SELECT session_id, client_id, user_id, ended_at, attempts FROM logouts \
+         WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+    );
+    let rows = tx.all(DUE, vec![now.into(), limit.into()]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Waiting {
+                session_id: row.uuid(0)?,
+                client_id: row.text(1)?,
+                user_id: row.uuid(2)?,
+                ended_at: row.time(3)?,
+                attempts: u32::try_from(row.int(4)?)
+                    .map_err(|_| Fault::Unreadable("logouts.attempts".to_owned()))?,
+            })
+        })
+        .collect()
+}
+
+/// Takes one for this attempt; none when somebody else did. Until `until` it is nobody else's; then,
+/// if this server died in between, it is due again.
+pub async fn lease(
+    tx: &mut Tx,
+    found: Waiting,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Waiting>, Fault> {
+    const LEASE: Sql = Sql("UPDATE logouts SET attempts = attempts + 1, due_at = $5 \
+         WHERE session_id = $1 AND client_id = $2 AND attempts = $3 AND due_at <= $4");
+    let values = vec![
+        found.session_id.into(),
+        (&found.client_id).into(),
+        found.attempts.into(),
+        now.into(),
+        until.into(),
+    ];
+    let leased = tx.execute(LEASE, values).await? == 1;
+    Ok(leased.then(|| Waiting {
+        attempts: found.attempts + 1,
+        ..found
+    }))
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// The client took the message.
+    Told,
+    /// It did not; it is told again at that time.
+    Again(Timestamp, String),
+    /// It did not, and is not told again.
+    Never(String),
+}
+
+/// Writes down how a leased attempt ended; false when the lease had run out and somebody else has it.
+pub async fn settle(
+    tx: &mut Tx,
+    leased: &Waiting,
+    ended: &Ended,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    const AGAIN: Sql = Sql(
+        "UPDATE logouts SET due_at = $4 WHERE session_id = $1 AND client_id = $2 AND attempts = $3",
+    );
+    const DONE: Sql =
+        Sql("DELETE FROM logouts WHERE session_id = $1 AND client_id = $2 AND attempts = $3");
+    const TOLD: Sql = Sql("UPDATE logout_receivers SET told_at = $2 WHERE client_id = $1");
+    const FAILED: Sql =
+        Sql("UPDATE logout_receivers SET failed_at = $2, failure = $3 WHERE client_id = $1");
+    let mut values = vec![
+        leased.session_id.into(),
+        (&leased.client_id).into(),
+        leased.attempts.into(),
+    ];
+    let statement = match ended {
+        Ended::Told | Ended::Never(_) => DONE,
+        Ended::Again(at, _) => {
+            values.push((*at).into());
+            AGAIN
+        }
+    };
+    if tx.execute(statement, values).await? == 0 {
+        return Ok(false);
+    }
+    let client = &leased.client_id;
+    match ended {
+        Ended::Told => tx.execute(TOLD, vec![client.into(), now.into()]).await?,
+        Ended::Again(_, why) | Ended::Never(why) => {
+            tx.execute(FAILED, vec![client.into(), now.into(), why.into()])
+                .await?
+        }
+    };
+    Ok(true)
+}
+
+/// Lets everything that is due for a client wait: it cannot be reached now.
+pub async fn postpone(
+    tx: &mut Tx,
+    client: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<(), Fault> {
+    const POSTPONE: Sql =
+        Sql("UPDATE logouts SET due_at = $3 WHERE client_id = $1 AND due_at <= $2");
+    tx.execute(POSTPONE, vec![client.into(), now.into(), until.into()])
+        .await
+        .map(drop)
+}
+
+/// How telling a client goes; none when it does not want to know.
+pub async fn standing(tx: &mut Tx, client: &str) -> Result<Option<Standing>, Fault> {
+    const STANDING: Sql = Sql("SELECT r.told_at, r.failed_at, r.failure, \
+         (SELECT COUNT(*) FROM logouts l WHERE l.client_id = r.client_id) \
+         FROM logout_receivers r WHERE r.client_id = $1");
+    let row = tx.optional(STANDING, vec![client.into()]).await?;
+    row.map(|row| {
+        Ok(Standing {
+            told_at: row.opt_time(0)?,
+            failed_at: row.opt_time(1)?,
+            failure: row.opt_text(2)?,
+            pending: row.int(3)?,
+        })
+    })
+    .transpose()
+}
