@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use countersign::cli::Cli;
+use countersign::http::pages::errors::{self, Spec};
+use countersign::words::Lang;
 use rules::audit::Kind;
 
 /// Said at the top of each page.
@@ -58,6 +60,42 @@ fn the_page_of_audit_events_is_the_codes() {
         .unwrap();
     }
     page("audit-events.md", "Audit events", &body);
+}
+
+#[test]
+fn the_page_of_errors_is_what_the_server_explains() {
+    let mut body = String::from(
+        "What the server's own `/errors` pages explain, in English; each error's `error_uri` leads there. Words in \
+         capitals stand for values of your own, `ISSUER` for the server's.\n",
+    );
+    let say = Lang::En.words();
+    for error in errors::all() {
+        let Spec(section, address) = error.spec;
+        let code = error.code.as_str();
+        write!(
+            body,
+            "\n## {code}\n\n{} ([{section}]({address}))\n",
+            (error.means)(say)
+        )
+        .unwrap();
+        for topic in error.topics {
+            write!(
+                body,
+                "\n### {}\n\n{} ([{}]({}))\n",
+                (topic.title)(say),
+                (topic.text)(say),
+                topic.spec.0,
+                topic.spec.1
+            )
+            .unwrap();
+            for (which, example) in [("Wrong", topic.wrong), ("Right", topic.right)] {
+                if !example.is_empty() {
+                    write!(body, "\n{which}:\n\n```text\n{example}\n```\n").unwrap();
+                }
+            }
+        }
+    }
+    page("errors.md", "Errors", &body);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::http::oauth::caller;
 use crate::words::Words;
 
 /// A text, in the language of the page.
-type Text = fn(Words) -> String;
+pub type Text = fn(Words) -> String;
 
 /// Where a standard says it: the section and its address.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +30,9 @@ pub struct Explained {
     /// Which.
     pub code: ErrorCode,
     /// What it means.
-    means: Text,
+    pub means: Text,
     /// Who defines it.
-    spec: Spec,
+    pub spec: Spec,
     /// What causes it, the usual first.
     pub topics: &'static [Topic],
 }
@@ -42,11 +42,11 @@ pub struct Topic {
     /// Its anchor on the page.
     pub id: &'static str,
     /// The cause.
-    title: Text,
+    pub title: Text,
     /// More of it, and what to do.
-    text: Text,
+    pub text: Text,
     /// Who says so.
-    spec: Spec,
+    pub spec: Spec,
     /// A request, or the claims of an assertion, that is refused so; empty when none shows it. Words
     /// in capitals stand for values of the reader.
     pub wrong: &'static str,
