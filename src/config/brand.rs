@@ -128,17 +128,13 @@ impl Colours {
             let strong = self.light.towards(BLACK, 64);
             let tint = WHITE.towards(self.light, 22);
             let root = root(self.light, strong, tint);
-            css.push_str(&format!(
-                "@media not (prefers-color-scheme: dark) {{ {root} }}\n"
-            ));
+            css += &format!("@media not (prefers-color-scheme: dark) {{ {root} }}\n");
         }
         if self.dark != Self::OWN.dark {
             let strong = self.dark.towards(WHITE, 64);
             let tint = DARK[1].towards(self.dark, 26);
             let root = root(self.dark, strong, tint);
-            css.push_str(&format!(
-                "@media (prefers-color-scheme: dark) {{ {root} }}\n"
-            ));
+            css += &format!("@media (prefers-color-scheme: dark) {{ {root} }}\n");
         }
         css
     }

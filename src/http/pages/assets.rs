@@ -25,6 +25,7 @@ struct Static;
 const CSS: &str = "countersign.css";
 
 /// The style sheet's address; it changes with the content, so that caches never keep an old one.
+#[must_use]
 pub fn css_href(institution: &Institution) -> String {
     static OWN: LazyLock<String> = LazyLock::new(|| {
         let hash = Static::get(CSS).map(|file| file.metadata.sha256_hash());
@@ -40,6 +41,7 @@ pub fn css_href(institution: &Institution) -> String {
 }
 
 /// The address of a logo; it changes with the picture.
+#[must_use]
 pub fn logo_href(name: &str, logo: &Logo) -> String {
     format!(
         "/static/{name}.{}?v={}",
