@@ -103,12 +103,12 @@ async fn apply_locked<C: Migrate>(
     migrator: &Migrator,
 ) -> Result<Vec<i64>, sqlx::migrate::MigrateError> {
     // The server's role may not be allowed to make tables: where nothing is to be made, none is.
-    let before = match conn.list_applied_migrations(&migrator.table_name).await {
-        Ok(before) => before,
-        Err(_) => {
-            conn.ensure_migrations_table(&migrator.table_name).await?;
-            conn.list_applied_migrations(&migrator.table_name).await?
-        }
+    let known = conn.list_applied_migrations(&migrator.table_name).await;
+    let before = if let Ok(before) = known {
+        before
+    } else {
+        conn.ensure_migrations_table(&migrator.table_name).await?;
+        conn.list_applied_migrations(&migrator.table_name).await?
     };
     let ours = migrator.migrations.iter();
     let up_to_date = ours

@@ -11,16 +11,12 @@ fn analyze(arguments: &[&str]) -> Option<String> {
         .args(arguments)
         .arg(unit)
         .output();
-    match output {
-        Ok(output) => {
-            let text = [output.stdout, output.stderr].concat();
-            Some(String::from_utf8(text).unwrap())
-        }
-        Err(_) => {
-            eprintln!("not tried: systemd-analyze is missing");
-            None
-        }
-    }
+    let Ok(output) = output else {
+        eprintln!("not tried: systemd-analyze is missing");
+        return None;
+    };
+    let text = [output.stdout, output.stderr].concat();
+    Some(String::from_utf8(text).unwrap())
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl Unit {
         let directory = Directory::new();
         let manager = UnixDatagram::bind(directory.path().join("notify")).unwrap();
         manager
-            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_read_timeout(Some(Duration::from_mins(1)))
             .unwrap();
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

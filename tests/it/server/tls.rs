@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use countersign::server::tls::Tls;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -33,7 +34,7 @@ async fn connect(
         .await
 }
 
-/// A ClientHello of the old kind, which offers `version` at the most.
+/// A `ClientHello` of the old kind, which offers `version` at the most.
 fn hello(version: [u8; 2]) -> Vec<u8> {
     let ciphers = [
         0xc0, 0x14, 0xc0, 0x13, 0xc0, 0x0a, 0xc0, 0x09, 0x00, 0x35, 0x00, 0x2f,
@@ -203,7 +204,7 @@ async fn the_plain_listener_redirects_readers_and_refuses_secrets() {
 }
 
 /// Asks as fast as it can, on connections that last and on new ones, until it is told to stop.
-async fn load(
+fn load(
     running: &Running,
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
@@ -236,7 +237,7 @@ async fn twenty_reloads_under_load_drop_no_request() {
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicUsize::new(0)),
     );
-    let loops = load(&running, Arc::clone(&stop), Arc::clone(&answered)).await;
+    let loops = load(&running, Arc::clone(&stop), Arc::clone(&answered));
     let tls = running.tls.clone().unwrap();
     let mut serials = std::collections::BTreeSet::from([tls.certificate().serial]);
     for _ in 0..20 {
@@ -261,8 +262,7 @@ async fn twenty_reloads_under_load_drop_no_request() {
         .unwrap();
     let presented = &stream.get_ref().1.peer_certificates().unwrap()[0];
     let file = fs::read(running.directory.path().join("certificate.pem")).unwrap();
-    use rustls::pki_types::pem::PemObject as _;
-    let newest = rustls::pki_types::CertificateDer::from_pem_slice(&file).unwrap();
+    let newest = CertificateDer::from_pem_slice(&file).unwrap();
     assert_eq!(*presented, newest);
     drop(stream);
     running.stop().await;
@@ -300,7 +300,7 @@ async fn a_new_certificate_that_is_not_in_order_leaves_the_old_one() {
         fs::write(&key, &good.1).unwrap();
     });
     refused("holds no private key", &|| {
-        fs::write(&key, "secret").unwrap()
+        fs::write(&key, "secret").unwrap();
     });
     refused("chmod 640", &|| {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
