@@ -60,7 +60,7 @@ pub(super) struct List {
     /// Only events about this client
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// Only this kind (sign_in.refused), or this family (sign_in)
+    /// Only this kind (session.ended), or this family (session)
     #[arg(long)]
     kind: Option<String>,
     /// Only since then: 90m, 12h, 7d, or a time such as 2026-06-01T00:00:00Z

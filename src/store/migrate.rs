@@ -103,8 +103,8 @@ async fn apply_locked<C: Migrate>(
     migrator: &Migrator,
 ) -> Result<Vec<i64>, sqlx::migrate::MigrateError> {
     // The server's role may not be allowed to make tables: where nothing is to be made, none is.
-    let known = conn.list_applied_migrations(&migrator.table_name).await;
-    let before = if let Ok(before) = known {
+    let listed = conn.list_applied_migrations(&migrator.table_name).await;
+    let before = if let Ok(before) = listed {
         before
     } else {
         conn.ensure_migrations_table(&migrator.table_name).await?;
@@ -118,6 +118,17 @@ async fn apply_locked<C: Migrate>(
         migrator.run_direct(target, conn, false).await?;
     }
     Ok(before.into_iter().map(|applied| applied.version).collect())
+}
+
+/// Makes the table that lists what was applied. A transaction of `PostgreSQL` in which a statement
+/// failed is over, so inside one it must be there before it is looked for.
+pub(super) async fn begin(conn: &mut Conn) -> Result<(), Fault> {
+    const TABLE: &str = "_sqlx_migrations";
+    match conn {
+        Conn::Sqlite(c) => c.ensure_migrations_table(TABLE).await,
+        Conn::Postgres(c) => c.ensure_migrations_table(TABLE).await,
+    }
+    .map_err(|error| Fault::Storage(sqlx::Error::Migrate(Box::new(error))))
 }
 
 /// The version of the schema that a database has; 0 when it has none.

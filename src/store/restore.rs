@@ -94,6 +94,7 @@ impl Restoring {
             Location::Sqlite(path) => begin_sqlite(path).await?,
             Location::Postgres(url) => (begin_postgres(url).await?, Place::Postgres),
         };
+        migrate::begin(&mut conn).await?;
         migrate::run_to(&mut conn, Some(schema)).await?;
         let shared = Arc::new(Shared {
             vault: std::sync::OnceLock::new(),
@@ -278,7 +279,7 @@ async fn keep_aside(path: &Path) -> Result<Option<PathBuf>, Fault> {
     if !path.exists() {
         return Ok(None);
     }
-    let kept = (1..)
+    let kept = (1..10_000)
         .map(|n| beside(path, &format!(".replaced-{n}")))
         .find(|kept| !kept.exists())
         .unwrap_or_else(|| beside(path, ".replaced"));

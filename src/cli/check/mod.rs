@@ -10,6 +10,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -164,7 +165,7 @@ fn shown(found: &[Finding]) -> String {
             &format!("→ {}", output::plain(&one.remedy)),
             10,
         ));
-        out.push_str(&format!("          {}\n\n", one.doc));
+        let _ = writeln!(out, "          {}\n", one.doc);
     }
     out
 }

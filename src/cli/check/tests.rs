@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rules::time::Timestamp;
 
+use super::files::Role::{Database, Folder, Settings};
 use super::finding::{Finding, KINDS};
 use super::{files, installation, machine, settings};
 use crate::config::{Config, File};
@@ -26,9 +27,7 @@ fn config(change: &str) -> Config {
     let name = crate::rng::uuid(Timestamp::default()).unwrap();
     let path = std::env::temp_dir().join(format!("countersign-check-{name}.toml"));
     std::fs::write(&path, text).unwrap();
-    let config = File::load(&path)
-        .map_err(|why| why.to_string())
-        .and_then(|file| file.check().map_err(|why| why.to_string()));
+    let config = File::load(&path).and_then(|file| file.check().map_err(|why| why.to_string()));
     std::fs::remove_file(&path).unwrap();
     config.unwrap()
 }
@@ -253,7 +252,6 @@ fn each_open_file_is_found() {
         };
         ids(&files::judge(&seen))
     };
-    use files::Role::{Database, Folder, Settings};
     assert_eq!(with(Settings, 0o666, 7), ["files.config_writable"]);
     assert_eq!(with(Settings, 0o644, 7), ["files.config_readable"]);
     assert!(with(Settings, 0o640, 0).is_empty());

@@ -1,5 +1,7 @@
 //! Backups and the audit log, for people.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::{fields, plain, table};
@@ -45,19 +47,21 @@ pub(super) fn restored(done: &RestoredView) -> String {
     }
     let mut out = fields(&rows);
     if done.audit_leaves_lost > 0 {
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "\n{} audit events after the backup are lost from this database; what you shipped off this \
              host is\ntheir only copy. The log says so in a backup.restored event.\n",
             done.audit_leaves_lost
-        ));
+        );
     }
-    out.push_str(&format!(
+    let _ = write!(
+        out,
         "\n{} accounts and {} clients are usable. The backup cannot know which of them were disabled after\nit \
          was made, or which passwords and factors were changed: look through what you know of that time, \
          and\nrepeat `countersign user disable` and `countersign client disable` before you start the \
          server.\n",
         done.active_users, done.enabled_clients
-    ));
+    );
     out
 }
 

@@ -27,6 +27,10 @@ const LONG_PATIENCE: Duration = Duration::from_mins(15);
 /// How a command ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one answer at a time is on its way, and a box would be taken apart everywhere"
+)]
 pub enum Answer {
     /// It is under way: `(done, all)`. The answer comes later.
     Progress(u64, u64),
