@@ -4,7 +4,6 @@ account-title = Ihr Konto
 account-hello = Guten Tag, { $name }
 account-apps = Verbundene Apps
 account-no-apps = Keine App kann Ihre Konten sehen. Wenn Sie es einer erlauben, erscheint sie hier, und Sie können es hier beenden.
-account-since = Seit { $date }
 account-stop = Teilen beenden
 account-stop-with = mit { $app }
 account-stopped = Das Teilen ist beendet. Die App sieht nichts mehr.
@@ -17,7 +16,6 @@ account-ways = Wie Sie sich anmelden
 account-password = Passwort
 account-app = Authenticator-App
 account-codes = Wiederherstellungscodes
-account-codes-left = noch { $count }
 
 stop-title = Teilen mit { $app } beenden?
 stop-what = Das ist von jetzt an nicht mehr möglich:

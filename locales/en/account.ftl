@@ -4,7 +4,6 @@ account-title = Your account
 account-hello = Hello, { $name }
 account-apps = Connected apps
 account-no-apps = No app can see your accounts. When you let one, it appears here, and you can stop it here.
-account-since = Since { $date }
 account-stop = Stop sharing
 account-stop-with = with { $app }
 account-stopped = Sharing has stopped. The app can see nothing more.
@@ -17,7 +16,6 @@ account-ways = How you sign in
 account-password = Password
 account-app = Authenticator app
 account-codes = Recovery codes
-account-codes-left = { $count } left
 
 stop-title = Stop sharing with { $app }?
 stop-what = From now on it can no longer do this:

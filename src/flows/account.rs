@@ -8,6 +8,7 @@ use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::factors;
+pub use crate::store::factors::Kept;
 use crate::store::grants;
 pub use crate::store::grants::Grant as GrantInfo;
 use crate::store::sessions::{self, Session};
@@ -18,8 +19,8 @@ pub struct Overview {
     pub grants: Vec<GrantInfo>,
     /// Signed-in browsers.
     pub sessions: Vec<Session>,
-    /// How many recovery codes are left.
-    pub recovery_codes: i64,
+    /// Her second factors.
+    pub kept: Kept,
 }
 
 /// Everything the account page shows.
@@ -33,10 +34,18 @@ pub async fn overview(app: &App, signed_in: &SignedIn) -> Result<Overview, Fault
                 Ok(Overview {
                     grants: grants::of_user(tx, user).await?,
                     sessions: sessions::of_user(tx, user, since).await?,
-                    recovery_codes: factors::recovery_left(tx, user).await?,
+                    kept: factors::kept(tx, user).await?,
                 })
             })
         })
+        .await
+}
+
+/// What is known of a person's second factors.
+pub async fn kept(app: &App, signed_in: &SignedIn) -> Result<Kept, Fault> {
+    let user = signed_in.user.id;
+    app.store
+        .read(move |tx| Box::pin(factors::kept(tx, user)))
         .await
 }
 

@@ -10,6 +10,7 @@ use super::Caller;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::secret::{Purpose, TokenHash};
+pub use crate::store::sessions::Session as SessionInfo;
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User, UserState};
 

@@ -31,6 +31,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
+    use pages::account::{activity, dispute, lists, password, recovery_codes};
     use pages::{
         account, activate, assets, choose, errors, health, interaction, language, sign_in, sign_out,
     };
@@ -80,11 +81,32 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/end_session", get(sign_out::get).post(sign_out::post))
         .route("/end_session/confirm", post(sign_out::confirm))
         .route("/account", get(account::show))
+        .route("/account/apps", get(lists::apps))
         .route(
             "/account/apps/{grant}/stop",
-            get(account::ask_stop).post(account::stop),
+            get(lists::ask_stop).post(lists::stop),
         )
-        .route("/account/sessions/{id}/end", post(account::end_session))
+        .route("/account/sessions", get(lists::sessions))
+        .route("/account/sessions/end", post(lists::end_everywhere))
+        .route("/account/sessions/{id}/end", post(lists::end_session))
+        .route("/account/activity", get(activity::show))
+        .route(
+            "/account/password",
+            get(password::show).post(password::submit),
+        )
+        .route(
+            "/account/recovery-codes",
+            get(recovery_codes::show).post(recovery_codes::begin),
+        )
+        .route(
+            "/account/recovery-codes/confirm",
+            post(recovery_codes::confirm),
+        )
+        .route(
+            "/account/recovery-codes/cancel",
+            post(recovery_codes::cancel),
+        )
+        .route("/account/not-me", get(dispute::ask).post(dispute::submit))
         .route(
             "/invite/{token}",
             get(activate::greet).post(activate::begin),

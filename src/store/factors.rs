@@ -159,7 +159,7 @@ pub async fn kept(tx: &mut Tx, user: Uuid) -> Result<Kept, Fault> {
 }
 
 /// How many recovery codes are left.
-pub async fn recovery_left(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {
+async fn recovery_left(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {
     const LEFT: Sql =
         Sql("SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND used_at IS NULL");
     match tx.optional(LEFT, vec![user.into()]).await? {

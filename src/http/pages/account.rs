@@ -1,48 +1,57 @@
-//! The account page.
+//! The account page, and what belongs to it.
+
+pub mod activity;
+pub mod dispute;
+pub mod lists;
+pub mod password;
+pub mod recovery_codes;
+mod rows;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::HeaderMap;
 use axum::response::Response;
-use uuid::Uuid;
 
-use super::asking::own_scopes;
-use super::sign_in::signed_in;
-use super::view::{Account, ConfirmStop, ConnectedApp, SessionRow, WayIn};
-use super::{Stop, chrome, not_found, own_form, page, see_other};
+use super::view::{Account, WayIn};
+use super::{Stop, chrome, page, see_other, set_cookie};
 use crate::app::App;
 use crate::fault::Fault;
-use crate::flows::Caller;
-use crate::flows::account::{self, GrantInfo, Overview};
+use crate::flows::account::{self, Overview};
 use crate::flows::sessions::{self, SignedIn};
+use crate::flows::{Caller, activity as flow};
+use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
-use crate::registry::Registered;
-use crate::words::Words;
+
+/// Where a sign-in leads by itself.
+const HOME: &str = "/account";
+
+/// How many rows of each kind the account page shows.
+const SHOWN: usize = 4;
 
 /// `GET /`.
 pub async fn home() -> Response {
-    see_other("/account")
+    see_other(HOME)
 }
 
 /// `GET /account`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let say = caller.say();
-    let (asked, _) = request.into_parts();
-    let Some(held) = signed_in(&app, &asked.headers).await? else {
-        return Ok(see_other("/sign-in"));
-    };
+    let held = at_account(&app, request.headers(), HOME).await?;
     let overview = account::overview(&app, &held).await?;
-    let notice = match asked.uri.query() {
+    let say = caller.say();
+    let notice = match request.uri().query() {
         Some("stopped") => Some(say.account_stopped()),
         Some("ended") => Some(say.account_ended()),
+        Some("password") => Some(say.change_password_done()),
+        Some("codes") => Some(say.new_codes_done()),
         _ => None,
     };
-    Ok(render(&app, &caller, (&held, &overview), notice)?)
+    Ok(render(&app, &caller, (&held, &overview), notice).await?)
 }
 
-fn render(
+async fn render(
     app: &App,
     caller: &Caller,
     (held, overview): (&SignedIn, &Overview),
@@ -51,121 +60,78 @@ fn render(
     let say = caller.say();
     let registered = app.registry.now();
     let now = app.clock.now();
-    let apps = overview.grants.iter().map(|grant| ConnectedApp {
-        grant_id: grant.id.to_string(),
-        name: name_of(&registered, grant),
-        can: can(say, &registered, grant),
-        since: say.date(grant.created_at),
-        action: format!("/account/apps/{}/stop", grant.id),
-    });
-    let sessions = overview.sessions.iter().map(|session| {
-        Ok(SessionRow {
-            label: say.browser(&session.agent(&held.user.keys)?),
-            started: say.date_and_time(session.created_at),
-            last_seen: say.ago(session.seen_at, now),
-            current: session.id == held.session.id,
-            action: format!("/account/sessions/{}/end", session.id),
-        })
-    });
-    let codes = overview.recovery_codes;
-    let ways = [
-        (say.account_password(), None),
-        (say.account_app(), None),
-        (say.account_codes(), Some(say.account_codes_left(codes))),
-    ];
+    let apps = overview.grants.iter().take(SHOWN);
+    let sessions = overview.sessions.iter().take(SHOWN);
+    let activity = flow::newest(app, held, 5).await?;
     let view = Account {
         chrome: &chrome(app, caller),
         name: held.user.profile.display_name().to_owned(),
         notice,
-        apps: apps.collect(),
-        sessions: sessions.collect::<Result<_, Fault>>()?,
-        ways: ways
-            .into_iter()
-            .map(|(label, detail)| WayIn { label, detail })
+        apps: apps
+            .map(|grant| rows::app_row(app, say, &registered, grant))
+            .collect(),
+        more_apps: overview.grants.len().saturating_sub(SHOWN),
+        sessions: sessions
+            .map(|session| rows::session_row(say, held, session, now))
+            .collect::<Result<_, Fault>>()?,
+        more_sessions: overview.sessions.len().saturating_sub(SHOWN),
+        ways: ways(caller, overview),
+        activity: activity
+            .iter()
+            .map(|entry| activity::row(say, &registered, entry))
             .collect(),
         sign_out_action: "/sign-out".to_owned(),
     };
     Ok(page(StatusCode::OK, &view, None))
 }
 
-/// `GET /account/apps/{grant}/stop`: asks once more.
-pub async fn ask_stop(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let headers = request.headers().clone();
-    let Some(held) = signed_in(&app, &headers).await? else {
-        return Ok(see_other("/sign-in"));
-    };
-    let overview = account::overview(&app, &held).await?;
-    let mut standing = overview.grants.iter();
-    let Some(grant) = standing.find(|grant| grant.id.to_string() == id) else {
-        return Ok(not_found(State(app), request).await);
-    };
-    let registered = app.registry.now();
-    let caller = caller(&request);
+/// How she signs in.
+fn ways(caller: &Caller, overview: &Overview) -> Vec<WayIn> {
     let say = caller.say();
-    let view = ConfirmStop {
-        chrome: &chrome(&app, &caller),
-        action: format!("/account/apps/{}/stop", grant.id),
-        app_name: name_of(&registered, grant),
-        can: can(say, &registered, grant),
-        back_href: "/account".to_owned(),
-    };
-    Ok(page(StatusCode::OK, &view, None))
+    let app = overview.kept.app.map(|(since, used)| match used {
+        Some(used) => say.account_app_used(say.date(since), say.date(used)),
+        None => say.account_app_since(say.date(since)),
+    });
+    let codes = overview.kept.recovery;
+    let codes = codes.map(|(left, made)| say.account_codes_kept(left, say.date(made)));
+    let link = |to: &str, words| Some((format!("/account/{to}"), words));
+    vec![
+        WayIn {
+            label: say.account_password(),
+            detail: None,
+            link: link("password", say.change_password()),
+        },
+        WayIn {
+            label: say.account_app(),
+            detail: app,
+            link: None,
+        },
+        WayIn {
+            label: say.account_codes(),
+            detail: codes,
+            link: link("recovery-codes", say.new_codes()),
+        },
+    ]
 }
 
-/// `POST /account/apps/{grant}/stop`.
-pub async fn stop(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, _, caller) = own_form(&app, request).await?;
-    let Some(held) = signed_in(&app, &headers).await? else {
-        return Ok(see_other("/sign-in"));
-    };
-    if let Ok(grant) = Uuid::parse_str(&id) {
-        account::stop_sharing(&app, &held, grant, &caller).await?;
-    }
-    // Stopped by this request or before: either way it has stopped.
-    Ok(see_other("/account?stopped"))
+/// Whose account this is. Whoever is not signed in, or left the account pages alone for too long,
+/// signs in first and comes back `here`.
+async fn at_account(app: &App, headers: &HeaderMap, here: &str) -> Result<SignedIn, Stop> {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let held = sessions::at_account(app, cookies.get(cookies::SESSION)).await?;
+    held.ok_or_else(|| {
+        if here == HOME {
+            return see_other("/sign-in").into();
+        }
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("to", here);
+        see_other(&format!("/sign-in?{}", query.finish())).into()
+    })
 }
 
-/// `POST /account/sessions/{id}/end`.
-pub async fn end_session(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, _, caller) = own_form(&app, request).await?;
-    let Some(held) = signed_in(&app, &headers).await? else {
-        return Ok(see_other("/sign-in"));
-    };
-    if let Ok(session) = Uuid::parse_str(&id) {
-        sessions::end(&app, &held, session, &caller).await?;
-    }
-    Ok(see_other("/account?ended"))
-}
-
-fn name_of(registered: &Registered, grant: &GrantInfo) -> String {
-    registered
-        .any_client(&grant.client_id)
-        .map_or_else(|| grant.client_id.clone(), |client| client.name.clone())
-}
-
-fn can(say: Words, registered: &Registered, grant: &GrantInfo) -> Vec<String> {
-    let infos = registered.resources().iter().flat_map(|one| &one.scopes);
-    let theirs = infos
-        .filter(|info| grant.scopes.contains(&info.name))
-        .map(|info| info.title_in(say.lang.tag()).to_owned());
-    let ours = own_scopes(say)
-        .into_iter()
-        .filter(|(scope, _)| grant.scopes.contains(scope))
-        .map(|(_, title)| title);
-    theirs
-        .chain(ours)
-        .chain(super::claims::titles(&grant.claims, say))
-        .collect()
+/// The same answer, and the browser lets go of its session.
+fn forget_session(app: &App, headers: &HeaderMap, mut response: Response) -> Response {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    set_cookie(&mut response, cookies.forget(cookies::SESSION));
+    response
 }

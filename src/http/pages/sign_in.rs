@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use rules::protocol::Params;
+use rules::time::Timestamp;
 
 use super::view::{Problem, SignIn};
 use super::{Stop, chrome, own_form, page, see_other, set_cookie};
@@ -20,6 +21,7 @@ use crate::http::cookies::{self, Cookies};
 use crate::http::limit;
 use crate::http::oauth::caller;
 use crate::secret::Secret;
+use crate::words::Words;
 
 /// How long the cookie of a known device stays.
 const DEVICE_DAYS: u64 = 90;
@@ -28,25 +30,50 @@ const DEVICE_DAYS: u64 = 90;
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
     let headers = request.headers().clone();
-    Ok(match signed_in(&app, &headers).await? {
-        Some(_) => see_other("/account"),
-        None => form(&app, &caller, &Form::new("/sign-in"), StatusCode::OK, None),
-    })
+    let to = destination(request.uri());
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    let session = cookies.get(cookies::SESSION);
+    if sessions::at_account(&app, session).await?.is_some() {
+        return Ok(see_other(to.as_deref().unwrap_or(ACCOUNT)));
+    }
+    // Still signed in for apps, but away from the account pages for too long.
+    let away = sessions::current(&app, session).await?.is_some();
+    let reason = away.then(|| caller.say().sign_in_away());
+    let shown = Form::to_account(to.as_deref(), reason);
+    Ok(form(&app, &caller, &shown, StatusCode::OK, None))
 }
 
 /// `POST /sign-in`.
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let to = destination(request.uri());
     let (headers, params, caller) = own_form(&app, request).await?;
     Ok(match attempt(&app, &headers, &params, &caller).await? {
         Attempt::SignedIn { cookies, .. } => {
-            let mut response = see_other("/account");
+            let mut response = see_other(to.as_deref().unwrap_or(ACCOUNT));
             for cookie in cookies {
                 set_cookie(&mut response, cookie);
             }
             response
         }
-        Attempt::Again(again) => again.show(&app, &caller, &Form::new("/sign-in"), &params),
+        Attempt::Again(again) => {
+            let shown = Form::to_account(to.as_deref(), None);
+            again.show(&app, &caller, &shown, &params)
+        }
     })
+}
+
+/// Where a sign-in without an app's request leads.
+const ACCOUNT: &str = "/account";
+
+/// The account page that a sign-in goes back to. Nothing else can be asked for: neither another page
+/// nor another server.
+fn destination(uri: &Uri) -> Option<String> {
+    let query = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    let (_, to) = query.into_iter().find(|(name, _)| name == "to")?;
+    let rest = to.strip_prefix(ACCOUNT)?;
+    let below = rest.is_empty() || rest.starts_with(['/', '?']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/?=&-".contains(c);
+    (below && to.len() <= 200 && to.chars().all(plain)).then(|| to.into_owned())
 }
 
 /// Who is signed in in this browser.
@@ -68,16 +95,27 @@ pub(super) struct Form {
     cancel_action: Option<String>,
     returns_to: Option<String>,
     hint: Option<String>,
+    reason: Option<String>,
 }
 
 impl Form {
-    fn new(action: &str) -> Self {
+    /// To an account page.
+    fn to_account(to: Option<&str>, reason: Option<String>) -> Self {
+        let action = to.map_or_else(
+            || "/sign-in".to_owned(),
+            |to| {
+                let mut query = url::form_urlencoded::Serializer::new(String::new());
+                query.append_pair("to", to);
+                format!("/sign-in?{}", query.finish())
+            },
+        );
         Self {
-            action: action.to_owned(),
+            action,
             asked_by: None,
             cancel_action: None,
             returns_to: None,
             hint: None,
+            reason,
         }
     }
 
@@ -89,6 +127,7 @@ impl Form {
             cancel_action: Some(format!("/interaction/{id}/cancel")),
             returns_to: Some(returns_to.to_owned()),
             hint: hint.map(str::to_owned),
+            reason: None,
         }
     }
 }
@@ -111,6 +150,7 @@ pub(super) fn form(
         username,
         problem,
         cancel_action: form.cancel_action.clone(),
+        reason: form.reason.clone(),
     };
     page(status, &view, form.returns_to.as_deref())
 }
@@ -135,21 +175,40 @@ pub(super) struct Again {
 }
 
 impl Again {
-    pub(super) fn show(
-        self,
-        app: &App,
-        caller: &Caller,
-        shown: &Form,
-        params: &Params,
-    ) -> Response {
-        let username = params.get("username").unwrap_or_default();
-        let mut response = form(
-            app,
-            caller,
-            shown,
-            self.status,
-            Some((self.problem, username)),
-        );
+    /// Something is to be mended.
+    pub(super) fn of(problem: Problem) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            problem,
+            retry_after: None,
+            exceeded: None,
+        }
+    }
+
+    /// There were too many failures.
+    pub(super) fn blocked(app: &App, say: Words, until: Timestamp) -> Self {
+        let left = until.since(app.clock.now());
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            problem: Problem::of(say.sign_in_blocked(say.wait(left))),
+            retry_after: Some(left.as_secs().max(1)),
+            exceeded: None,
+        }
+    }
+
+    /// There were too many failures from this network.
+    pub(super) fn limited(say: Words, exceeded: Exceeded) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            problem: Problem::of(say.limits_sign_ins(say.wait(exceeded.wait))),
+            retry_after: None,
+            exceeded: Some(exceeded),
+        }
+    }
+
+    /// The page that `make` makes of it.
+    pub(super) fn page(self, make: impl FnOnce(StatusCode, Problem) -> Response) -> Response {
+        let mut response = make(self.status, self.problem);
         if let Some(seconds) = self.retry_after {
             response
                 .headers_mut()
@@ -159,6 +218,17 @@ impl Again {
             limit::tell_exceeded(response.headers_mut(), &exceeded);
         }
         response
+    }
+
+    pub(super) fn show(
+        self,
+        app: &App,
+        caller: &Caller,
+        shown: &Form,
+        params: &Params,
+    ) -> Response {
+        let username = params.get("username").unwrap_or_default();
+        self.page(|status, problem| form(app, caller, shown, status, Some((problem, username))))
     }
 }
 
@@ -176,20 +246,13 @@ pub(super) async fn attempt(
         password: Secret::new(field("password")),
         code: Secret::new(field("code")),
     };
-    let again = |status, problem, retry_after| {
-        Ok(Attempt::Again(Again {
-            status,
-            problem,
-            retry_after,
-            exceeded: None,
-        }))
-    };
+    let again = |again| Ok(Attempt::Again(again));
     let missing = typed.username.is_empty()
         || typed.password.expose().is_empty()
         || typed.code.expose().is_empty();
     if missing {
         let problem = Problem::of(caller.say().sign_in_missing());
-        return again(StatusCode::BAD_REQUEST, problem, None);
+        return again(Again::of(problem));
     }
     let held = Held {
         device: cookies.get(cookies::DEVICE).map(str::to_owned),
@@ -197,36 +260,52 @@ pub(super) async fn attempt(
     };
     match sign_in::sign_in(app, typed, held, caller).await? {
         Verdict::SignedIn(gained) => {
-            let session = gained.session;
             let mut set = vec![cookies.set(cookies::SESSION, gained.token.expose(), None)];
             if let Some(device) = gained.device {
                 let lifetime = std::time::Duration::from_hours(DEVICE_DAYS * 24);
                 set.push(cookies.set(cookies::DEVICE, device.expose(), Some(lifetime)));
             }
-            let cookies = set;
-            Ok(Attempt::SignedIn { session, cookies })
+            Ok(Attempt::SignedIn {
+                session: gained.session,
+                cookies: set,
+            })
         }
-        Verdict::Refused => again(
-            StatusCode::BAD_REQUEST,
-            Problem::of(caller.say().sign_in_refused()),
-            None,
-        ),
-        Verdict::Limited(exceeded) => Ok(Attempt::Again(Again {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            problem: Problem::of(
-                caller
-                    .say()
-                    .limits_sign_ins(caller.say().wait(exceeded.wait)),
-            ),
-            retry_after: None,
-            exceeded: Some(exceeded),
-        })),
-        Verdict::Blocked { until } => {
-            let left = until.since(app.clock.now());
-            let say = caller.say();
-            let problem = Problem::of(say.sign_in_blocked(say.wait(left)));
-            let seconds = left.as_secs().max(1);
-            again(StatusCode::TOO_MANY_REQUESTS, problem, Some(seconds))
+        Verdict::Refused => again(Again::of(Problem::of(caller.say().sign_in_refused()))),
+        Verdict::Blocked { until } => again(Again::blocked(app, caller.say(), until)),
+        Verdict::Limited(exceeded) => again(Again::limited(caller.say(), exceeded)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_back_to_account_pages_only() {
+        let to = |address: &str| destination(&address.parse::<Uri>().unwrap());
+        for good in [
+            "/account",
+            "/account/apps?page=2",
+            "/account/not-me?event=0-a",
+        ] {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            let query = query.append_pair("to", good).finish();
+            assert_eq!(to(&format!("/sign-in?{query}")).as_deref(), Some(good));
+        }
+        for bad in [
+            "/sign-in",
+            "/sign-in?to=",
+            "/sign-in?to=https://evil.example/account",
+            "/sign-in?to=//evil.example",
+            "/sign-in?to=/accounts",
+            "/sign-in?to=/account.evil.example",
+            "/sign-in?to=/account@evil.example",
+            "/sign-in?to=/account/../authorize",
+            "/sign-in?to=/account%5C..%5C",
+            "/sign-in?to=/account%0D%0ASet-Cookie:x",
+            "/sign-in?to=/authorize?client_id=x",
+        ] {
+            assert_eq!(to(bad), None, "{bad}");
         }
     }
 }

@@ -158,7 +158,7 @@ impl Asking<'_> {
     }
 }
 
-fn signed_out(app: &App, caller: &Caller) -> Response {
+pub(super) fn signed_out(app: &App, caller: &Caller) -> Response {
     let say = caller.say();
     let mut chrome = chrome(app, caller);
     OWN.clone_into(&mut chrome.here);

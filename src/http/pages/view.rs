@@ -9,12 +9,14 @@ use rules::protocol::OAuthError;
 
 use super::errors::Spec;
 
+mod account;
 mod chrome;
 pub(crate) mod filters;
 mod qr;
 #[cfg(test)]
 mod tests;
 
+pub use account::*;
 pub use chrome::Chrome;
 pub use qr::Qr;
 
@@ -70,6 +72,8 @@ pub struct SignIn<'a> {
     pub problem: Option<Problem>,
     /// Where "Don't continue" is posted; only with `asked_by`.
     pub cancel_action: Option<String>,
+    /// Why she is asked again.
+    pub reason: Option<String>,
 }
 
 /// Somebody is signed in, and the app wants to know whether it is she who goes on.
@@ -219,79 +223,6 @@ pub struct ConsentItem {
     pub checked: bool,
     /// Whether an earlier consent already covers it.
     pub already: bool,
-}
-
-/// The account page: connected apps, devices, ways to sign in.
-/// Every action is a POST without fields.
-#[derive(Template)]
-#[template(path = "account/account.html")]
-pub struct Account<'a> {
-    /// What surrounds the page.
-    pub chrome: &'a Chrome,
-    /// The person's name.
-    pub name: String,
-    /// What was just done: `Pocket Budget can no longer see your accounts.`
-    pub notice: Option<String>,
-    /// Apps with a standing consent.
-    pub apps: Vec<ConnectedApp>,
-    /// Signed-in browsers, this one first.
-    pub sessions: Vec<SessionRow>,
-    /// How the person signs in, read-only.
-    pub ways: Vec<WayIn>,
-    /// Where "Sign out" is posted.
-    pub sign_out_action: String,
-}
-
-/// A client with a standing consent.
-pub struct ConnectedApp {
-    /// The grant's id, used as the row's anchor.
-    pub grant_id: String,
-    /// The client's name.
-    pub name: String,
-    /// What it may see or do, as on the consent page.
-    pub can: Vec<String>,
-    /// The day consent was given: `3 May 2026`.
-    pub since: String,
-    /// Where "Stop sharing" is posted.
-    pub action: String,
-}
-
-/// A signed-in browser.
-pub struct SessionRow {
-    /// What it looks like: `Chrome on Linux`.
-    pub label: String,
-    /// When it signed in.
-    pub started: String,
-    /// When it was last seen.
-    pub last_seen: String,
-    /// Whether it is the one showing this page.
-    pub current: bool,
-    /// Where "Sign out" is posted.
-    pub action: String,
-}
-
-/// One way to sign in.
-pub struct WayIn {
-    /// Its name: `Authenticator app`.
-    pub label: String,
-    /// Its state: `8 of 10 left`.
-    pub detail: Option<String>,
-}
-
-/// Asks before an app's consent ends. Posts to `action`, without fields.
-#[derive(Template)]
-#[template(path = "account/confirm.html")]
-pub struct ConfirmStop<'a> {
-    /// What surrounds the page.
-    pub chrome: &'a Chrome,
-    /// Where the button posts.
-    pub action: String,
-    /// The client's name.
-    pub app_name: String,
-    /// What it will no longer see or do.
-    pub can: Vec<String>,
-    /// The account page.
-    pub back_href: String,
 }
 
 /// The mood of a [`Message`].

@@ -271,9 +271,9 @@ async fn a_standing_grant_is_made_once(server: TestServer) {
     for page in pages {
         Answer::of(&page).code();
     }
-    let account = browser.open("/account").await;
+    let account = browser.open("/account/apps").await;
     assert_eq!(
-        account.body.matches("<bdi>The app app</bdi>").count(),
+        account.body.matches("<h3><bdi>The app app</bdi>").count(),
         1,
         "{}",
         account.body

@@ -1,6 +1,10 @@
 //! People's pages, as a browser without scripts meets them.
 
 mod account;
+mod account_activity;
+mod account_dispute;
+mod account_password;
+mod account_recovery;
 mod activation;
 mod brand;
 mod csrf;

@@ -23,6 +23,7 @@ fn sign_in(chrome: &Chrome, problem: Option<Problem>) -> SignIn<'_> {
         username: "\"><b>ada".into(),
         problem,
         cancel_action: Some("/cancel/1".into()),
+        reason: None,
     }
 }
 

@@ -1,0 +1,53 @@
+# What a person does on her account pages to stay safe.
+
+account-since-until = Since { $since } · until { $until } at the latest
+account-more-apps = All connected apps ({ $count } more)
+account-more-sessions = All devices ({ $count } more)
+account-sign-out-everywhere = Sign out everywhere, here too
+account-app-since = Connected on { $since }
+account-app-used = Connected on { $since } · last used on { $used }
+account-codes-kept = { $count } left, made on { $made }
+account-back = Back to your account
+account-fill-in = Please fill in every field.
+list-newest = Newest
+list-newer = Newer
+list-older = Older
+
+## Asked again before a change: password and code.
+proof-password = Current password
+sign-in-away = You did not use your account pages for a while, so we ask you to sign in again.
+
+change-password = Change password
+change-password-what = We ask for your password and a code again, so that nobody else can do this. All your other devices are signed out then; apps stay connected.
+change-password-save = Change password
+change-password-same = This is your current password. Choose another one.
+change-password-back = Keep your password; go back to your account
+change-password-done = Your password is changed, and all other devices are signed out.
+
+new-codes = New recovery codes
+new-codes-what = We make ten new codes for you. The ones that you have now count until you have saved the new ones; then they are worth nothing.
+new-codes-make = Make new codes
+new-codes-keep = Keep the old codes; go back to your account
+new-codes-save = Save your new recovery codes
+new-codes-save-what = Print this page, or copy the codes to a password manager or onto paper. The old codes count until you type one of these.
+new-codes-use = Use the new codes
+new-codes-done = Your new recovery codes count from now on. The old ones are worth nothing.
+
+not-me = This wasn’t me
+not-me-question = Is something here not yours?
+not-me-offer = If you did not do something that you see here, tell us. We stop everything at once.
+not-me-then = When you confirm it, we stop everything at once:
+not-me-devices = Every device is signed out, this one too, and none counts as known any more.
+not-me-apps = Every app loses its access until you sign in with it again.
+not-me-again = You can sign in again at any time.
+not-me-suspects = These apps were connected lately. Untick the ones that you want to stay connected.
+not-me-connected = Connected on { $date }
+not-me-yes = Stop everything
+not-me-no = It was me; go back to your account
+disputed = Everything is stopped
+disputed-what = Every device is signed out, and no app can see anything.
+disputed-now = What to do now
+disputed-call = Call us:
+disputed-call-us = Call us at the number on your card or your letters.
+disputed-password = Sign in on a device that you trust, and change your password.
+disputed-invitation = If somebody else may have your phone or your recovery codes, tell us on the phone. We then stop this sign-in and send you a new invitation.

@@ -1,0 +1,97 @@
+//! "This wasn't me": everything stops at once, and the number to call is shown.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::activity::{identifier, row};
+use super::at_account;
+use super::rows::client_name;
+use crate::app::App;
+use crate::flows::activity;
+use crate::flows::dispute::{self, Disputed};
+use crate::http::cookies::{self, Cookies};
+use crate::http::oauth::caller;
+use crate::http::pages::sign_in::signed_in;
+use crate::http::pages::view::{DisputeDone, NotMe, SuspectApp};
+use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
+
+const HERE: &str = "/account/not-me";
+
+/// What the name of a suspect app's check box begins with; its grant follows.
+const STOP: &str = "stop-";
+
+/// How many suspect apps the page lists.
+const LISTED: usize = 20;
+
+/// `GET /account/not-me`: says what will happen, and asks.
+pub async fn ask(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let caller = caller(&request);
+    let about = identifier(request.uri(), "event");
+    let here = about.map_or_else(|| HERE.to_owned(), |id| format!("{HERE}?event={id}"));
+    let held = at_account(&app, request.headers(), &here).await?;
+    let about = match about {
+        Some(id) => activity::entry(&app, &held, id).await?,
+        None => None,
+    };
+    let suspects = dispute::suspect(&app, &held, about.as_ref()).await?;
+    let registered = app.registry.now();
+    let say = caller.say();
+    let view = NotMe {
+        chrome: &chrome(&app, &caller),
+        action: HERE.to_owned(),
+        about: about.as_ref().map(|entry| row(say, &registered, entry)),
+        event: about.map(|entry| entry.id.to_string()),
+        apps: suspects
+            .iter()
+            .take(LISTED)
+            .map(|grant| SuspectApp {
+                field: format!("{STOP}{}", grant.id),
+                name: client_name(&registered, &grant.client_id),
+                since: say.date(grant.consented_at),
+            })
+            .collect(),
+        back_href: "/account".to_owned(),
+    };
+    Ok(page(StatusCode::OK, &view, None))
+}
+
+/// `POST /account/not-me`. Any session that still lives may do it, however long she was away: it
+/// gives nobody anything.
+pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(held) = signed_in(&app, &headers).await? else {
+        return Ok(see_other("/sign-in"));
+    };
+    let event = params.get("event").and_then(|id| Uuid::try_parse(id).ok());
+    let about = match event {
+        Some(id) => activity::entry(&app, &held, id).await?,
+        None => None,
+    };
+    let suspects = dispute::suspect(&app, &held, about.as_ref()).await?;
+    let named = |grant: &Uuid| params.get(&format!("{STOP}{grant}")).is_some();
+    let said = Disputed {
+        about: about.map(|entry| entry.id),
+        stop: suspects
+            .iter()
+            .map(|grant| grant.id)
+            .filter(named)
+            .collect(),
+    };
+    if !dispute::dispute(&app, &held, said, &caller).await? {
+        return Ok(see_other("/sign-in"));
+    }
+    let view = DisputeDone {
+        chrome: &chrome(&app, &caller),
+        sign_in_href: "/sign-in".to_owned(),
+    };
+    let mut response = page(StatusCode::OK, &view, None);
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    for name in [cookies::SESSION, cookies::DEVICE] {
+        set_cookie(&mut response, cookies.forget(name));
+    }
+    Ok(response)
+}

@@ -1,0 +1,101 @@
+//! Changing the password.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::HeaderMap;
+use axum::response::Response;
+
+use super::at_account;
+use crate::app::App;
+use crate::flows::Caller;
+use crate::flows::change_password::{Asked, Changed, Mend, change_password};
+use crate::http::cookies::{self, Cookies};
+use crate::http::oauth::caller;
+use crate::http::pages::sign_in::Again;
+use crate::http::pages::view::{ChangePassword, Problem};
+use crate::http::pages::weakness::weakness;
+use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
+use crate::secret::{Secret, Token};
+use crate::words::Words;
+
+const HERE: &str = "/account/password";
+
+/// `GET /account/password`.
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let caller = caller(&request);
+    let held = at_account(&app, request.headers(), HERE).await?;
+    let username = &held.user.profile.username;
+    Ok(form(&app, &caller, username, StatusCode::OK, None))
+}
+
+/// `POST /account/password`: one verdict for the current password and the code.
+pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let held = at_account(&app, &headers, HERE).await?;
+    let say = caller.say();
+    let username = held.user.profile.username.clone();
+    let again = |again: Again| {
+        Ok(again.page(|status, problem| form(&app, &caller, &username, status, Some(problem))))
+    };
+    let field = |name| Secret::new(params.get(name).unwrap_or_default().to_owned());
+    let asked = Asked {
+        current: field("current"),
+        code: field("code"),
+        new: field("password"),
+        repeat: field("repeat"),
+    };
+    let all = [&asked.current, &asked.code, &asked.new, &asked.repeat];
+    if all.iter().any(|typed| typed.expose().is_empty()) {
+        return again(Again::of(Problem::of(say.account_fill_in())));
+    }
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    let device = cookies.get(cookies::DEVICE).map(str::to_owned);
+    match change_password(&app, held, asked, device, &caller).await? {
+        Changed::Done(token) => Ok(renewed(&app, &headers, &token, "/account?password")),
+        Changed::SignedOut => Ok(see_other("/sign-in")),
+        Changed::Unfit(mend) => again(Again::of(problem(say, mend))),
+        Changed::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
+        Changed::Blocked { until } => again(Again::blocked(&app, say, until)),
+    }
+}
+
+/// Goes on under the session's new cookie.
+pub(super) fn renewed(app: &App, headers: &HeaderMap, token: &Token, to: &str) -> Response {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let mut response = see_other(to);
+    let cookie = cookies.set(cookies::SESSION, token.expose(), None);
+    set_cookie(&mut response, cookie);
+    response
+}
+
+fn problem(say: Words, mend: Mend) -> Problem {
+    match mend {
+        Mend::Weak(weak) => {
+            Problem::of(say.activate_password_weak()).field("password", weakness(say, weak))
+        }
+        Mend::Same => {
+            Problem::of(say.activate_password_weak()).field("password", say.change_password_same())
+        }
+        Mend::Differ => Problem::of(say.activate_passwords_differ())
+            .field("repeat", say.activate_passwords_differ_hint()),
+    }
+}
+
+fn form(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    status: StatusCode,
+    problem: Option<Problem>,
+) -> Response {
+    let view = ChangePassword {
+        chrome: &chrome(app, caller),
+        action: HERE.to_owned(),
+        username: username.to_owned(),
+        problem,
+        back_href: "/account".to_owned(),
+    };
+    page(status, &view, None)
+}
