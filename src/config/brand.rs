@@ -128,16 +128,21 @@ impl Colours {
             let strong = self.light.towards(BLACK, 64);
             let tint = WHITE.towards(self.light, 22);
             let root = root(self.light, strong, tint);
-            css += &format!("@media not (prefers-color-scheme: dark) {{ {root} }}\n");
+            css += &for_scheme("not ", &root);
         }
         if self.dark != Self::OWN.dark {
             let strong = self.dark.towards(WHITE, 64);
             let tint = DARK[1].towards(self.dark, 26);
             let root = root(self.dark, strong, tint);
-            css += &format!("@media (prefers-color-scheme: dark) {{ {root} }}\n");
+            css += &for_scheme("", &root);
         }
         css
     }
+}
+
+/// Rules for the dark scheme, or for those that are not.
+fn for_scheme(not: &str, rules: &str) -> String {
+    format!("@media {not}(prefers-color-scheme: dark) {{ {rules} }}\n")
 }
 
 fn root(action: Colour, strong: Colour, tint: Colour) -> String {

@@ -27,13 +27,11 @@ const HERE: &str = "/account/recovery-codes";
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
     let held = at_account(&app, request.headers(), HERE).await?;
-    Ok(match renew_recovery::waiting(&app, &held).await? {
-        Some(waiting) => codes(&app, &caller, &held, waiting, None),
-        None => {
-            let left = left(&app, &caller, &held).await?;
-            form(&app, &caller, left, StatusCode::OK, None)
-        }
-    })
+    if let Some(waiting) = renew_recovery::waiting(&app, &held).await? {
+        return Ok(codes(&app, &caller, &held, waiting, None));
+    }
+    let left = left(&app, &caller, &held).await?;
+    Ok(form(&app, &caller, left, StatusCode::OK, None))
 }
 
 /// `POST /account/recovery-codes`: one verdict for password and code, then a new set.
