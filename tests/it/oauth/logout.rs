@@ -220,15 +220,9 @@ async fn a_hint_that_is_none_never_redirects(server: TestServer) {
     let (_, signature) = scene.hint.rsplit_once('.').unwrap();
     let mut other = claims.clone();
     other["aud"] = "other".into();
-    let jwt_access = server
-        .app
-        .registry
-        .client("app")
-        .map(|_| scene.app.client_credentials(&server, "cards:read"));
-    let jwt_access = jwt_access.unwrap().await.ok()["access_token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    // Signed with the same keys, and no ID token.
+    let jwt_access = scene.app.client_credentials(&server, "cards:read").await;
+    let jwt_access = jwt_access.text("access_token").to_owned();
     for hint in [
         foreign.clone(),
         none,
