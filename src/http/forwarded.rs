@@ -5,6 +5,7 @@
 //! backwards, as long as proxies of ours wrote it: the last address that is not one of `proxy.peers` is the
 //! one that asked. What stands before it anybody could have written.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
@@ -90,7 +91,7 @@ fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
             .into_iter()
             .collect();
     }
-    let hop = |(at, text): (usize, &&str)| Hop {
+    let hop = |(at, text): (usize, &String)| Hop {
         address: node(text),
         proto: proto_of(at),
     };
@@ -98,26 +99,32 @@ fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
 }
 
 /// The comma-separated values of all headers of a name, in order.
-fn list<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h str> {
-    headers
-        .get_all(name)
-        .iter()
-        // What is no text is no address; it keeps its place.
-        .map(|value| value.to_str().unwrap_or("?"))
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    lines(headers, name)
+        .flat_map(|line| {
+            line.split(',')
+                .map(str::trim)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .filter(|value| !value.is_empty())
         .collect()
+}
+
+/// The lines of a header. Bytes that are no text spoil nothing but what they stand in: somebody who
+/// sends them does not make unreadable what a proxy adds.
+fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = Cow<'h, str>> {
+    let all = headers.get_all(name).iter();
+    all.map(|line| String::from_utf8_lossy(line.as_bytes()))
 }
 
 /// `Forwarded` (RFC 7239 §4): elements split by commas, pairs by semicolons, values perhaps quoted.
 fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
     let mut hops = Vec::new();
-    for value in headers.get_all(header::FORWARDED) {
-        let value = value.to_str().unwrap_or("?");
-        for element in split(value, ',') {
+    for line in lines(headers, &header::FORWARDED) {
+        for element in split(&line, b',') {
             let mut hop = Hop::default();
-            for pair in split(element, ';') {
+            for pair in split(element, b';') {
                 let Some((name, value)) = pair.split_once('=') else {
                     continue;
                 };
@@ -134,21 +141,27 @@ fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
     hops
 }
 
-/// Splits at a separator outside quotes.
-fn split(text: &str, separator: char) -> Vec<&str> {
-    let mut quoted = false;
-    let mut escaped = false;
-    text.split(|c: char| {
-        let outside = !quoted;
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            _ => {}
+/// Splits at a separator outside quotes. It is read from the end, because what a proxy of ours added
+/// there is whole: a quote that somebody opened before it, and never closed, swallows nothing of it.
+fn split(text: &str, separator: u8) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let escaped = |at: usize| {
+        let before = bytes[..at].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 1
+    };
+    let (mut quoted, mut end) = (false, text.len());
+    let mut parts = Vec::new();
+    for (at, byte) in bytes.iter().enumerate().rev() {
+        if *byte == b'"' && !escaped(at) {
+            quoted = !quoted;
+        } else if *byte == separator && !quoted {
+            parts.push(&text[at + 1..end]);
+            end = at;
         }
-        outside && c == separator
-    })
-    .collect()
+    }
+    parts.push(&text[..end]);
+    parts.reverse();
+    parts
 }
 
 /// An address, perhaps with a port (RFC 7239 §6); IPv6 in brackets or bare.
@@ -263,6 +276,45 @@ mod tests {
         assert_eq!(f("for=192.0.2.1, for=unknown"), PROXY);
         assert_eq!(f("for=_hidden"), PROXY);
         assert_eq!(f("proto=https"), PROXY);
+    }
+
+    #[test]
+    fn nothing_that_stands_before_it_hides_or_changes_what_a_proxy_added() {
+        for before in [
+            "for=203.0.113.66;x=\"",
+            "for=203.0.113.66;x=\"\\",
+            "for=203.0.113.66;x=\"\\\"",
+            "\"",
+            "for=\"a\", for=\"b",
+            ",;=\",;=",
+        ] {
+            for added in ["for=192.0.2.1", "for=\"192.0.2.1:4711\";host=\"a\\\",b\""] {
+                let line = format!("{before}, {added}");
+                assert_eq!(
+                    by("forwarded", &[("forwarded", &line)]),
+                    "192.0.2.1",
+                    "{line}"
+                );
+            }
+        }
+        for (chosen, name, line) in [
+            (
+                "x-forwarded-for",
+                X_FORWARDED_FOR,
+                b"\xff, 192.0.2.1".as_slice(),
+            ),
+            ("forwarded", header::FORWARDED, b"for=\xff, for=192.0.2.1"),
+        ] {
+            let file = ProxyFile {
+                peers: vec![PROXY.to_owned()],
+                header: chosen.to_owned(),
+            };
+            let proxy = file.check().unwrap();
+            let mut headers = HeaderMap::new();
+            headers.insert(name, line.try_into().unwrap());
+            let seen = Asked::of(&proxy, Some(PROXY.parse().unwrap()), &headers);
+            assert_eq!(seen.by, Some("192.0.2.1".parse().unwrap()), "{line:?}");
+        }
     }
 
     #[test]
