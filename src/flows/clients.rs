@@ -249,10 +249,16 @@ where
                 if client.removed_at.is_some() {
                     return Ok(Some(Err(format!("the client {} was removed", client.id))));
                 }
-                let sector = client.sector();
-                let altered = alter(&mut client)
-                    .and_then(|what| check(&client).map(|()| what))
-                    .and_then(|what| keeps_sector(&client, sector.as_deref()).map(|()| what));
+                let (sector, acts) = (client.sector(), client.disabled_at.is_none());
+                let altered = alter(&mut client).and_then(|what| {
+                    // One that is stopped is judged when it may act again: whatever today's rules
+                    // say of an old registration, it can be stopped.
+                    if !acts || client.disabled_at.is_none() {
+                        check(&client)?;
+                        keeps_sector(&client, sector.as_deref())?;
+                    }
+                    Ok(what)
+                });
                 let announced = match altered {
                     Ok(announced) => announced,
                     Err(why) => return Ok(Some(Err(why))),

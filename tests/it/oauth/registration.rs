@@ -3,6 +3,7 @@
 use countersign::flows::clients::{self, ClientEdit, NewAuth, NewClient};
 use countersign::flows::resources::{self, ResourceEdit};
 use countersign::flows::{AdminFailure, follow};
+use countersign::store;
 use rules::protocol::{GrantType, Metadata, Profile, Scopes};
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ on_both![
     metadata_is_set_and_cleared,
     a_change_that_does_not_fit_is_refused,
     of_two_changes_at_once_none_is_lost_unseen,
+    an_old_registration_that_would_be_refused_today_can_be_stopped,
     a_removed_client_can_do_nothing,
     a_removed_clients_consents_end_and_are_not_inherited,
     the_id_of_a_removed_client_is_never_given_again,
@@ -270,6 +272,36 @@ async fn of_two_changes_at_once_none_is_lost_unseen(server: TestServer) {
         name = done.swap_remove(next.unwrap()).after.name;
     }
     assert!(done.is_empty(), "{done:?}");
+}
+
+async fn an_old_registration_that_would_be_refused_today_can_be_stopped(server: TestServer) {
+    let (app, tokens) = connected(&server).await;
+    let mut old = clients::find(&server.app, &app.id).await.unwrap();
+    old.name = "a\u{1b}[2J".to_owned();
+    let store = &server.app.store;
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                store::clients::update(tx, &old, rules::time::Timestamp::from_secs(1)).await
+            })
+        })
+        .await
+        .unwrap();
+    clients::disable(&server.app, &app.id, &caller())
+        .await
+        .unwrap();
+    assert!(!server.accounts.sees(&server, &tokens.access).await);
+    // It may not act again before it is put right.
+    let why = sentence(clients::enable(&server.app, &app.id, &caller()).await);
+    assert!(why.contains("control characters"), "{why}");
+    let named = ClientEdit {
+        name: Some("App".to_owned()),
+        ..ClientEdit::default()
+    };
+    set(&server, &app.id, named).await;
+    clients::enable(&server.app, &app.id, &caller())
+        .await
+        .unwrap();
 }
 
 async fn remove(server: &TestServer, id: &str) -> clients::Removed {
