@@ -68,7 +68,7 @@ pub async fn make(
     let _ = std::fs::remove_file(&draft);
     let (bytes, header) = finished?;
     let removed = match new.keep {
-        Some(keep) => rotate(app, &new.to, keep).await,
+        Some(keep) => rotate(app, &new.to, &file, keep).await,
         None => Vec::new(),
     };
     Ok(Made {
@@ -249,25 +249,29 @@ fn publish(draft: &Path, file: &Path) -> Result<(), AdminFailure> {
         })
 }
 
-/// Removes all but the newest backups of this installation from a folder.
-async fn rotate(app: &App, folder: &Path, keep: usize) -> Vec<PathBuf> {
+/// Removes all but the newest backups of this installation from a folder. The one that was just made
+/// stays, whatever times the others say: a clock that was ahead must not outlive every later backup.
+async fn rotate(app: &App, folder: &Path, made: &Path, keep: usize) -> Vec<PathBuf> {
     let prefix = prefix(app);
-    let mut ours = Vec::new();
+    let mut others = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if !(name.starts_with(&prefix) && name.ends_with(ENDING)) {
             continue;
         }
         let path = entry.path();
+        if path == made {
+            continue;
+        }
         if let Ok(header) = file::header(&path).await
             && header.issuer == app.config.issuer.as_str()
         {
-            ours.push((header.created_at, path));
+            others.push((header.created_at, path));
         }
     }
-    ours.sort_unstable();
-    let surplus = ours.len().saturating_sub(keep.max(1));
-    let old = ours.into_iter().take(surplus).map(|(_, path)| path);
+    others.sort_unstable();
+    let surplus = others.len().saturating_sub(keep.saturating_sub(1));
+    let old = others.into_iter().take(surplus).map(|(_, path)| path);
     old.filter(|path| std::fs::remove_file(path).is_ok())
         .collect()
 }

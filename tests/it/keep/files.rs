@@ -17,6 +17,7 @@ on_both![
     every_kind_of_damage_is_noticed,
     nothing_is_overwritten,
     the_newest_backups_stay,
+    a_backup_that_was_just_made_is_never_removed,
     a_backup_made_while_others_write_is_one_moment,
     an_installation_is_replaced_only_when_its_issuer_is_typed,
     another_installations_backup_is_refused,
@@ -251,6 +252,25 @@ async fn a_log_that_is_not_the_shipped_ones_beginning_is_refused(server: TestSer
     assert!(why(outcome).contains("--checkpoint"));
     let change = Change::replacing(&server);
     restored(server, &forked, change).await;
+}
+
+async fn a_backup_that_was_just_made_is_never_removed(server: TestServer) {
+    let folder = server.directory.path().join("backups");
+    std::fs::create_dir(&folder).unwrap();
+    let first = made(&server, &folder, None).await.unwrap();
+    // As if it was made by a clock that was far ahead.
+    let said = first.header.created_at.millis().to_string();
+    let mut bytes = std::fs::read(&first.file).unwrap();
+    let at = bytes
+        .windows(said.len())
+        .position(|part| part == said.as_bytes())
+        .unwrap();
+    bytes[at..at + said.len()].fill(b'9');
+    std::fs::write(&first.file, bytes).unwrap();
+    server.advance(1);
+    let second = made(&server, &folder, Some(1)).await.unwrap();
+    assert!(second.file.exists());
+    assert_eq!(second.removed, [first.file]);
 }
 
 async fn a_clock_that_is_behind_is_named(server: TestServer) {
