@@ -83,6 +83,8 @@ fn an_archive_that_was_changed_is_noticed() {
     for spoil in [
         "echo >> countersign.service",
         "echo > extra",
+        "echo > docs/SHA256SUMS",
+        "ln -s /etc/hostname extra",
         "rm LICENSE",
         "mv docs/operate/README.md docs/operate/OTHER.md",
     ] {
