@@ -5,7 +5,10 @@
 --                      nor remove what is in the audit log
 --
 -- Passwords are set apart from this file (\password), so that they are in no file and no log.
--- Run it again after a migration: it is written so that it may be.
+-- Run it again after a migration and after a restore: it is written so that it may be. What was made
+-- there is the owner's alone until then, and a server that may not read it says so.
+
+BEGIN;
 
 DO $$
 BEGIN
@@ -23,8 +26,8 @@ GRANT USAGE, CREATE ON SCHEMA public TO countersign_owner;
 GRANT USAGE ON SCHEMA public TO countersign;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO countersign;
-ALTER DEFAULT PRIVILEGES FOR ROLE countersign_owner IN SCHEMA public
-    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO countersign;
+-- No rights come by themselves: a new table may be one of the audit log's.
+ALTER DEFAULT PRIVILEGES FOR ROLE countersign_owner IN SCHEMA public REVOKE ALL ON TABLES FROM countersign;
 
 -- The audit log is added to, and that is all. (What waits to be sealed is taken off its list.)
 DO $$
@@ -38,3 +41,5 @@ BEGIN
     END LOOP;
 END
 $$;
+
+COMMIT;

@@ -5,6 +5,7 @@
 mod nginx;
 mod pages;
 mod release;
+mod roles;
 mod testssl;
 mod unit;
 
