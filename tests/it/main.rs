@@ -4,6 +4,8 @@
     clippy::unwrap_used,
     clippy::assigning_clones,
     clippy::format_collect,
+    clippy::large_futures,
+    clippy::similar_names,
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,

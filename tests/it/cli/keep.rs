@@ -110,9 +110,12 @@ fn a_restore_that_is_killed_leaves_everything_as_it_was() {
     let settings = fs::read_to_string(new.settings()).unwrap();
     let lines: Vec<String> = settings
         .lines()
-        .map(|line| match line.starts_with("url = ") {
-            true => format!("url = {url:?}"),
-            false => line.to_owned(),
+        .map(|line| {
+            if line.starts_with("url = ") {
+                format!("url = {url:?}")
+            } else {
+                line.to_owned()
+            }
         })
         .collect();
     fs::write(new.settings(), lines.join("\n")).unwrap();

@@ -102,7 +102,7 @@ async fn every_kind_of_damage_is_noticed(server: TestServer) {
     for chunk in 0..chunks {
         let begin = content + chunk * (CHUNK + TAG);
         let end = (begin + CHUNK + TAG).min(good.len());
-        places.extend([begin, (begin + end) / 2, end - TAG, end - 1]);
+        places.extend([begin, begin.midpoint(end), end - TAG, end - 1]);
     }
     for place in places {
         for bit in [1, 128] {

@@ -123,28 +123,25 @@ async fn consent_cannot_replace_the_sign_in_that_was_asked_for(server: TestServe
         .code_flow(&server, &app, &ada, "openid accounts:read")
         .await;
     server.advance(100);
-    for (name, value) in [
-        ("prompt", "login"),
-        ("max_age", "60"),
-        ("prompt", "select_account"),
+    for (name, value, step) in [
+        ("prompt", "login", "/sign-in"),
+        ("max_age", "60", "/sign-in"),
+        ("prompt", "select_account", "/go-on"),
     ] {
         let request = AuthRequest::new(&app, "openid accounts:read").with(name, value);
         let page = browser.begin(&server, &request).await;
-        let action = page
-            .form("/sign-in")
-            .unwrap()
-            .replace("/sign-in", "/consent");
+        let action = page.form(step).unwrap().replace(step, "/consent");
         let page = browser.post(&action, &[("decision", "allow")]).await;
         let page = browser.follow(page).await;
         assert!(
             Answer::of(&page).get("code").is_empty(),
             "{name}={value}: {page:?}"
         );
-        assert!(page.form("/sign-in").is_some(), "{name}={value}: {page:?}");
+        assert!(page.form(step).is_some(), "{name}={value}: {page:?}");
         // Nor does loading the page again, however often.
         let shown = action.replace("/consent", "");
         for _ in 0..2 {
-            assert!(browser.open(&shown).await.form("/sign-in").is_some());
+            assert!(browser.open(&shown).await.form(step).is_some());
         }
     }
 }

@@ -19,6 +19,9 @@ async fn every_statement_is_accepted(server: TestServer) {
     );
     let mut refused = Vec::new();
     for (file, sql) in statements {
+        if only_engine(&sql).is_some_and(|engine| engine != server.engine) {
+            continue;
+        }
         // Each statement is a constant of the product; this copy of it lives as long as the tests.
         let sql: &'static str = Box::leak(sql.into_boxed_str());
         if let Err(fault) = server.app.store.prepare(sql).await {
@@ -26,6 +29,16 @@ async fn every_statement_is_accepted(server: TestServer) {
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+/// The only engine that understands a question about the engine itself.
+fn only_engine(sql: &str) -> Option<Engine> {
+    let names = |words: &[&str]| words.iter().any(|word| sql.contains(word));
+    if names(&["sqlite_version"]) {
+        return Some(Engine::Sqlite);
+    }
+    names(&["current_setting", "has_table_privilege", "pg_stat_activity"])
+        .then_some(Engine::Postgres)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

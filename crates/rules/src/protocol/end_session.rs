@@ -154,7 +154,7 @@ mod tests {
             "id": "app",
             "name": "App",
             "auth": { "method": "none" },
-            "metadata": { "post_logout_redirect_uris": [OUT, "http://127.0.0.1/out", "https://app.example/q?x=1"] },
+            "post_logout_redirect_uris": [OUT, "http://127.0.0.1/out", "https://app.example/q?x=1"],
         }))
         .unwrap()
     }
