@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
-use rules::protocol::{AuthorizeRequest, Client, ErrorCode, OAuthError, Params};
+use rules::protocol::{AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params};
 
 use super::answer::{Asking, Reply, holds};
 use super::fit::{Fit, fit};
@@ -301,8 +301,11 @@ pub async fn next_step(
 /// Whether the client is still registered for what it asked: its registration may have been narrowed
 /// since.
 fn fits(client: &Client, request: &AuthorizeRequest) -> bool {
-    client.may_return_to(&request.return_to.redirect_uri)
+    client.may(GrantType::AuthorizationCode)
+        && client.may_return_to(&request.return_to.redirect_uri)
         && request.scopes.is_subset(&client.scopes)
+        && request.claims.beyond(&client.scopes).is_empty()
+        && (request.challenge.is_some() || authorize::needs_no_challenge(client, &request.scopes))
 }
 
 /// The interaction that this browser holds, with its client.

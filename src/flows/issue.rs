@@ -273,7 +273,8 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
     }
     if let Some(person) = person.filter(|_| with_id_token) {
         let alg = client.id_token_signed_response_alg;
-        let mut claims = about_her(app, person, &authorization.claims).await?;
+        let asked = authorization.claims.left_to(&client);
+        let mut claims = about_her(app, person, &asked).await?;
         let own = IdToken {
             client: &client,
             record: &record,

@@ -1,6 +1,6 @@
 //! Userinfo (OpenID Connect Core §5.3).
 
-use rules::protocol::{AccessRecord, ErrorCode, OAuthError, claims, claims_request};
+use rules::protocol::{AccessRecord, Client, ErrorCode, OAuthError, claims, claims_request};
 use serde_json::{Map, Value};
 
 use super::introspect::standing;
@@ -57,25 +57,26 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Told, Failure> {
     let Some(user) = found.filter(|user| user.state == UserState::Active) else {
         return Err(invalid("the account behind the token is gone").into());
     };
+    let client = app.registry.client(&record.client_id);
+    let client = client.ok_or_else(|| invalid("the client behind the token is gone"))?;
     let known = &user.profile.claims;
     let mut told = claims::granted(known, &record.scopes);
+    let asked = asked.left_to(&client);
     told.extend(claims_request::told(known, &asked.userinfo));
     told.insert("sub".to_owned(), record.subject.clone().into());
-    as_registered(app, &record, told).await
+    as_registered(app, &client, told).await
 }
 
 /// OpenID Connect Core §5.3.2: signed answers name issuer and client.
 async fn as_registered(
     app: &App,
-    record: &AccessRecord,
+    client: &Client,
     mut told: Map<String, Value>,
 ) -> Result<Told, Failure> {
-    let client = app.registry.client(&record.client_id);
-    let alg = client.and_then(|client| client.metadata.userinfo_signed_response_alg);
-    let Some(alg) = alg else {
+    let Some(alg) = client.metadata.userinfo_signed_response_alg else {
         return Ok(Told::Json(Value::Object(told)));
     };
     told.insert("iss".to_owned(), app.config.issuer.as_str().into());
-    told.insert("aud".to_owned(), record.client_id.clone().into());
+    told.insert("aud".to_owned(), client.id.clone().into());
     Ok(Told::Jwt(sign(app, alg, None, told).await?))
 }

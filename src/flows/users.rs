@@ -116,6 +116,7 @@ pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited,
                 if users::await_rebinding(tx, link.user_id, now).await? {
                     factors::unbind_all(tx, link.user_id).await?;
                     sessions::end_all(tx, link.user_id, now).await?;
+                    sessions::forget_devices(tx, link.user_id, None).await?;
                 }
                 let Some(user) = users::find(tx, link.user_id).await? else {
                     return Err(Fault::Unreadable("users: an account is gone".to_owned()));
@@ -189,6 +190,7 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
                 let changed = users::disable(tx, id, now).await?;
                 if changed {
                     sessions::end_all(tx, id, now).await?;
+                    sessions::forget_devices(tx, id, None).await?;
                     invites::end_activations(tx, id).await?;
                     tx.record(event);
                 }

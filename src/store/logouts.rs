@@ -71,11 +71,14 @@ pub(super) async fn forget(tx: &mut Tx, client: &str) -> Result<(), Fault> {
     tx.execute(WAITING, vec![client.into()]).await.map(drop)
 }
 
-/// What is due, the longest first, at most `limit` of it.
+/// What is due, at most `limit` of it: of each client what has waited longest, and of none more than
+/// of another that also waits, so that one with very much to be told holds nobody up.
 pub async fn due(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<Waiting>, Fault> {
     const DUE: Sql = Sql(
-        "SELECT session_id, client_id, user_id, ended_at, attempts FROM logouts \
-         WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+        "SELECT session_id, client_id, user_id, ended_at, attempts FROM \
+         (SELECT session_id, client_id, user_id, ended_at, attempts, due_at, \
+         ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY due_at) AS turn FROM logouts \
+         WHERE due_at <= $1) AS waiting ORDER BY turn, due_at LIMIT $2",
     );
     let rows = tx.all(DUE, vec![now.into(), limit.into()]).await?;
     rows.iter()

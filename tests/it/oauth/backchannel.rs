@@ -31,6 +31,7 @@ on_both![
     fifty_ticks_at_once_tell_once,
     what_was_leased_by_a_server_that_died_is_told_later,
     a_client_that_cannot_be_reached_holds_nobody_up,
+    a_client_with_much_to_be_told_takes_no_turns_of_others,
     a_disabled_client_is_told_nothing_more,
     the_operator_sees_how_it_goes,
 ];
@@ -423,6 +424,29 @@ async fn what_was_leased_by_a_server_that_died_is_told_later(server: TestServer)
         .await
         .unwrap();
     assert!(!late);
+}
+
+async fn a_client_with_much_to_be_told_takes_no_turns_of_others(server: TestServer) {
+    use countersign::store::logouts as outbox;
+    let ada = server.person("ada").await;
+    let (busy, _) = app(&server, "busy", None).await;
+    let (other, _) = app(&server, "other", None).await;
+    for _ in 0..3 {
+        let (mut browser, _) = signed_in(&server, &busy, &ada).await;
+        browser.post("/sign-out", &[]).await;
+    }
+    let (mut browser, _) = signed_in(&server, &other, &ada).await;
+    browser.post("/sign-out", &[]).await;
+    let now = server.clock.now();
+    let due = server
+        .app
+        .store
+        .read(move |tx| Box::pin(outbox::due(tx, now, 2)))
+        .await
+        .unwrap();
+    let mut clients: Vec<_> = due.into_iter().map(|waiting| waiting.client_id).collect();
+    clients.sort();
+    assert_eq!(clients, ["busy", "other"]);
 }
 
 async fn a_client_that_cannot_be_reached_holds_nobody_up(server: TestServer) {

@@ -1,8 +1,11 @@
 //! The `claims` parameter (OpenID Connect Core §5.5) and the scopes of claims (§5.4).
 
+use countersign::flows::clients::{self, ClientEdit};
+use rules::protocol::Scopes;
 use rules::protocol::claims::STANDARD;
 use serde_json::{Value, json};
 
+use crate::support::server::caller;
 use crate::support::{
     Answer, AuthRequest, Browser, ClientApp, Person, Reply, Spec, TestServer, Tokens, jwt,
 };
@@ -25,6 +28,8 @@ on_both![
     a_request_that_is_no_claims_request_is_refused,
     an_enormous_or_deep_claims_parameter_is_refused,
     claims_are_for_openid_requests_only,
+    a_claim_is_no_way_around_the_scopes_of_a_registration,
+    a_claim_whose_scope_is_taken_from_a_client_is_told_no_more,
 ];
 
 fn asking(app: &ClientApp, claims: &Value) -> AuthRequest {
@@ -345,4 +350,54 @@ async fn claims_are_for_openid_requests_only(server: TestServer) {
     let get = server.http.get(server.at("/userinfo"));
     let told = Reply::of(get.bearer_auth(&tokens.access)).await;
     assert_eq!(told.status, 403);
+}
+
+async fn a_claim_is_no_way_around_the_scopes_of_a_registration(server: TestServer) {
+    let spec = Spec::confidential("app").scopes("openid email");
+    let app = server.register(spec).await;
+    let ada = server.person("ada").await;
+    let asked = json!({"email": null, "name": null, "phone_number": {"essential": true}});
+    let request = asking(&app, &json!({ "userinfo": asked, "id_token": asked }));
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    let page = browser.begin(&server, &request).await;
+    assert!(
+        !page.body.contains("See your phone number"),
+        "{}",
+        page.body
+    );
+    let code = browser.go_on(&server, page, &ada).await.code();
+    let tokens = request.redeem(&server, &app, &code).await;
+    let told = userinfo(&server, &tokens).await;
+    let id = jwt::verify(&server, &tokens.id).await.claims;
+    for told in [&told, &id] {
+        assert_eq!(told["email"], "ada@mail.example");
+        assert!(told.get("name").is_none() && told.get("phone_number").is_none());
+    }
+}
+
+async fn a_claim_whose_scope_is_taken_from_a_client_is_told_no_more(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let asked = json!({"email": null, "name": null});
+    let request = asking(&app, &json!({ "userinfo": asked, "id_token": asked }));
+    let mut browser = server.browser();
+    let held = tokens(&server, &mut browser, (&app, &ada), &request).await;
+    let pushed = request.pushed(&server, &app).await;
+    let edit = ClientEdit {
+        scopes: Some(Scopes::parse("openid email").unwrap()),
+        ..ClientEdit::default()
+    };
+    clients::set(&server.app, "app", edit, &caller())
+        .await
+        .unwrap();
+    let renewed = app.refresh(&server, &held.refresh).await.ok();
+    let renewed = Tokens::of(&renewed);
+    let id = jwt::verify(&server, &renewed.id).await.claims;
+    for told in [userinfo(&server, &held).await, id] {
+        assert_eq!(told["email"], "ada@mail.example");
+        assert!(told.get("name").is_none(), "{told}");
+    }
+    let page = browser.begin(&server, &pushed).await;
+    assert_eq!(page.status, 400, "{}", page.body);
 }

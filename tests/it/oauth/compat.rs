@@ -1,9 +1,11 @@
 //! The profile `compat`: confidential OpenID Connect clients that cannot do PKCE (RFC 9700 §2.1.1).
 
+use countersign::flows::clients::{self, ClientEdit};
 use rules::protocol::client::Profile;
 use serde_json::json;
 
 use crate::support::apps::Method;
+use crate::support::server::caller;
 use crate::support::{Answer, AuthRequest, ClientApp, Spec, TestServer, jwt};
 
 on_both![
@@ -19,6 +21,7 @@ on_both![
     a_replayed_code_without_pkce_revokes_what_it_gave,
     an_assertion_for_the_token_endpoint_is_accepted_from_it_alone,
     its_registration_is_audited,
+    a_request_without_pkce_does_not_outlive_the_profile,
 ];
 
 fn compat(id: &str) -> Spec {
@@ -225,4 +228,27 @@ async fn its_registration_is_audited(server: TestServer) {
     server.register(compat("app")).await;
     let created = events(&server, "client.created").await;
     assert!(created.contains("\"profile\":\"compat\""), "{created}");
+}
+
+async fn a_request_without_pkce_does_not_outlive_the_profile(server: TestServer) {
+    let app = server.register(compat("app")).await;
+    let ada = server.person("ada").await;
+    let request = plain(&app, "openid");
+    let pushed = request.pushed(&server, &app).await;
+    let mut browser = server.browser();
+    let page = browser.begin(&server, &request).await;
+    let edit = ClientEdit {
+        profile: Some(Profile::Oauth21),
+        ..ClientEdit::default()
+    };
+    clients::set(&server.app, "app", edit, &caller())
+        .await
+        .unwrap();
+    let answer = browser.go_on(&server, page, &ada).await;
+    assert!(
+        answer.to.is_empty() && answer.page.status >= 400,
+        "{answer:?}"
+    );
+    let page = server.browser().begin(&server, &pushed).await;
+    assert_eq!(page.status, 400, "{}", page.body);
 }

@@ -1,6 +1,9 @@
 //! Guessing is stopped, and strangers cannot lock a person out of a device she uses.
 
+use countersign::flows::users;
+
 use crate::support::people::PASSWORD;
+use crate::support::server::caller;
 use crate::support::{Browser, Engine, Page, TestServer, race};
 
 on_both![
@@ -17,6 +20,7 @@ on_both![
     a_hundred_failures_in_a_row_end_the_password,
     a_success_from_a_known_device_ends_the_row,
     an_ended_password_is_bound_anew_with_new_factors,
+    the_devices_of_a_disabled_account_are_strangers,
 ];
 
 async fn fail(server: &TestServer, username: &str) -> Page {
@@ -304,4 +308,17 @@ async fn an_ended_password_is_bound_anew_with_new_factors(server: TestServer) {
     app.refresh(&server, &tokens.refresh)
         .await
         .refused(400, "invalid_grant");
+}
+
+async fn the_devices_of_a_disabled_account_are_strangers(server: TestServer) {
+    let ada = server.person("ada").await;
+    let mut known = server.browser();
+    known.sign_in(&server, &ada).await;
+    users::disable(&server.app, "ada", &caller()).await.unwrap();
+    users::enable(&server.app, "ada", &caller()).await.unwrap();
+    server.advance(30);
+    for _ in 0..5 {
+        fail(&server, "ada").await;
+    }
+    assert!(!works(&server, &mut known, &ada.code(&server)).await);
 }

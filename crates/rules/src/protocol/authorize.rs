@@ -228,9 +228,10 @@ impl AuthorizeRequest {
             .map(claims_request::Parsed::read)
             .transpose()?
             .unwrap_or_default();
-        // OpenID Connect Core §5.5: the parameter belongs to OpenID Connect requests.
+        // OpenID Connect Core §5.5: the parameter belongs to OpenID Connect requests. It is no way
+        // around what the operator lets the client ask for.
         let request = if asked.scopes.contains("openid") {
-            claims.request
+            claims.request.left_to(client)
         } else {
             ClaimsRequest::default()
         };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::acr;
 use super::claims;
+use super::client::Client;
 use super::error::OAuthError;
 use super::scope::Scopes;
 use crate::identity::Acr;
@@ -147,6 +148,12 @@ impl ClaimsRequest {
             .filter(|name| !claims::scope_of(name).is_some_and(|scope| scopes.contains(scope)))
             .cloned()
             .collect()
+    }
+
+    /// Only what a client may ask people for: claims of the scopes that it is registered for.
+    #[must_use]
+    pub fn left_to(&self, client: &Client) -> Self {
+        self.within(&client.scopes, &BTreeSet::new())
     }
 
     /// Only what the person agreed to: claims that `scopes` ask for, and those in `agreed`.
