@@ -105,6 +105,31 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "People see whose pages these are by this name.",
     ),
     (
+        "settings.loosened",
+        Low,
+        "A protection that holds by default was weakened by hand.",
+    ),
+    (
+        "tls.refused",
+        Critical,
+        "The server does not start with this certificate, or goes on with the one it has.",
+    ),
+    (
+        "tls.ends_this_week",
+        High,
+        "When the certificate is over nobody can sign in and no app gets a token.",
+    ),
+    (
+        "tls.ends_soon",
+        Medium,
+        "When the certificate is over nobody can sign in and no app gets a token.",
+    ),
+    (
+        "tls.other_name",
+        Low,
+        "Browsers that reach the listener without the proxy refuse the certificate.",
+    ),
+    (
         "files.config_writable",
         High,
         "Whoever writes this file decides which database and which key are used.",

@@ -4,6 +4,7 @@
 mod files;
 mod finding;
 mod installation;
+mod listener;
 mod machine;
 mod settings;
 
@@ -77,6 +78,7 @@ async fn everything(path: &Path, config: &Config) -> Vec<Finding> {
     let now = Clock::system().now();
     let mut found = settings::judge(config);
     found.extend(files::judge(&files::look(path, config)));
+    found.extend(listener::judge(listener::look(config, now), now));
     let mut machine = machine::look(config, now);
     match facts(config).await {
         Ok(facts) => {

@@ -55,6 +55,16 @@ pub(super) fn judge(config: &Config) -> Vec<Finding> {
             "set log.filter = \"info\" when you have seen what you looked for",
         ));
     }
+    let named = ["server.plain_http", "people.argon2_memory_kib"];
+    for setting in config.loosened() {
+        if !named.contains(&setting) {
+            add(Finding::new(
+                "settings.loosened",
+                format!("{setting} is weaker than its default"),
+                format!("remove {setting} from the settings when the reason for it is gone"),
+            ));
+        }
+    }
     if config.institution.name == "Countersign" {
         add(Finding::new(
             "settings.institution",

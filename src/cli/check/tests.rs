@@ -10,9 +10,10 @@ use rules::time::Timestamp;
 
 use super::files::Role::{Database, Folder, Settings};
 use super::finding::{Finding, KINDS};
-use super::{files, installation, machine, settings};
+use super::{files, installation, listener, machine, settings};
 use crate::config::{Config, File};
 use crate::flows::inspect::{ClientFact, Facts, KeyFact};
+use crate::server::tls::Certificate;
 use crate::store::inspect::Engine;
 use crate::store::schema_version;
 
@@ -269,6 +270,26 @@ fn each_open_file_is_found() {
         ids(&files::judge(&seen)),
         ["files.root_key", "files.root_key_place"]
     );
+}
+
+#[test]
+fn each_fault_of_the_certificate_is_found() {
+    let certificate = |days: u64, of_another_name| Certificate {
+        subject: "CN=login.bank.example".to_owned(),
+        issuer: "CN=Bank CA".to_owned(),
+        serial: "01".to_owned(),
+        not_after: NOW.plus(Duration::from_secs(days * 24 * 3600)),
+        of_another_name,
+    };
+    let found = |seen| ids(&listener::judge(seen, NOW));
+    assert!(found(Ok(None)).is_empty());
+    assert!(found(Ok(Some(certificate(31, false)))).is_empty());
+    assert_eq!(found(Ok(Some(certificate(29, false)))), ["tls.ends_soon"]);
+    assert_eq!(
+        found(Ok(Some(certificate(3, true)))),
+        ["tls.ends_this_week", "tls.other_name"]
+    );
+    assert_eq!(found(Err("no key".to_owned())), ["tls.refused"]);
 }
 
 #[test]

@@ -48,11 +48,7 @@ async fn everything_issued_until_now_ends(server: TestServer) {
     let page = here.post(HERE, &[]).await;
     assert_eq!(page.status, 200, "{}", page.body);
     assert!(page.body.contains("Everything is stopped"));
-    assert!(
-        here.cookies
-            .get("cs-session")
-            .is_none_or(|held| held.is_empty())
-    );
+    assert!(here.cookies.get("cs-session").is_none_or(String::is_empty));
     assert!(!here.is_signed_in().await && !there.is_signed_in().await);
     assert!(!server.accounts.sees(&server, &tokens.access).await);
     app.refresh(&server, &tokens.refresh)
