@@ -273,7 +273,7 @@ async fn a_standing_grant_is_made_once(server: TestServer) {
     }
     let account = browser.open("/account/apps").await;
     assert_eq!(
-        account.body.matches("<h3><bdi>The app app</bdi>").count(),
+        account.body.matches("<h2><bdi>The app app</bdi>").count(),
         1,
         "{}",
         account.body
