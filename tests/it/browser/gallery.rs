@@ -25,26 +25,35 @@ pub async fn walk(lang: Lang, visitor: &mut impl Visitor) {
     }
     chrome.heading(&lang.words().about_link()).await;
     visitor.look(&chrome, "about").await;
-    share(&demo, &chrome, lang, visitor).await;
+    let mut ada = demo.ada();
+    share(&demo, &chrome, lang, (&mut ada, visitor)).await;
+    go_on(&demo, &chrome, lang, visitor).await;
+    let codes = protect(&demo, &chrome, lang, (&mut ada, visitor)).await;
     manage(&demo, &chrome, lang, visitor).await;
+    dispute(&demo, &chrome, lang, (&ada, &codes, visitor)).await;
     activate(&demo, &chrome, lang, visitor).await;
     fail(&demo, &chrome, lang, visitor).await;
+    explain(&demo, &chrome, lang, visitor).await;
     assert_eq!(chrome.violations().await, [""; 0]);
 }
 
-async fn share(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+async fn share(
+    demo: &Demo,
+    chrome: &Chrome,
+    lang: Lang,
+    (ada, visitor): (&mut Person, &mut impl Visitor),
+) {
     let say = lang.words();
-    let mut ada = demo.ada();
     chrome.open(&demo.partner("/")).await;
     chrome.press("Connect your bank").await;
     chrome.heading(&say.sign_in()).await;
     chrome.fill("username", &ada.username).await;
     visitor.look(chrome, "sign-in").await;
-    sign_in(chrome, lang, &ada, "not a code").await;
+    sign_in(chrome, lang, ada, "not a code").await;
     chrome.see(".summary", "").await;
     visitor.look(chrome, "sign-in-refused").await;
     let code = ada.phone.code();
-    sign_in(chrome, lang, &ada, &code).await;
+    sign_in(chrome, lang, ada, &code).await;
     let things = match lang {
         Lang::De => "Konten",
         Lang::En => "accounts",
@@ -57,11 +66,92 @@ async fn share(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visi
     chrome.heading("Hello, Ada Lovelace").await;
 }
 
+/// Somebody is signed in already, and the app asks for claims one by one.
+async fn go_on(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+    const APP: &str = "Pocket Budget for phones";
+    let say = lang.words();
+    let claims = r#"{"userinfo": {"birthdate": null, "email": {"essential": true}}}"#;
+    let challenge = "c".repeat(43);
+    let parameters = [
+        ("response_type", "code"),
+        ("client_id", "pocket-budget-phone"),
+        ("redirect_uri", &demo.partner("/callback")),
+        ("scope", "openid"),
+        ("prompt", "select_account"),
+        ("claims", claims),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let request = reqwest::Url::parse_with_params(&demo.bank("/authorize"), parameters).unwrap();
+    chrome.open(request.as_str()).await;
+    chrome.heading(&say.choose_title(APP)).await;
+    visitor.look(chrome, "choose").await;
+    chrome.press(&say.choose_go_on("Ada Lovelace")).await;
+    chrome.heading(&say.consent_sign_in_to(APP)).await;
+    chrome.see(".asks", &say.claim_birthdate()).await;
+    visitor.look(chrome, "consent-claims").await;
+}
+
 async fn sign_in(chrome: &Chrome, lang: Lang, who: &Person, code: &str) {
     chrome.fill("username", &who.username).await;
     chrome.fill("password", &who.password).await;
     chrome.fill("code", code).await;
     chrome.press(&lang.words().sign_in()).await;
+}
+
+/// What is kept safe, and how; gives new recovery codes.
+async fn protect(
+    demo: &Demo,
+    chrome: &Chrome,
+    lang: Lang,
+    (ada, visitor): (&mut Person, &mut impl Visitor),
+) -> Vec<String> {
+    let say = lang.words();
+    for (path, heading, name) in [
+        ("apps", say.account_apps(), "apps"),
+        ("sessions", say.account_devices(), "sessions"),
+        ("activity", say.activity_title(), "activity"),
+        ("not-me", say.not_me(), "not-me"),
+        ("password", say.change_password(), "password"),
+    ] {
+        chrome.open(&demo.bank(&format!("/account/{path}"))).await;
+        chrome.heading(&heading).await;
+        visitor.look(chrome, name).await;
+    }
+    for (id, text) in [
+        ("current", ada.password.as_str()),
+        ("code", "not a code"),
+        ("password", PASSWORD),
+        ("repeat", PASSWORD),
+    ] {
+        chrome.fill(id, text).await;
+    }
+    chrome.press(&say.change_password_save()).await;
+    chrome.see(".summary", &say.sign_in_refused()).await;
+    visitor.look(chrome, "password-refused").await;
+    chrome.open(&demo.bank("/account/recovery-codes")).await;
+    chrome.heading(&say.new_codes()).await;
+    visitor.look(chrome, "recovery-codes").await;
+    chrome.fill("current", &ada.password).await;
+    chrome.fill("code", &ada.phone.code()).await;
+    chrome.press(&say.new_codes_make()).await;
+    chrome.heading(&say.new_codes_save()).await;
+    visitor.look(chrome, "recovery-codes-new").await;
+    let codes = confirm_codes(chrome, lang).await;
+    chrome.press(&say.new_codes_use()).await;
+    chrome.see("[role=status]", &say.new_codes_done()).await;
+    codes
+}
+
+/// Types the one of the codes on the page that it asks for; gives them all.
+async fn confirm_codes(chrome: &Chrome, lang: Lang) -> Vec<String> {
+    let say = lang.words();
+    let codes = chrome.texts(".codes code").await;
+    let label = chrome.text("label[for=confirm]").await;
+    let asked = (1..=codes.len()).find(|n| label == say.activate_codes_confirm(*n));
+    let asked = asked.unwrap_or_else(|| panic!("{label}"));
+    chrome.fill("confirm", &codes[asked - 1]).await;
+    codes
 }
 
 async fn manage(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
@@ -80,12 +170,38 @@ async fn manage(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Vis
     chrome.press(&say.account_stop()).await;
     chrome.see("[role=status]", &say.account_stopped()).await;
     visitor.look(chrome, "account-no-apps").await;
+    let asked = "/end_session?client_id=pocket-budget";
+    chrome.open(&demo.bank(asked)).await;
+    chrome.see("main", &say.logout_asked()).await;
+    visitor.look(chrome, "sign-out-asked").await;
+    let refused = "/end_session?id_token_hint=none";
+    chrome.open(&demo.bank(refused)).await;
+    chrome.heading(&say.logout_failed()).await;
+    visitor.look(chrome, "sign-out-failed").await;
     chrome.open(&demo.bank("/sign-out")).await;
     chrome.heading(&say.sign_out_title()).await;
     visitor.look(chrome, "sign-out").await;
     chrome.press(&say.sign_out()).await;
     chrome.heading(&say.signed_out()).await;
     visitor.look(chrome, "signed-out").await;
+}
+
+/// She signs in with a recovery code, and says that something was not she.
+async fn dispute(
+    demo: &Demo,
+    chrome: &Chrome,
+    lang: Lang,
+    (ada, codes, visitor): (&Person, &[String], &mut impl Visitor),
+) {
+    let say = lang.words();
+    chrome.press(&say.signed_out_again()).await;
+    sign_in(chrome, lang, ada, &codes[0]).await;
+    chrome.heading(&say.account_hello("Ada Lovelace")).await;
+    visitor.look(chrome, "account-recovered").await;
+    chrome.open(&demo.bank("/account/not-me")).await;
+    chrome.press(&say.not_me_yes()).await;
+    chrome.heading(&say.disputed()).await;
+    visitor.look(chrome, "disputed").await;
 }
 
 async fn activate(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
@@ -110,11 +226,7 @@ async fn activate(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl V
     chrome.press(&say.activate_app_connect()).await;
     chrome.heading(&say.activate_codes()).await;
     visitor.look(chrome, "activation-3").await;
-    let codes = chrome.texts(".codes code").await;
-    let label = chrome.text("label[for=confirm]").await;
-    let asked = (1..=codes.len()).find(|n| label == say.activate_codes_confirm(*n));
-    let asked = asked.unwrap_or_else(|| panic!("{label}"));
-    chrome.fill("confirm", &codes[asked - 1]).await;
+    confirm_codes(chrome, lang).await;
     chrome.press(&say.activate_codes_finish()).await;
     chrome.heading(&say.activate_done()).await;
     visitor.look(chrome, "activation-done").await;
@@ -147,12 +259,34 @@ async fn fail(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visit
     }
 }
 
+/// What developers read, and what they get who come too often.
+async fn explain(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+    let say = lang.words();
+    chrome.open(&demo.bank("/errors")).await;
+    chrome.heading(&say.errors_title()).await;
+    visitor.look(chrome, "errors").await;
+    chrome.press("invalid_client").await;
+    chrome.heading("invalid_client").await;
+    visitor.look(chrome, "error").await;
+    // Somebody in her network tries invitations out.
+    let guess = demo.bank("/invite/guess");
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) {
+        assert!(statuses.len() < 200, "{statuses:?}");
+        statuses.push(reqwest::get(&guess).await.unwrap().status().as_u16());
+    }
+    chrome.open(&guess).await;
+    chrome.heading(&say.limits_title()).await;
+    visitor.look(chrome, "too-many").await;
+}
+
 /// The pages that every walk passes.
 pub fn expected() -> BTreeSet<&'static str> {
     BTreeSet::from([
         "about",
         "account",
         "account-no-apps",
+        "account-recovered",
         "activation",
         "activation-1",
         "activation-1-refused",
@@ -160,16 +294,32 @@ pub fn expected() -> BTreeSet<&'static str> {
         "activation-2-key",
         "activation-3",
         "activation-done",
+        "activity",
+        "apps",
         "bad-request",
+        "choose",
         "consent",
+        "consent-claims",
+        "disputed",
+        "error",
+        "errors",
         "gone",
         "invitation-over",
         "not-found",
+        "not-me",
+        "password",
+        "password-refused",
+        "recovery-codes",
+        "recovery-codes-new",
+        "sessions",
         "sign-in",
         "sign-in-refused",
         "sign-out",
+        "sign-out-asked",
+        "sign-out-failed",
         "signed-out",
         "stop-sharing",
+        "too-many",
         "wrong-method",
     ])
 }

@@ -253,11 +253,14 @@ impl Chrome {
         found.convert().unwrap()
     }
 
-    /// The texts on the page, shown or spoken.
+    /// The texts on the page, shown or spoken; not what is said to be code, a value or another
+    /// language.
     pub async fn said(&self) -> BTreeSet<String> {
         let script = "const texts = [document.title];
             const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-            while (walker.nextNode()) texts.push(walker.currentNode.data);
+            while (walker.nextNode())
+                if (!walker.currentNode.parentElement.closest('code, body [dir=ltr], body [lang]'))
+                    texts.push(walker.currentNode.data);
             for (const name of ['aria-label', 'alt', 'title', 'placeholder'])
                 for (const e of document.querySelectorAll(`[${name}]`)) texts.push(e.getAttribute(name));
             return texts.map(text => text.trim()).filter(text => text)";
