@@ -100,12 +100,12 @@ error-invalid-client-introspection = Introspection ist für APIs, die sich authe
 error-invalid-client-introspection-text = Ein Client ohne Zugangsdaten kann nicht nach Token fragen. Registrieren Sie die API als vertraulichen Client.
 
 ## unauthorized_client
-error-unauthorized-client = Dieser Client darf diesen Weg zu Token nicht benutzen.
+error-unauthorized-client = Für diese Art, Token zu erhalten, ist der Client nicht registriert.
 error-unauthorized-client-grant-type = Der Grant-Typ ist nicht registriert
 error-unauthorized-client-grant-type-text = Jeder Client ist für die Grant-Typen registriert, die er braucht. Bitten Sie das Institut, diesen hinzuzufügen, oder benutzen Sie den richtigen Client.
 
 ## invalid_grant
-error-invalid-grant = Was für Token vorgelegt wurde, gilt nicht: unbekannt, benutzt, abgelaufen, widerrufen oder von einem anderen Client.
+error-invalid-grant = Was im Tausch gegen Token vorgelegt wurde, gilt nicht: unbekannt, benutzt, abgelaufen, widerrufen oder von einem anderen Client.
 error-invalid-grant-code = Der Code ist benutzt, alt oder von einem anderen Client
 error-invalid-grant-code-text = Ein Code lebt eine Minute und gilt einmal. Legt ihn der Client ein zweites Mal richtig vor, verliert er, was er beim ersten Mal bekam: Suchen Sie nach doppeltem Absenden oder Wiederholung nach Zeitablauf. Schicken Sie die Person erneut zum Authorization-Endpunkt.
 error-invalid-grant-code-verifier = Der Verifier passt nicht

@@ -1,6 +1,6 @@
 # Seiten, die eines sagen: was geschehen ist, was zu tun ist, die Kennung.
 
-message-reference = Kennung
+message-reference = Vorgangsnummer
 message-developers = Für Entwickler
 
 foreign-form = Dieses Formular kam von anderswo
@@ -27,7 +27,7 @@ wrong-host-what = Dieser Server antwortet nur als { $issuer } und wurde unter ei
 wrong-host-todo = Prüfen Sie die Adresse in Ihrem Browser.
 
 not-found = Diese Seite gibt es nicht
-not-found-what = Die Adresse ist vielleicht vertippt oder alt.
+not-found-what = Die Adresse ist vielleicht falsch eingegeben oder alt.
 not-found-todo = Prüfen Sie die Adresse, oder beginnen Sie auf Ihrer Kontoseite.
 
 wrong-method = Das geht hier nicht

@@ -59,6 +59,13 @@ pub(super) async fn run(config: &Path, arguments: Arguments, json: bool) -> Resu
         (None, Some(to)) => {
             let to = std::path::absolute(&to)
                 .map_err(|error| Failed::new(format!("--to {}: {error}", to.display())))?;
+            if !to.exists() && to.extension().is_none() {
+                return Err(Failed::new(format!(
+                    "--to {0}: there is no such folder; make it (`mkdir -m 700 {0}`, as the server's \
+                     account), or name a file that ends in .csbackup",
+                    to.display()
+                )));
+            }
             let keep = arguments.keep.map(usize::from);
             let command = AdminCommand::BackupMake { to, keep };
             door::carry_out_telling(config, command, &progress::on_stderr("rows written")).await?

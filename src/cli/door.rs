@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Failed, restore};
 use crate::app::App;
@@ -12,6 +13,12 @@ use crate::flows::{Caller, Progress};
 use crate::http::admin::{self, AdminCommand, AdminReply, Answer};
 use crate::rng;
 use crate::vault::RootKey;
+
+/// What is said when another process has the store.
+const TAKEN: &str = "another server has this database open";
+/// How often, and how far apart, the socket of a server that is starting is looked for.
+const LOOKS: u32 = 30;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Carries a command out, wherever the store is open.
 pub(super) async fn carry_out(config: &Path, command: AdminCommand) -> Result<AdminReply, Failed> {
@@ -26,7 +33,19 @@ pub(super) async fn carry_out_telling(
 ) -> Result<AdminReply, Failed> {
     let config = Config::load(config)?;
     let socket = config.server.admin_socket.clone();
-    match admin::ask_telling(&socket, &command, progress).await {
+    let mut asked = admin::ask_telling(&socket, &command, progress).await;
+    if matches!(asked, Ok(None)) {
+        match directly(config, command.clone(), progress).await {
+            Err(Failed(why)) if why.starts_with(TAKEN) => {
+                asked = ask_until_it_listens(&socket, &command, progress).await;
+                if matches!(asked, Ok(None)) {
+                    return Err(Failed(why));
+                }
+            }
+            reply => return reply,
+        }
+    }
+    match asked {
         Ok(Some(Answer::Done(reply))) => Ok(reply),
         Ok(Some(Answer::Refused(why))) => Err(Failed(why)),
         Ok(Some(Answer::Fault(fault))) => Err(Failed(format!(
@@ -35,7 +54,7 @@ pub(super) async fn carry_out_telling(
         Ok(Some(Answer::Progress(..))) => Err(Failed::new(
             "the server did not answer; try again".to_owned(),
         )),
-        Ok(None) => directly(config, command, progress).await,
+        Ok(None) => Err(Failed::new("no server listens".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Failed(format!(
             "server.admin_socket: this account may not open {}; run the command as the account \
              that the server runs as",
@@ -46,6 +65,22 @@ pub(super) async fn carry_out_telling(
             socket.display()
         ))),
     }
+}
+
+/// A server that has just opened the store listens on its socket a moment later.
+async fn ask_until_it_listens(
+    socket: &Path,
+    command: &AdminCommand,
+    progress: &Progress,
+) -> io::Result<Option<Answer>> {
+    for _ in 0..LOOKS {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        match admin::ask_telling(socket, command, progress).await {
+            Ok(None) => {}
+            answer => return answer,
+        }
+    }
+    Ok(None)
 }
 
 /// Opens the store, carries the command out, and closes it again.
@@ -97,7 +132,7 @@ pub(super) async fn open_or_make(config: Config) -> Result<Arc<App>, Failed> {
     App::open(config, &root, Clock::system()).await.map_err(|why| {
         if embedded && why.0.contains("busy: another server") {
             return Failed(format!(
-                "another server has this database open; commands reach it through its socket \
+                "{TAKEN}; commands reach it through its socket \
                  (here {}, server.admin_socket) when they are given its configuration (--config); a \
                  second server needs a database of its own, or PostgreSQL",
                 socket.display()

@@ -203,8 +203,14 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Restore(arguments) => return restore::run(&config, arguments, json).await,
     };
     let reply = door::carry_out(&config, act).await?;
-    if let AdminReply::Registered { client, .. } = &reply {
-        client::warn_of_unknown_scopes(&config, client).await;
+    match &reply {
+        AdminReply::Registered { client, .. } => {
+            client::warn_of_unknown_scopes(&config, client).await;
+        }
+        AdminReply::ClientChanged { after, .. } => {
+            client::warn_of_unknown_scopes(&config, after).await;
+        }
+        _ => {}
     }
     output::reply(&reply, json)
 }

@@ -2,6 +2,7 @@
 //! was there before is lost, until [`Restoring::commit`].
 
 use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -263,16 +264,28 @@ async fn put_in_place(draft: &Path, path: &Path) -> Result<Option<PathBuf>, Faul
     File::open(draft)
         .and_then(|file| file.sync_all())
         .map_err(io)?;
-    let kept = keep_aside(path).await?;
-    fs::rename(draft, path).map_err(io)?;
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
+    hand_over(draft, path, folder)?;
+    let kept = keep_aside(path).await?;
+    fs::rename(draft, path).map_err(io)?;
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(io)?;
     Ok(kept)
+}
+
+/// What root restores belongs to whoever had what it replaces, or has its folder: the server's
+/// account, which could not open it otherwise.
+fn hand_over(draft: &Path, path: &Path, folder: &Path) -> Result<(), Fault> {
+    let before = fs::metadata(path).or_else(|_| fs::metadata(folder));
+    let (before, mine) = (before.map_err(io)?, fs::metadata(draft).map_err(io)?);
+    if mine.uid() == 0 && before.uid() != 0 {
+        chown(draft, Some(before.uid()), Some(before.gid())).map_err(io)?;
+    }
+    Ok(())
 }
 
 async fn keep_aside(path: &Path) -> Result<Option<PathBuf>, Fault> {

@@ -33,7 +33,7 @@ pub(super) struct Seen {
     pub root_key: Option<String>,
     /// Whether the root key lies in the folder of the database.
     pub together: bool,
-    /// The account that the server should run as: whose root key it is.
+    /// The account that the server runs as: whose folder the data lie in.
     pub owner: u32,
 }
 
@@ -73,8 +73,21 @@ pub(super) fn look(settings: &Path, config: &Config) -> Seen {
         entries,
         root_key: RootKey::read(&config.root_key_file).err(),
         together,
-        owner: fs::metadata(&config.root_key_file).map_or(0, |file| file.uid()),
+        owner: server_account(config),
     }
+}
+
+/// Whose the folder is that the server writes to. The root key may belong to root alone, who hands
+/// it over (systemd's `LoadCredential`), so it does not tell.
+fn server_account(config: &Config) -> u32 {
+    let writes_to = match &config.database {
+        Database::Sqlite(path) => path,
+        Database::Postgres(_) => &config.server.admin_socket,
+    };
+    writes_to
+        .parent()
+        .and_then(|folder| fs::metadata(folder).ok())
+        .map_or(0, |folder| folder.uid())
 }
 
 /// Judges them.
@@ -135,7 +148,7 @@ fn entry(entry: &Entry, seen: &Seen) -> Vec<Finding> {
         add(
             "files.owner",
             format!(
-                "{shown} belongs to uid {}, the root key to uid {}",
+                "{shown} belongs to uid {}, its folder to uid {}",
                 entry.uid, seen.owner
             ),
             format!("run `chown {} {shown}`", seen.owner),

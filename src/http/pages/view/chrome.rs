@@ -61,6 +61,14 @@ impl Chrome {
         rest.split('/').next().unwrap_or(rest)
     }
 
+    /// The host alone: what a certificate is for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let host = self.host();
+        let ends = host.rfind(':').filter(|at| !host[*at..].contains(']'));
+        ends.map_or(host, |at| &host[..at])
+    }
+
     /// Whether a certificate vouches for the address; false only on a loopback demonstration.
     #[must_use]
     pub fn encrypted(&self) -> bool {
