@@ -145,7 +145,10 @@ fn check_finds_what_is_wrong_with_and_without_a_server() {
         assert!(found.iter().any(|one| one == id), "{id}: {found:?}");
     }
     serving.stop();
-    new.done(&format!("backup --to {}", new.folder.join("one").display()));
+    new.done(&format!(
+        "backup --to {}",
+        new.folder.join("one.csbackup").display()
+    ));
     let found = ids("check --fail-on critical", 0);
     assert!(!found.iter().any(|one| one == "backup.none"), "{found:?}");
     fs::rename(new.folder.join("root.key"), new.folder.join("gone")).unwrap();
