@@ -60,7 +60,7 @@ async fn audited(algorithm: Algorithm) {
         ("TLS1_3", "OK"),
         ("TLS1_2", "OK"),
         ("SSLv3", "OK"),
-        ("HSTS", "OK"),
+        ("HSTS_time", "OK"),
     ] {
         let found = findings.iter().find(|finding| finding["id"] == id).unwrap();
         assert_eq!(found["severity"], expected, "{found}");
