@@ -17,7 +17,7 @@ use super::key_error::KeyError;
 use super::{Alg, printable};
 
 /// Members that only a private or symmetric key has (RFC 7518 §6, RFC 8037 §2).
-const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+pub(super) const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// The longest `kid` taken, in bytes.
 const MAX_KID_BYTES: usize = 256;
@@ -108,6 +108,11 @@ impl Jwk {
         })
     }
 
+    /// Whether the numbers make a key: a point that lies on its curve.
+    pub(super) fn check_point(material: &Material) -> Result<(), KeyError> {
+        Verifier::new(material).map(|_| ())
+    }
+
     /// The key's id, when it has one.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
@@ -172,34 +177,43 @@ impl Eq for Jwk {}
 
 impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("kty", self.material.kty())?;
-        if self.declares_use {
-            map.serialize_entry("use", "sig")?;
-        }
-        if let Some(alg) = self.alg {
-            map.serialize_entry("alg", &alg)?;
-        }
-        if let Some(kid) = &self.kid {
-            map.serialize_entry("kid", kid)?;
-        }
-        match &self.material {
-            Material::Ec { x, y } => {
-                map.serialize_entry("crv", "P-256")?;
-                map.serialize_entry("x", &URL_SAFE_NO_PAD.encode(x))?;
-                map.serialize_entry("y", &URL_SAFE_NO_PAD.encode(y))?;
-            }
-            Material::Rsa { modulus, exponent } => {
-                map.serialize_entry("n", &URL_SAFE_NO_PAD.encode(modulus))?;
-                map.serialize_entry("e", &URL_SAFE_NO_PAD.encode(exponent))?;
-            }
-            Material::Ed25519 { x } => {
-                map.serialize_entry("crv", "Ed25519")?;
-                map.serialize_entry("x", &URL_SAFE_NO_PAD.encode(x))?;
-            }
-        }
-        map.end()
+        let usage = self.declares_use.then_some("sig");
+        let alg = self.alg.map(Alg::as_str);
+        serialize_public(&self.material, usage, alg, self.kid(), serializer)
     }
+}
+
+/// A public key as JSON: what it is for, where that is said, and its numbers.
+pub(super) fn serialize_public<S: Serializer>(
+    material: &Material,
+    usage: Option<&str>,
+    alg: Option<&str>,
+    kid: Option<&str>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("kty", material.kty())?;
+    for (name, value) in [("use", usage), ("alg", alg), ("kid", kid)] {
+        if let Some(value) = value {
+            map.serialize_entry(name, value)?;
+        }
+    }
+    match material {
+        Material::Ec { x, y } => {
+            map.serialize_entry("crv", "P-256")?;
+            map.serialize_entry("x", &URL_SAFE_NO_PAD.encode(x))?;
+            map.serialize_entry("y", &URL_SAFE_NO_PAD.encode(y))?;
+        }
+        Material::Rsa { modulus, exponent } => {
+            map.serialize_entry("n", &URL_SAFE_NO_PAD.encode(modulus))?;
+            map.serialize_entry("e", &URL_SAFE_NO_PAD.encode(exponent))?;
+        }
+        Material::Ed25519 { x } => {
+            map.serialize_entry("crv", "Ed25519")?;
+            map.serialize_entry("x", &URL_SAFE_NO_PAD.encode(x))?;
+        }
+    }
+    map.end()
 }
 
 impl<'de> Deserialize<'de> for Jwk {
@@ -224,7 +238,7 @@ pub(super) enum Material {
 }
 
 impl Material {
-    fn from_members(members: &Map<String, Value>) -> Result<Self, KeyError> {
+    pub(super) fn from_members(members: &Map<String, Value>) -> Result<Self, KeyError> {
         let kty = text(members, "kty")?.ok_or(KeyError::Malformed("kty", "is missing"))?;
         let crv = text(members, "crv")?;
         match (kty, crv) {
@@ -240,6 +254,15 @@ impl Material {
             ("EC" | "OKP", None) => Err(KeyError::Malformed("crv", "is missing")),
             (other, _) => Err(KeyError::unsupported("kty", other)),
         }
+    }
+
+    /// A point on P-256 as SEC 1 §2.3.3 writes it: 04, x, y.
+    pub(super) fn from_point(point: &[u8]) -> Option<Self> {
+        let (x, y) = point.strip_prefix(&[0x04])?.split_at_checked(32)?;
+        Some(Self::Ec {
+            x: x.try_into().ok()?,
+            y: y.try_into().ok()?,
+        })
     }
 
     /// Checks size and form of an RSA key.
@@ -291,7 +314,7 @@ impl Material {
     }
 
     /// RFC 7638 §3: the required members, in lexical order, without white space.
-    fn thumbprint(&self) -> String {
+    pub(super) fn thumbprint(&self) -> String {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let canonical = match self {
             Self::Ec { x, y } => format!(
@@ -354,7 +377,7 @@ impl Verifier {
 }
 
 /// A member that is a string, or absent.
-fn text<'m>(
+pub(super) fn text<'m>(
     members: &'m Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<&'m str>, KeyError> {

@@ -1,6 +1,6 @@
-//! JSON Web Keys and signatures (RFC 7515, 7517, 7518, 7638, 8037), as far as this server needs
-//! them: compact JWS with asymmetric keys. `none` and the HMAC algorithms do not exist here, so
-//! nothing can be confused into using them.
+//! JSON Web Keys, signatures and encryption (RFC 7515, 7516, 7517, 7518, 7638, 8037), as far as this
+//! server needs them: compact JWS and JWE with asymmetric keys. `none`, the HMAC algorithms, `RSA1_5`
+//! and passwords do not exist here, so nothing can be confused into using them.
 //!
 //! Messages of the errors are shown to the developers of partner apps: they name the rule and what
 //! to change, and keep to the characters that RFC 6749 §5.2 allows in `error_description`.
@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 mod alg;
 mod half_hash;
 mod json;
+pub mod jwe;
 mod jwk;
 mod jwk_set;
 mod jws;

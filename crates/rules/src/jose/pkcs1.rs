@@ -2,6 +2,7 @@
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
 
 /// Modulus and public exponent, big-endian, without leading zeros.
 pub(super) fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -10,6 +11,15 @@ pub(super) fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (exponent, end) = element(INTEGER, after)?;
     let whole = rest.is_empty() && end.is_empty();
     whole.then(|| (without_zeros(modulus), without_zeros(exponent)))
+}
+
+/// Likewise out of a `SubjectPublicKeyInfo` (RFC 5280 §4.1, RFC 8017 §A.1).
+pub(super) fn of_public_key_info(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (info, _) = element(SEQUENCE, der)?;
+    let (_, rest) = element(SEQUENCE, info)?;
+    let (bits, _) = element(BIT_STRING, rest)?;
+    // No bit of the last byte is unused.
+    modulus_and_exponent(bits.strip_prefix(&[0])?)
 }
 
 /// The contents of the first element, which must have `tag`, and what follows it.

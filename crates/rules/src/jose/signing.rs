@@ -184,16 +184,7 @@ impl Signer {
     fn material(&self) -> Result<Material, KeyError> {
         match self {
             Self::Ec(pair) => {
-                // SEC 1 §2.3.3: 04, x, y.
-                let point = pair.public_key().as_ref();
-                let (x, y) = point
-                    .strip_prefix(&[0x04])
-                    .and_then(|xy| xy.split_at_checked(32))
-                    .ok_or(KeyError::Library)?;
-                Ok(Material::Ec {
-                    x: x.try_into().map_err(|_| KeyError::Library)?,
-                    y: y.try_into().map_err(|_| KeyError::Library)?,
-                })
+                Material::from_point(pair.public_key().as_ref()).ok_or(KeyError::Library)
             }
             Self::Rsa { pair, .. } => {
                 let (modulus, exponent) = pkcs1::modulus_and_exponent(pair.public_key().as_ref())
