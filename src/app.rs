@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::flows;
 use crate::flows::client_credentials::Remembered;
 use crate::flows::follow::Follower;
+use crate::flows::ready::Readiness;
 use crate::hasher::Hasher;
 use crate::keyring::KeyRing;
 use crate::outbound::Outbound;
@@ -46,6 +47,8 @@ pub struct App {
     pub first_uses: FirstUses,
     /// How this node follows what others changed.
     pub follower: Follower,
+    /// Whether this node can answer, as it was found last.
+    pub readiness: Readiness,
     /// The one way out.
     pub outbound: Outbound,
     /// What clients were issued for themselves.
@@ -103,6 +106,7 @@ impl App {
             refusals: Refusals::default(),
             first_uses: FirstUses::default(),
             follower: Follower::default(),
+            readiness: Readiness::default(),
             own_authorizations: Remembered::default(),
             outbound,
             config,

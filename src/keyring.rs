@@ -18,7 +18,6 @@ pub struct KeyRing(RwLock<Arc<Keys>>);
 pub struct Keys {
     active: HashMap<&'static str, Arc<SigningKey>>,
     published: JwkSet,
-    known: HashMap<String, Jwk>,
     document: bytes::Bytes,
 }
 
@@ -38,8 +37,10 @@ impl KeyRing {
         let mut active = HashMap::new();
         let mut published = Vec::new();
         let mut documents = Vec::new();
-        let mut known = HashMap::new();
         for key in stored {
+            if key.state == KeyState::Retired {
+                continue;
+            }
             let mut document: Value =
                 serde_json::from_str(&key.public_jwk).map_err(|_| unreadable(&key.kid))?;
             document["use"] = "sig".into();
@@ -47,10 +48,6 @@ impl KeyRing {
             document["kid"] = key.kid.clone().into();
             let jwk = Jwk::from_json(document.to_string().as_bytes())
                 .map_err(|_| unreadable(&key.kid))?;
-            known.insert(key.kid.clone(), jwk.clone());
-            if key.state == KeyState::Retired {
-                continue;
-            }
             published.push(jwk);
             documents.push(document);
             if key.state == KeyState::Active {
@@ -63,7 +60,6 @@ impl KeyRing {
             active,
             published: JwkSet::new(published)
                 .map_err(|error| Fault::Unreadable(format!("signing_keys: {error}")))?,
-            known,
             document: json!({ "keys": documents }).to_string().into(),
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -85,13 +81,6 @@ impl Keys {
     #[must_use]
     pub const fn published(&self) -> &JwkSet {
         &self.published
-    }
-
-    /// A key that signs, signed or will sign, alone; one that is no longer published, too. Only for
-    /// what may be older than every token, such as an `id_token_hint`.
-    #[must_use]
-    pub fn known(&self, kid: &str) -> Option<JwkSet> {
-        self.known.get(kid).cloned().map(JwkSet::from)
     }
 
     /// The JWK set (RFC 7517 §5), ready to be sent.

@@ -216,11 +216,12 @@ impl Guard {
         network::is_public(address)
             || self.0.iter().any(|allowed| match allowed {
                 Allowed::Block(block) => block.contains(address),
-                // Whoever answers for the name must not lead to what only this machine may read.
-                Allowed::Host(host) => {
-                    !network::is_link_local(address)
-                        && name.is_some_and(|name| host.eq_ignore_ascii_case(name))
-                }
+                Allowed::Host(host) => name.is_some_and(|name| {
+                    // Whoever answers for the name must not lead to what only this machine may read:
+                    // such an address is permitted by itself. Only localhost can mean nothing else.
+                    let own = network::is_loopback(address) && !is_localhost(name);
+                    !own && !network::is_link_local(address) && host.eq_ignore_ascii_case(name)
+                }),
             })
     }
 

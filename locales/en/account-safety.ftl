@@ -18,7 +18,7 @@ proof-password = Current password
 sign-in-away = You did not use your account pages for a while, so we ask you to sign in again.
 
 change-password = Change password
-change-password-what = We ask for your password and a code again, so that nobody else can do this. All your other devices are signed out then; apps stay connected.
+change-password-what = We ask for your password and a code again, so that nobody else can do this. All your other devices are signed out then. Apps stay connected, also while you are signed out; you can stop each on your account page.
 change-password-save = Change password
 change-password-same = This is your current password. Choose another one.
 change-password-back = Keep your password; go back to your account

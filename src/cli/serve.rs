@@ -14,6 +14,7 @@ use super::{Failed, door};
 use crate::app::App;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::flows::inspect;
 use crate::server::tls::Tls;
 use crate::server::{self, Listener, systemd};
 use crate::store::audit::{PendingEvent, Sealer};
@@ -36,6 +37,9 @@ pub(super) async fn run(config: &Path) -> Result<(), Failed> {
         },
         tls,
     };
+    if let Some(why) = inspect::clock_trouble(&app.store, app.clock.now()).await? {
+        tracing::error!(why, "a clock is wrong");
+    }
     for setting in app.config.loosened() {
         tracing::warn!(setting, "a setting is weaker than the default");
         note(&app, Kind::SettingLoosened, json!({ "setting": setting })).await?;

@@ -74,6 +74,8 @@ pub struct LimitsFile {
     pub token_per_client: String,
     pub introspection_per_client: String,
     pub userinfo_per_token: String,
+    pub proofs_per_person: String,
+    pub connections_per_address: u64,
     pub memory_mib: u64,
 }
 
@@ -111,6 +113,8 @@ macro_rules! limits {
             fn default() -> Self {
                 Self {
                     $($field: $default.to_owned(),)*
+                    proofs_per_person: "60/h".to_owned(),
+                    connections_per_address: 512,
                     memory_mib: 8,
                 }
             }
@@ -134,11 +138,20 @@ macro_rules! limits {
 
             pub(super) fn check(&self) -> Result<Limits, Refused> {
                 super::file::within("limits.memory_mib", self.memory_mib, 1, 1024)?;
+                let connections = self.connections_per_address;
+                super::file::within("limits.connections_per_address", connections, 1, 1_000_000)?;
                 let rates = vec![
                     $(Rate::parse(Limit::$variant.setting(), &self.$field)?,)*
                 ];
                 let memory = usize::try_from(self.memory_mib << 20).unwrap_or(usize::MAX);
-                Ok(Limits { rates, memory })
+                let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+                let proofs = Rate::parse("limits.proofs_per_person", &self.proofs_per_person)?;
+                Ok(Limits {
+                    rates,
+                    proofs_per_person: proofs,
+                    connections,
+                    memory,
+                })
             }
         }
     };
@@ -177,6 +190,10 @@ limits! {
 #[derive(Clone, Debug)]
 pub struct Limits {
     rates: Vec<Option<Rate>>,
+    /// How often one person may prove who she is; counted in the database.
+    pub proofs_per_person: Option<Rate>,
+    /// How many connections one address may have at once.
+    pub connections: usize,
     /// How much memory the counting takes, in bytes.
     pub memory: usize,
 }
@@ -193,7 +210,9 @@ impl Limits {
         let off = Limit::ALL
             .iter()
             .filter(|limit| self.rate(**limit).is_none());
+        let people = self.proofs_per_person.is_none();
         off.map(|limit| limit.setting())
+            .chain(people.then_some("limits.proofs_per_person"))
     }
 }
 

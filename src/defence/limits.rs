@@ -176,7 +176,7 @@ impl Limits {
 }
 
 /// An address as a number: IPv4 whole, of IPv6 the first bits.
-fn network(address: Option<IpAddr>, bits: u32) -> (u8, u128) {
+pub(crate) fn network(address: Option<IpAddr>, bits: u32) -> (u8, u128) {
     match address.map(|address| address.to_canonical()) {
         None => (0, 0),
         Some(IpAddr::V4(address)) => (4, u32::from(address).into()),

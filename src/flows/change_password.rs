@@ -138,7 +138,8 @@ impl Act for Change {
         recovery_renewals::end_all(tx, user.id).await?;
         let by = proven.signs_in(&self.caller);
         let admission = &proven.admission;
-        let (_, token) = issue::renewed_session(tx, admission, session.id, by, proven.at).await?;
+        let from = proven.counts_from();
+        let (_, token) = issue::renewed_session(tx, admission, session.id, by, from).await?;
         let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
         let event = self
             .app

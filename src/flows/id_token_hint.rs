@@ -30,14 +30,12 @@ impl Hint {
 }
 
 /// Reads a hint; `None` for everything that is no ID token of ours: another issuer's, one that is
-/// unsigned or signed by a foreign key, another kind of token. Keys that are no longer published
-/// still count: a client may hold an ID token for years.
+/// unsigned or signed by a foreign key, another kind of token. Keys that were withdrawn do not count,
+/// because nobody says of them any more that they are ours alone; each stays published for longer than
+/// any session lasts, so that whoever is still signed in can be named (RP-Initiated Logout §2).
 #[must_use]
 pub fn read(app: &App, token: &str) -> Option<Hint> {
-    let named = jose::dangerous_peek(token).ok()?;
-    let kid = named.header.get("kid")?.as_str()?;
-    let key = app.keys.now().known(kid)?;
-    let verified = jose::verify(token, &SIGNED_BY, &key).ok()?;
+    let verified = jose::verify(token, &SIGNED_BY, app.keys.now().published()).ok()?;
     // RFC 8725 §3.11: an access token or a logout token is no ID token. Ours have no `typ`.
     let typ = verified.header.typ.as_deref();
     if !typ.is_none_or(|typ| typ.eq_ignore_ascii_case("jwt")) {

@@ -2,6 +2,7 @@
 //! `countersign check` judges. Nothing is changed, not even the schema.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rules::audit::merkle::leaf_hash;
 use rules::audit::note::VerifyingKey;
@@ -79,6 +80,37 @@ pub struct ClientFact {
     pub enabled: bool,
     /// When its registration last changed.
     pub changed_at: Timestamp,
+}
+
+/// How far what is stored may lie in the future before a clock is said to be wrong.
+const AHEAD: Duration = Duration::from_mins(1);
+/// How far the clocks of this machine and of the database's may differ, in milliseconds.
+const APART: u64 = 2000;
+
+/// What is wrong with the clock, as far as the database shows it, and what to do.
+///
+/// # Errors
+/// [`Fault`] when the database does not answer.
+pub async fn clock_trouble(store: &Store, now: Timestamp) -> Result<Option<String>, Fault> {
+    let read = store.read(move |tx| Box::pin(inspect::times(tx, now)));
+    let (newest, database_ahead) = read.await?;
+    if let Some(newest) = newest.filter(|newest| *newest > now.plus(AHEAD)) {
+        return Ok(Some(format!(
+            "the newest event of the audit log lies {} seconds in the future of this machine's clock: \
+             the clock is behind now, or was ahead then; until that moment new sessions and tokens may \
+             count as revoked. Set it right (`timedatectl`), and see `countersign check`",
+            newest.since(now).as_secs()
+        )));
+    }
+    Ok(database_ahead
+        .filter(|ahead| ahead.unsigned_abs() > APART)
+        .map(|ahead| {
+            format!(
+                "the database's clock differs from this machine's by {} seconds; let both follow the \
+                 same time server",
+                ahead / 1000
+            )
+        }))
 }
 
 /// Looks at a database, with the vault that belongs to it when it could be opened.

@@ -151,6 +151,8 @@ pub async fn code(
     now: Timestamp,
 ) -> Result<(Token, Authorization), Fault> {
     let assurance = &admission.assurance;
+    // Like its session, it counts after whatever made void what was before.
+    let created_at = now.max(asked.session.created_at);
     let authorization = Authorization {
         id: rng::uuid(now)?,
         client_id: asked.client_id.to_owned(),
@@ -165,11 +167,11 @@ pub async fn code(
         }),
         target: asked.target,
         claims: asked.claims,
-        created_at: now,
+        created_at,
         expires_at: asked.grant.consented_at.plus(asked.lifetime),
         revoked: false,
     };
-    authorizations::insert(tx, &authorization, now).await?;
+    authorizations::insert(tx, &authorization, created_at).await?;
     let token = Token::generate(Purpose::Code)?;
     let code = codes::Code {
         authorization_id: authorization.id,
@@ -256,7 +258,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         client_id: client.id.clone(),
         resources: audience(app, &target),
         scopes: target.scopes.clone(),
-        issued_at: at,
+        issued_at: at.max(authorization.created_at),
         expires_at,
         acr: person.map(|p| p.acr.clone()),
         auth_time: person.map(|p| p.auth_time),
@@ -279,6 +281,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
             client: &client,
             record: &record,
             person,
+            at,
             at_hash: half_hash(alg, access.expose()),
             nonce,
         };
@@ -321,6 +324,7 @@ struct IdToken<'a> {
     client: &'a Client,
     record: &'a AccessRecord,
     person: &'a OnBehalf,
+    at: Timestamp,
     at_hash: String,
     nonce: Option<String>,
 }
@@ -328,7 +332,7 @@ struct IdToken<'a> {
 impl IdToken<'_> {
     /// Its claims (OpenID Connect Core §2).
     fn claims(self, app: &App) -> Map<String, Value> {
-        let (person, now) = (self.person, self.record.issued_at);
+        let (person, now) = (self.person, self.at);
         let amr: Vec<&str> = person.amr.split(' ').collect();
         let claims = json!({
             "iss": app.config.issuer.as_str(),

@@ -23,7 +23,7 @@ use crate::rng;
 use crate::secret::{Purpose, Secret, TokenHash};
 use crate::store::lockouts::{self, Pool, Pools, Reservation};
 use crate::store::users::{self, User, UserState};
-use crate::store::{Tx, factors, sessions};
+use crate::store::{Tx, factors, person_proofs, sessions};
 use crate::totp;
 
 /// How long a browser is remembered as one that signed this person in.
@@ -82,6 +82,14 @@ pub(super) struct Proven {
 }
 
 impl Proven {
+    /// Since when a session of hers counts: now, or right after what made everything until then void
+    /// (a dispute reaches a few seconds ahead, for the clocks of other nodes). Who proves herself after
+    /// that is meant to be let in.
+    pub(super) fn counts_from(&self) -> Timestamp {
+        self.at
+            .max(self.user.valid_from.plus(Duration::from_millis(1)))
+    }
+
     /// What a session is made of, in the browser of this caller.
     pub(super) fn signs_in<'a>(&'a self, caller: &'a Caller) -> SignedInBy<'a> {
         SignedInBy {
@@ -310,6 +318,14 @@ impl Case {
             return self.refuse::<A>(tx, Some(&user)).await;
         };
         let at = self.app.clock.now();
+        // Whoever has her factors, herself or not, is bounded too, on all nodes together.
+        if let Some(rate) = self.app.config.limits.proofs_per_person
+            && let Some(until) = person_proofs::count(tx, user.id, rate, at).await?
+        {
+            lockouts::succeeded(tx, self.loaded.pools).await?;
+            self.app.refusals.count(A::BLOCKED, None, "too_often");
+            return Ok(Ruling::Blocked { until });
+        }
         let proofs = [Method::Password, second].map(|method| Proof { method, at });
         let Some(admission) = issue::admit(tx, user.id, &proofs).await? else {
             return self.refuse::<A>(tx, Some(&user)).await;

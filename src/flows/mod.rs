@@ -26,6 +26,7 @@ pub mod limit;
 mod passwords;
 mod progress;
 pub mod read_audit;
+pub mod ready;
 mod recovery_set;
 pub mod redeem_code;
 pub mod refresh;

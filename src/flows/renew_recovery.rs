@@ -126,6 +126,8 @@ pub async fn confirm(
                     return Ok(Confirmed::Gone);
                 }
                 factors::replace_recovery(tx, user, &hashed, now).await?;
+                // A set that waits in another browser must not replace this one later.
+                recovery_renewals::end_all(tx, user).await?;
                 tx.record(event);
                 Ok(Confirmed::Done)
             })
@@ -186,7 +188,8 @@ impl Act for Begin {
         recovery_renewals::begin(tx, renewal, &self.set, until).await?;
         let by = proven.signs_in(&self.caller);
         let admission = &proven.admission;
-        let (_, token) = issue::renewed_session(tx, admission, session.id, by, proven.at).await?;
+        let from = proven.counts_from();
+        let (_, token) = issue::renewed_session(tx, admission, session.id, by, from).await?;
         let event = self
             .app
             .event(Kind::ConfirmationSucceeded, &self.caller)?

@@ -19,8 +19,9 @@ use crate::fault::Fault;
 use crate::rng;
 use crate::store::audit::{PendingEvent, Sealer};
 use crate::store::epoch::{self, Ended};
-use crate::store::restore::{Occupied, Restoring, occupied};
-use crate::store::{Location, audit, clients, keys, schema_version, users};
+use crate::store::feed::EPOCH_MARGIN;
+use crate::store::restore::{Found, Occupied, Restoring};
+use crate::store::{Location, audit, clients, inspect, keys, schema_version, users};
 use crate::vault::{BackupKey, RootKey, Vault};
 
 /// By how much the clocks of two machines may differ.
@@ -78,10 +79,13 @@ pub async fn restore(order: Order<'_>, progress: &Progress) -> Result<Restored, 
     };
     let read = backup::verify(order.file, &key, progress).await?;
     check(&read.header, &order)?;
-    make_room(&location, order.replace, order.config.issuer.as_str()).await?;
     let begun = Restoring::begin(&location, read.header.schema).await;
-    let mut restoring = begun.map_err(in_use)?;
-    match fill(&mut restoring, &order, &key, progress).await {
+    let (mut restoring, found) = begun.map_err(in_use)?;
+    let filled = match make_room(found, &order) {
+        Ok(()) => fill(&mut restoring, &order, &key, progress).await,
+        Err(refused) => Err(refused),
+    };
+    match filled {
         Ok(mut restored) => {
             restored.kept = restoring.commit().await?;
             Ok(restored)
@@ -122,19 +126,21 @@ fn check(header: &Header, order: &Order<'_>) -> Result<(), AdminFailure> {
     Ok(())
 }
 
-/// Refuses to replace an installation unless its issuer was typed.
-async fn make_room(
-    location: &Location<'_>,
-    replace: Option<&str>,
-    issuer: &str,
-) -> Result<(), AdminFailure> {
-    let what = match occupied(location).await.map_err(in_use)? {
+/// Refuses to replace an installation unless its issuer was typed, and its last day is not still to
+/// come: what was issued on it would be good again after an epoch that begins before.
+fn make_room(found: Found, order: &Order<'_>) -> Result<(), AdminFailure> {
+    let (replace, issuer) = (order.replace, order.config.issuer.as_str());
+    let what = match found.occupied {
         Occupied::Empty => return Ok(()),
         Occupied::Installed => "an installation lies in the database already",
         Occupied::Damaged => "a damaged database lies there already",
     };
     match replace {
-        Some(typed) if typed == issuer => Ok(()),
+        Some(typed) if typed == issuer => is_past(
+            found.newest,
+            order.now,
+            "the audit log of the installation that would be replaced",
+        ),
         Some(typed) => Err(AdminFailure::Refused(format!(
             "--replace: {typed:?} is not the issuer of this installation; nothing was changed"
         ))),
@@ -142,6 +148,19 @@ async fn make_room(
             "{what}; everything that happened since the backup would be lost. If that is what you \
              want, repeat the command with --replace and the issuer of this installation"
         ))),
+    }
+}
+
+/// Refuses when the newest event that a log tells of lies in the future.
+fn is_past(newest: Option<Timestamp>, now: Timestamp, whose: &str) -> Result<(), AdminFailure> {
+    match newest {
+        Some(newest) if newest > now.plus(EPOCH_MARGIN) => Err(AdminFailure::Refused(format!(
+            "{whose} tells of something that happens in {} seconds by this machine's clock, which \
+                 is behind; set it right first (`timedatectl`), because the new epoch begins by it, \
+                 and what was issued after that would be good again",
+            newest.since(now).as_secs()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -185,6 +204,8 @@ async fn fill(
     let vault = Arc::new(open_vault(restoring, order.root).await?);
     restoring.unseal(Arc::clone(&vault));
     let tree = verify_tree(restoring, order, &vault).await?;
+    let (newest, _) = inspect::times(restoring.tx(), order.now).await?;
+    is_past(newest, order.now, "the audit log of the backup")?;
     let step = i64::try_from(STEP_SECONDS).unwrap_or(30);
     let step = order.now.secs() / step + i64::try_from(SKEW_STEPS).unwrap_or(1);
     let tx = restoring.tx();

@@ -96,13 +96,14 @@ impl Act for SignIn {
         let (session, token) = match before {
             // The same person proves herself anew: her session goes on under a new cookie.
             Some(session) if session.user_id == user.id => {
-                issue::renewed_session(tx, &proven.admission, session.id, by, now).await?
+                issue::renewed_session(tx, &proven.admission, session.id, by, proven.counts_from())
+                    .await?
             }
             _ => {
                 if let Some(held) = &self.held.session {
                     self.end_session_of(tx, held, now).await?;
                 }
-                issue::session(tx, &proven.admission, by, now).await?
+                issue::session(tx, &proven.admission, by, proven.counts_from()).await?
             }
         };
         let device = self.remember_device(tx, proven).await?;

@@ -80,10 +80,32 @@ fn an_operator_permits_blocks_and_names() {
     assert!(!permits("partner.internal.evil.example", "192.168.7.7"));
     assert!(permits("other.internal", "10.1.9.9"));
     // A name never leads where only this machine may look.
-    assert!(!permits("partner.internal", "169.254.169.254"));
+    for own in [
+        "169.254.169.254",
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "::ffff:127.0.0.1",
+        "fe80::1",
+    ] {
+        assert!(!permits("partner.internal", own), "{own}");
+    }
     assert!(!permits("partner.internal", "0.0.0.0"));
     assert!(!permits("partner.internal", "224.0.0.1"));
     assert!(!guard.permits(None, ip("192.168.7.7")));
+}
+
+#[test]
+fn a_name_leads_to_this_machine_only_when_the_address_itself_is_permitted() {
+    let both = guard(&["partner.internal", "127.0.0.1", "169.254.7.7"]);
+    assert!(both.permits(Some("partner.internal"), ip("127.0.0.1")));
+    assert!(both.permits(Some("partner.internal"), ip("169.254.7.7")));
+    assert!(!both.permits(Some("partner.internal"), ip("127.0.0.2")));
+    // This name cannot mean another machine.
+    let local = guard(&["localhost"]);
+    assert!(local.permits(Some("localhost"), ip("127.0.0.1")));
+    assert!(!local.permits(Some("localhost"), ip("10.0.0.1")));
+    assert!(!local.permits(Some("other.internal"), ip("127.0.0.1")));
 }
 
 #[test]

@@ -19,8 +19,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Patience, Running, Watched};
+use super::places::Places;
+use super::remainder::Remainder;
 use super::tls::Tls;
 use super::until;
+use crate::clock::Clock;
 use crate::http::Peer;
 
 /// What somebody gets who speaks plain HTTP to the TLS listener.
@@ -36,6 +39,8 @@ pub(super) struct Connections {
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) patience: Patience,
     pub(super) stopped: watch::Receiver<bool>,
+    pub(super) places: Arc<Places>,
+    pub(super) clock: Clock,
 }
 
 impl Connections {
@@ -145,7 +150,7 @@ impl Service<http::Request<Incoming>> for Requests {
         let running = Running::begin(&self.activity);
         request.extensions_mut().insert(Peer(self.peer));
         let mut router = self.router.clone();
-        let answer = tower::Service::call(&mut router, request);
+        let answer = tower::Service::call(&mut router, Remainder::of(request));
         Box::pin(async move {
             let response = answer.await;
             drop(running);

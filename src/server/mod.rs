@@ -6,6 +6,7 @@
 //! | what | limit |
 //! |---|---|
 //! | connections at once | `server.max_connections`; more wait in the kernel's queue, unaccepted |
+//! | connections of one address | `limits.connections_per_address`; more are closed at once |
 //! | a TLS handshake | 10 s |
 //! | the first request | begins within 10 s |
 //! | the head of an HTTP/1.1 request | 32 KiB, 100 headers, 10 to 15 s from its first byte |
@@ -19,7 +20,9 @@
 mod activity;
 mod background;
 mod connection;
+mod places;
 mod redirect;
+mod remainder;
 pub mod systemd;
 pub mod tls;
 
@@ -41,6 +44,7 @@ use crate::http;
 use activity::Patience;
 use background::Background;
 use connection::Connections;
+use places::Places;
 use tls::Tls;
 
 /// No connection waits longer than this for the whole head of its next request.
@@ -101,6 +105,8 @@ pub async fn run(
         tls: listener.tls.clone(),
         patience: Patience::usual(),
         stopped,
+        places: Places::new(app.config.limits.connections, app.config.proxy.clone()),
+        clock: app.clock.clone(),
     };
     let readers = Connections {
         router: redirect::router(&app.config.issuer),
@@ -214,10 +220,22 @@ async fn accept(
             info!("connections are accepted again");
         }
         while tasks.try_join_next().is_some() {}
+        let Some(of_address) = connections.places.take(peer.ip()) else {
+            if connections
+                .places
+                .is_worth_a_line(connections.clock.monotonic())
+            {
+                warn!(
+                    setting = "limits.connections_per_address",
+                    "connections are closed: an address has too many"
+                );
+            }
+            continue;
+        };
         let served = serve(connections, stream, peer);
         tasks.spawn(async move {
             served.await;
-            drop(place);
+            drop((place, of_address));
         });
     }
 }

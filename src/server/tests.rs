@@ -8,7 +8,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
 use super::*;
+use crate::clock::Clock;
+use crate::config::Proxy;
 use crate::http::Peer;
+
+/// How many connections one address may have.
+const EACH: usize = 8;
 
 /// A listener that serves `router` until the test ends, or the sender says so.
 async fn serving(router: Router, max: usize) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
@@ -30,6 +35,8 @@ async fn patiently(
             tls: None,
             patience,
             stopped: stopped.clone(),
+            places: Places::new(max.min(EACH), Proxy::default()),
+            clock: Clock::system(),
         };
         let mut tasks = JoinSet::new();
         tokio::select! {
@@ -226,4 +233,68 @@ async fn a_connection_beyond_the_limit_waits_for_a_place() {
     assert!(waited.is_err());
     drop(first);
     assert!(second.await.unwrap().ends_with("ok"));
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_connections_gets_no_more_until_one_ends() {
+    let router = Router::new().route("/", get(|| async { "ok" }));
+    let (address, _stopping, _server) = serving(router, 100).await;
+    let mut held = Vec::new();
+    for _ in 0..EACH {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        answered(&mut stream).await;
+        held.push(stream);
+    }
+    let mut one_more = TcpStream::connect(address).await.unwrap();
+    assert!(!matches!(one_more.read(&mut [0]).await, Ok(1..)));
+    // Those that it has go on.
+    answered(&mut held[0]).await;
+    drop(held.pop());
+    let again = async {
+        while !ask(address, GET).await.ends_with("ok") {
+            tokio::task::yield_now().await;
+        }
+    };
+    let again = tokio::time::timeout(Duration::from_secs(20), again).await;
+    assert!(again.is_ok());
+}
+
+#[tokio::test]
+async fn who_sends_too_much_sees_the_refusal() {
+    let refuse = || async { (axum::http::StatusCode::PAYLOAD_TOO_LARGE, "too large") };
+    let router = Router::new().route("/", axum::routing::post(refuse));
+    let (address, _stopping, _server) = serving(router, 8).await;
+    for length in [100 << 10, 1 << 20] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Everything is sent before anything is read, as simple clients do.
+        stream.write_all(&vec![b'x'; length]).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"too large") {
+            assert!(
+                stream.read_buf(&mut answer).await.unwrap() > 0,
+                "{length}: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 413"));
+    }
+}
+
+#[tokio::test]
+async fn who_sends_without_end_is_cut_off() {
+    let refuse = || async { axum::http::StatusCode::PAYLOAD_TOO_LARGE };
+    let router = Router::new().route("/", axum::routing::post(refuse));
+    let (address, _stopping, _server) = serving(router, 8).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        1_u64 << 40
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = vec![b'x'; 64 << 10];
+    let sent = async { while stream.write_all(&chunk).await.is_ok() {} };
+    let cut_off = tokio::time::timeout(Duration::from_secs(30), sent).await;
+    assert!(cut_off.is_ok());
 }

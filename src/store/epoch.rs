@@ -56,6 +56,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ),
     ("meta", "kept; names the epoch"),
     ("person_keys", "kept"),
+    ("person_proofs", "kept"),
     ("pushed_requests", "emptied"),
     ("recovery_codes", "emptied"),
     ("recovery_renewals", "emptied"),

@@ -206,6 +206,36 @@ pub async fn end_of_client(
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
+/// Takes scopes from the next few hundred grants of a client whose ids come after `after`; says which
+/// were looked at, and how many had any of them.
+pub async fn take_from_client(
+    tx: &mut Tx,
+    client_id: &str,
+    taken: &Scopes,
+    after: Uuid,
+) -> Result<(Option<Uuid>, u64), Fault> {
+    const LOCK: Sql = Sql(
+        "UPDATE grants SET consented_at = consented_at WHERE revoked_at IS NULL AND id IN \
+         (SELECT id FROM grants WHERE client_id = $1 AND revoked_at IS NULL AND id > $2 \
+         ORDER BY id LIMIT 500) RETURNING id, scopes",
+    );
+    const TAKE: Sql = Sql("UPDATE grants SET scopes = $2 WHERE id = $1");
+    let (mut last, mut changed) = (None, 0);
+    for row in tx.all(LOCK, vec![client_id.into(), after.into()]).await? {
+        let id = row.uuid(0)?;
+        last = last.max(Some(id));
+        let scopes = Scopes::parse(&row.text(1)?)
+            .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?;
+        let left = scopes.difference(taken);
+        if left != scopes {
+            tx.execute(TAKE, vec![id.into(), left.to_string().into()])
+                .await?;
+            changed += 1;
+        }
+    }
+    Ok((last, changed))
+}
+
 fn spaced(claims: &BTreeSet<String>) -> String {
     let names: Vec<&str> = claims.iter().map(String::as_str).collect();
     names.join(" ")

@@ -78,13 +78,33 @@ async fn postgres(tx: &mut Tx, now: Timestamp, schema: i64) -> Result<Engine, Fa
     Ok(engine)
 }
 
+/// When the newest audit event happened.
+pub(super) async fn newest_event(conn: &mut Conn) -> Result<Option<Timestamp>, Fault> {
+    const NEWEST: Sql = Sql("SELECT at FROM audit_events ORDER BY id DESC LIMIT 1");
+    let newest = conn.optional(NEWEST, vec![]).await?;
+    newest.map(|row| row.time(0)).transpose()
+}
+
+/// The newest audit event that the database holds, and by how many milliseconds the database's own
+/// clock is ahead of `now` (`PostgreSQL`).
+pub async fn times(tx: &mut Tx, now: Timestamp) -> Result<(Option<Timestamp>, Option<i64>), Fault> {
+    const CLOCK: Sql = Sql("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint");
+    let ahead = match tx.conn {
+        Conn::Sqlite(_) => None,
+        Conn::Postgres(_) => {
+            let row = tx.optional(CLOCK, vec![]).await?;
+            row.map(|row| row.int(0)).transpose()?
+        }
+    };
+    let newest = newest_event(&mut tx.conn).await?;
+    Ok((newest, ahead.map(|at| at - now.millis())))
+}
+
 /// The newest audit event, the newest backup, and how many events wait to be sealed.
 pub async fn audit(tx: &mut Tx) -> Result<(Option<Timestamp>, Option<Timestamp>, u64), Fault> {
-    const NEWEST: Sql = Sql("SELECT at FROM audit_events ORDER BY id DESC LIMIT 1");
     const BACKUP: Sql = Sql("SELECT MAX(at) FROM audit_events WHERE kind = 'backup.made'");
     const WAITING: Sql = Sql("SELECT COUNT(*) FROM audit_unsealed");
-    let newest = tx.optional(NEWEST, vec![]).await?;
-    let newest = newest.map(|row| row.time(0)).transpose()?;
+    let newest = newest_event(&mut tx.conn).await?;
     let backup = tx.optional(BACKUP, vec![]).await?;
     let backup = backup.map(|row| row.opt_time(0)).transpose()?.flatten();
     let waiting = tx.optional(WAITING, vec![]).await?;

@@ -72,27 +72,37 @@ pub(super) async fn forget(tx: &mut Tx, client: &str) -> Result<(), Fault> {
 }
 
 /// What is due, at most `limit` of it: of each client what has waited longest, and of none more than
-/// of another that also waits, so that one with very much to be told holds nobody up.
+/// of another that also waits, so that one with very much to be told holds nobody up. However much
+/// waits, no more is read than is given.
 pub async fn due(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<Waiting>, Fault> {
+    // Whoever has waited longest comes first; each look goes to the beginning of an index.
+    const CLIENTS: Sql = Sql("SELECT client_id FROM (SELECT r.client_id, \
+         (SELECT MIN(l.due_at) FROM logouts l WHERE l.client_id = r.client_id) AS first_due \
+         FROM logout_receivers r) AS waiting WHERE first_due <= $1 ORDER BY first_due LIMIT $2");
     const DUE: Sql = Sql(
-        "SELECT session_id, client_id, user_id, ended_at, attempts FROM \
-         (SELECT session_id, client_id, user_id, ended_at, attempts, due_at, \
-         ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY due_at) AS turn FROM logouts \
-         WHERE due_at <= $1) AS waiting ORDER BY turn, due_at LIMIT $2",
+        "SELECT session_id, client_id, user_id, ended_at, attempts FROM logouts \
+         WHERE client_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3",
     );
-    let rows = tx.all(DUE, vec![now.into(), limit.into()]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Waiting {
+    let clients = tx.all(CLIENTS, vec![now.into(), limit.into()]).await?;
+    let mut left = limit;
+    let mut due = Vec::new();
+    for (at, client) in clients.iter().enumerate() {
+        // What one leaves of its share, those after it may have.
+        let waiting = u32::try_from(clients.len() - at).unwrap_or(u32::MAX);
+        let values = vec![client.text(0)?.into(), now.into(), (left / waiting).into()];
+        for row in tx.all(DUE, values).await? {
+            left -= 1;
+            due.push(Waiting {
                 session_id: row.uuid(0)?,
                 client_id: row.text(1)?,
                 user_id: row.uuid(2)?,
                 ended_at: row.time(3)?,
                 attempts: u32::try_from(row.int(4)?)
                     .map_err(|_| Fault::Unreadable("logouts.attempts".to_owned()))?,
-            })
-        })
-        .collect()
+            });
+        }
+    }
+    Ok(due)
 }
 
 /// Takes one for this attempt; none when somebody else did. Until `until` it is nobody else's; then,

@@ -31,6 +31,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0005_oidc.sql"),
         include_str!("../../migrations/postgres/0005_oidc.sql"),
     ),
+    (
+        8,
+        "person_proofs",
+        include_str!("../../migrations/sqlite/0008_person_proofs.sql"),
+        include_str!("../../migrations/postgres/0008_person_proofs.sql"),
+    ),
 ];
 
 /// A migration that was just applied.
@@ -65,6 +71,16 @@ pub(super) async fn run_to(conn: &mut Conn, version: Option<i64>) -> Result<Vec<
     Ok(new
         .map(|&(version, name, ..)| Applied { version, name })
         .collect())
+}
+
+/// Lets nobody else migrate this database until the connection ends (`PostgreSQL`; an `SQLite` file
+/// has a lock beside it).
+pub(super) async fn keep_others_out(conn: &mut Conn) -> Result<(), Fault> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(c) => c.lock().await,
+    }
+    .map_err(|error| Fault::Storage(sqlx::Error::Migrate(Box::new(error))))
 }
 
 /// Applies what is missing; returns what had been applied before.

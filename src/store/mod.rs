@@ -20,6 +20,7 @@ pub mod lockouts;
 pub mod logouts;
 pub mod meta;
 mod migrate;
+pub mod person_proofs;
 mod postgres;
 pub mod pushed;
 pub mod recovery_renewals;
@@ -191,9 +192,19 @@ impl Store {
         const PING: Sql = Sql("SELECT value FROM counters WHERE name = 'feed'");
         self.read(|tx| Box::pin(async move { tx.optional(PING, vec![]).await.map(drop) }))
             .await?;
+        if self.takes_work() {
+            Ok(())
+        } else {
+            Err(Fault::Busy("the writer stopped"))
+        }
+    }
+
+    /// Whether this process can still write: the one writer of `SQLite` runs. Asks nobody.
+    #[must_use]
+    pub fn takes_work(&self) -> bool {
         match &self.db {
-            Db::Sqlite(db) if !db.has_writer() => Err(Fault::Busy("the writer stopped")),
-            _ => Ok(()),
+            Db::Sqlite(db) => db.has_writer(),
+            Db::Postgres(_) => true,
         }
     }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rules::time::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Postgres, Sqlite};
@@ -14,7 +15,7 @@ use sqlx_core::transaction::TransactionManager as _;
 use super::copy::{self, ColumnType, Datum};
 use super::feed::Revocations;
 use super::sql::{Conn, Sql};
-use super::{Location, Shared, Tx, migrate, postgres, sqlite};
+use super::{Location, Shared, Tx, inspect, migrate, postgres, sqlite};
 use crate::fault::Fault;
 use crate::vault::Vault;
 
@@ -50,50 +51,43 @@ enum Place {
     Postgres,
 }
 
-/// What lies at a location, without changing it.
-///
-/// # Errors
-/// [`Fault`]: [`Fault::Busy`] when a server has it open.
-pub async fn occupied(location: &Location<'_>) -> Result<Occupied, Fault> {
-    match location {
-        Location::Sqlite(path) if !path.exists() => Ok(Occupied::Empty),
-        Location::Sqlite(path) => {
-            let _lock = sqlite::lock(path)?;
-            let options = SqliteConnectOptions::new().filename(path);
-            let Ok(mut conn) = one_sqlite(options).await else {
-                return Ok(Occupied::Damaged);
-            };
-            let found = copy::is_installed(&mut conn).await;
-            close(conn).await;
-            Ok(match found {
-                Ok(true) => Occupied::Installed,
-                Ok(false) => Occupied::Empty,
-                Err(_) => Occupied::Damaged,
-            })
+/// What was found where a backup is to be restored, while nobody else may write there.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// What it is.
+    pub occupied: Occupied,
+    /// When the last thing happened that its audit log tells of.
+    pub newest: Option<Timestamp>,
+}
+
+impl Found {
+    const NOTHING: Self = Self {
+        occupied: Occupied::Empty,
+        newest: None,
+    };
+
+    async fn on(conn: &mut Conn) -> Result<Self, Fault> {
+        if !copy::is_installed(conn).await? {
+            return Ok(Self::NOTHING);
         }
-        Location::Postgres(url) => {
-            let mut conn = one_postgres(url).await?;
-            let found = copy::is_installed(&mut conn).await?;
-            close(conn).await;
-            Ok(if found {
-                Occupied::Installed
-            } else {
-                Occupied::Empty
-            })
-        }
+        Ok(Self {
+            occupied: Occupied::Installed,
+            newest: inspect::newest_event(conn).await?,
+        })
     }
 }
 
 impl Restoring {
-    /// Begins: makes an empty database of schema version `schema`. On `PostgreSQL` whatever
-    /// installation is there goes away with the commit; an `SQLite` file is kept beside it.
+    /// Begins: keeps everybody else out, says what is there, and makes an empty database of schema
+    /// version `schema`. On `PostgreSQL` whatever installation is there goes away with the commit; an
+    /// `SQLite` file is kept beside it.
     ///
     /// # Errors
     /// [`Fault`]: [`Fault::Busy`] when a server has the database open.
-    pub async fn begin(location: &Location<'_>, schema: i64) -> Result<Self, Fault> {
-        let (mut conn, place) = match location {
+    pub async fn begin(location: &Location<'_>, schema: i64) -> Result<(Self, Found), Fault> {
+        let (mut conn, place, found) = match location {
             Location::Sqlite(path) => begin_sqlite(path).await?,
-            Location::Postgres(url) => (begin_postgres(url).await?, Place::Postgres),
+            Location::Postgres(url) => begin_postgres(url).await?,
         };
         migrate::begin(&mut conn).await?;
         migrate::run_to(&mut conn, Some(schema)).await?;
@@ -101,11 +95,12 @@ impl Restoring {
             vault: std::sync::OnceLock::new(),
             revocations: Revocations::default(),
         });
-        Ok(Self {
+        let restoring = Self {
             columns: copy::columns(&mut conn).await?,
             tx: Tx::new(conn, shared),
             place,
-        })
+        };
+        Ok((restoring, found))
     }
 
     /// The transaction that everything happens in.
@@ -183,8 +178,26 @@ impl Restoring {
     }
 }
 
-async fn begin_sqlite(path: &Path) -> Result<(Conn, Place), Fault> {
+/// What an `SQLite` file holds; the lock beside it is held.
+async fn look_at(path: &Path) -> Found {
+    let damaged = Found {
+        occupied: Occupied::Damaged,
+        newest: None,
+    };
+    if !path.exists() {
+        return Found::NOTHING;
+    }
+    let Ok(mut conn) = one_sqlite(SqliteConnectOptions::new().filename(path)).await else {
+        return damaged;
+    };
+    let found = Found::on(&mut conn).await;
+    close(conn).await;
+    found.unwrap_or(damaged)
+}
+
+async fn begin_sqlite(path: &Path) -> Result<(Conn, Place, Found), Fault> {
     let lock = sqlite::lock(path)?;
+    let found = look_at(path).await;
     let draft = beside(path, ".restoring");
     // One that was killed left it behind; the lock says that nobody is at it.
     for left in [draft.clone(), beside(&draft, "-journal")] {
@@ -210,13 +223,15 @@ async fn begin_sqlite(path: &Path) -> Result<(Conn, Place), Fault> {
         path: path.to_owned(),
         _lock: lock,
     };
-    Ok((conn, place))
+    Ok((conn, place, found))
 }
 
-async fn begin_postgres(url: &str) -> Result<Conn, Fault> {
+async fn begin_postgres(url: &str) -> Result<(Conn, Place, Found), Fault> {
     const OTHERS: Sql = Sql("SELECT COUNT(*) FROM pg_stat_activity \
          WHERE datname = current_database() AND application_name = 'countersign'");
     let mut conn = one_postgres(url).await?;
+    // Until this connection ends, one that sets the database up waits, and finds what was restored.
+    migrate::keep_others_out(&mut conn).await?;
     let others = conn.optional(OTHERS, vec![]).await?;
     if others.map(|row| row.int(0)).transpose()?.unwrap_or(0) > 0 {
         return Err(Fault::Busy(
@@ -226,10 +241,11 @@ async fn begin_postgres(url: &str) -> Result<Conn, Fault> {
     if let Conn::Postgres(c) = &mut conn {
         PgTransactions::begin(c, None).await?;
     }
+    let found = Found::on(&mut conn).await?;
     for sql in migrate::undo() {
         conn.execute_owned(sql, Vec::new()).await?;
     }
-    Ok(conn)
+    Ok((conn, Place::Postgres, found))
 }
 
 async fn one_sqlite(options: SqliteConnectOptions) -> Result<Conn, Fault> {

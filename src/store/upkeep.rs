@@ -16,7 +16,7 @@ const KEEP_LONG: Duration = Duration::from_hours(90 * 24);
 /// How long what nobody was told of stays: longer than anybody is still told.
 const KEEP_LOGOUTS: Duration = Duration::from_hours(72);
 
-const SWEEPS: [(Sql, Duration); 13] = [
+const SWEEPS: [(Sql, Duration); 14] = [
     (
         Sql(
             "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 1000)",
@@ -64,6 +64,13 @@ const SWEEPS: [(Sql, Duration); 13] = [
             "DELETE FROM lockouts WHERE pool IN (SELECT pool FROM lockouts WHERE changed_at < $1 LIMIT 1000)",
         ),
         KEEP_LONG,
+    ),
+    (
+        // No limit counts longer than a day.
+        Sql(
+            "DELETE FROM person_proofs WHERE user_id IN (SELECT user_id FROM person_proofs WHERE begun_at < $1 LIMIT 1000)",
+        ),
+        KEEP,
     ),
     (
         Sql(

@@ -1,16 +1,21 @@
 //! Changing what is registered of a client.
 
+use std::sync::Arc;
+
 use rules::audit::Kind;
 use rules::jose::Alg;
 use rules::protocol::{Client, GrantType, Metadata, Profile, Scopes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::registration::{check, once};
 use super::{change, event, find};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::{AdminFailure, Caller};
+use crate::store::feed::What;
+use crate::store::grants;
 
 /// What is to change of a client; `None` lets a thing stay.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -43,7 +48,8 @@ pub struct Changed {
 }
 
 /// Changes a client's registration. What is taken away, scopes and redirect URIs, ends at once for
-/// codes, tokens and requests on their way, too; people's consent to the rest stands.
+/// codes, tokens and requests on their way, too; people's consent to the rest stands. What is given,
+/// also when it is given back, people are asked for.
 ///
 /// # Errors
 /// [`AdminFailure::Refused`] when there is no such client, the result does not fit, nothing would
@@ -61,6 +67,10 @@ pub async fn set(
         return Err(AdminFailure::Refused(format!(
             "nothing of the client {id} would change; see it with `countersign client show {id}`"
         )));
+    }
+    let added = after.scopes.difference(&before.scopes);
+    if !added.is_empty() {
+        forget_consents(app, id, added).await?;
     }
     let event = event(app, Kind::ClientChanged, id, caller)?.with("changed", names.join(" "));
     let event = app.pending(event, caller, None)?;
@@ -80,6 +90,42 @@ pub async fn set(
     })
     .await?;
     Ok(Changed { before, after })
+}
+
+/// Takes from people's consents what the client may not ask for yet: they gave it when it was allowed
+/// before, and are asked again. A few hundred at a time; one that is cut short gives the client
+/// nothing, and is repeated with the command.
+async fn forget_consents(app: &App, id: &str, scopes: Scopes) -> Result<(), Fault> {
+    let (id, scopes) = (Arc::<str>::from(id), Arc::new(scopes));
+    let mut after = Uuid::nil();
+    let mut any = false;
+    loop {
+        let (client, taken) = (Arc::clone(&id), Arc::clone(&scopes));
+        let (last, changed) = app
+            .store
+            .write(move |tx| {
+                Box::pin(async move { grants::take_from_client(tx, &client, &taken, after).await })
+            })
+            .await?;
+        any |= changed > 0;
+        match last {
+            Some(last) => after = last,
+            None => break,
+        }
+    }
+    if any {
+        // Tokens from before still carry them; apps refresh, and get the rest.
+        let now = app.clock.now();
+        app.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    tx.announce(What::ClientEpoch(id.to_string()), now);
+                    Ok(())
+                })
+            })
+            .await?;
+    }
+    Ok(())
 }
 
 impl ClientEdit {

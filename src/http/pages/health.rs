@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::app::App;
-use crate::flows::follow;
+use crate::flows::ready;
 use crate::http::reply;
 
 /// `GET /healthz`: the process answers.
@@ -16,18 +16,12 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers, and this node knows what the others revoked.
+/// `GET /readyz`: the database answers, and this node knows what the others revoked; as it was at
+/// most half a second ago.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let ready = match follow::fresh(&app).await {
-        Ok(()) => app.store.ping().await,
-        stale => stale,
-    };
-    match ready {
-        Ok(()) => reply::json(&json!({ "status": "ready" })),
-        Err(fault) => {
-            tracing::warn!(fault = %fault, "not ready");
-            let body = reply::json(&json!({ "status": "unavailable" }));
-            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
-        }
+    if ready::is_ready(&app).await {
+        return reply::json(&json!({ "status": "ready" }));
     }
+    let body = reply::json(&json!({ "status": "unavailable" }));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }

@@ -3,10 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use countersign::flows::Progress;
-use countersign::flows::backup;
-use countersign::flows::seal_audit;
+use countersign::clock::Clock;
+use countersign::config::{Config, Database};
+use countersign::flows::{Progress, backup, install, seal_audit};
 use countersign::jobs;
+use countersign::store::{Location, Store};
 use countersign::vault::{BackupKey, CHUNK, RootKey, TAG, WRAPPED};
 
 use super::{Change, made, make, restored, try_restore, why};
@@ -23,6 +24,8 @@ on_both![
     another_installations_backup_is_refused,
     a_log_that_is_not_the_shipped_ones_beginning_is_refused,
     a_clock_that_is_behind_is_named,
+    a_clock_that_is_behind_what_is_replaced_is_named,
+    of_an_installation_made_at_the_same_moment_nothing_is_lost,
 ];
 
 async fn verified(path: &Path) -> Result<backup::Made, countersign::flows::AdminFailure> {
@@ -271,6 +274,101 @@ async fn a_backup_that_was_just_made_is_never_removed(server: TestServer) {
     let second = made(&server, &folder, Some(1)).await.unwrap();
     assert!(second.file.exists());
     assert_eq!(second.removed, [first.file]);
+}
+
+async fn of_an_installation_made_at_the_same_moment_nothing_is_lost(server: TestServer) {
+    let file = make(&server, "one").await;
+    let issuer = server.issuer.clone();
+    let clock = server.clock.clone();
+    let (_server, ()) = server
+        .restart_after(async move |config| {
+            for n in 0..6 {
+                one_makes_and_one_restores((config, &issuer), &file, &clock, n).await;
+            }
+        })
+        .await;
+}
+
+/// Sets up an installation with a root key of its own and restores into the same empty database:
+/// whichever comes first stays.
+async fn one_makes_and_one_restores(
+    (config, issuer): (&Config, &str),
+    file: &Path,
+    clock: &Clock,
+    n: usize,
+) {
+    let folder = config.root_key_file.parent().unwrap();
+    let url = match &config.database {
+        Database::Sqlite(_) => format!("sqlite:{}", folder.join(format!("{n}.db")).display()),
+        Database::Postgres(_) => template::empty_postgres(),
+    };
+    let config = template::config(issuer, &url, folder);
+    let location = || match &config.database {
+        Database::Sqlite(path) => Location::Sqlite(path),
+        Database::Postgres(url) => Location::Postgres(url.expose()),
+    };
+    let root = RootKey::generate().unwrap();
+    let made = async {
+        for _ in 0..n {
+            tokio::task::yield_now().await;
+        }
+        let store = Store::connect(location()).await?;
+        store.migrate().await?;
+        let vault = install::vault(&store, &root, clock).await;
+        let issuer = install::check_issuer(&store, issuer).await;
+        store.close().await;
+        vault?;
+        issuer.map(|issuer| issuer.unwrap())
+    };
+    let order = countersign::flows::restore::Order {
+        config: &config,
+        root: &template::ROOT,
+        file,
+        replace: None,
+        checkpoint: None,
+        keep_consents: false,
+        operator: None,
+        now: clock.now(),
+    };
+    let none = Progress::none();
+    let restoring = countersign::flows::restore::restore(order, &none);
+    let (made, restored) = tokio::join!(made, restoring);
+    assert!(made.is_ok() != restored.is_ok(), "{made:?} {restored:?}");
+    let root = if made.is_ok() { &root } else { &template::ROOT };
+    let store = Store::connect(location()).await.unwrap();
+    let opened = install::vault(&store, root, clock).await;
+    store.close().await;
+    assert!(opened.is_ok(), "{:?}", opened.err());
+    if let Ok(restored) = restored {
+        assert_eq!(restored.kept, None);
+    }
+}
+
+/// The backup is older than the clock says it is, and yet the clock is behind.
+async fn a_clock_that_is_behind_what_is_replaced_is_named(server: TestServer) {
+    let file = make(&server, "one").await;
+    server.advance(3600);
+    server.person("ada").await;
+    let then = template::START.plus(std::time::Duration::from_mins(1));
+    let issuer = server.issuer.clone();
+    let (server, outcome) = server
+        .restart_after(async move |config| {
+            let order = countersign::flows::restore::Order {
+                config,
+                root: &template::ROOT,
+                file: &file,
+                replace: Some(&issuer),
+                checkpoint: None,
+                keep_consents: false,
+                operator: None,
+                now: then,
+            };
+            countersign::flows::restore::restore(order, &Progress::none()).await
+        })
+        .await;
+    let why = why(outcome);
+    assert!(why.contains("clock") && why.contains("replaced"), "{why}");
+    assert_eq!(server.get("/readyz").await.status, 200);
 }
 
 async fn a_clock_that_is_behind_is_named(server: TestServer) {

@@ -73,7 +73,7 @@ async fn everything(store: &Store) -> Everything {
 
 async fn fill(location: &Location<'_>, all: &Everything) {
     let schema = countersign::store::schema_version();
-    let mut restoring = Restoring::begin(location, schema).await.unwrap();
+    let (mut restoring, _) = Restoring::begin(location, schema).await.unwrap();
     let last = |table: &&String| *table == "audit_unsealed";
     let tables = all.keys().filter(|table| !last(table));
     for table in tables.chain(all.keys().filter(last)) {

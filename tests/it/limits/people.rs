@@ -4,6 +4,8 @@ use super::support::{Got, get, post};
 use crate::support::people::PASSWORD;
 use crate::support::{AuthRequest, Browser, Person, Spec, TestServer, race};
 
+on_both![successful_proofs_of_one_person_are_limited_wherever_they_are_counted];
+
 on_both_limited!["10/min";
     authorization_requests_are_limited_by_address,
     the_floods_of_one_address_write_no_more_interactions_than_its_limit,
@@ -36,6 +38,26 @@ async fn right(server: &TestServer, from: &str, ada: &Person, browser: Option<&B
         ("code", &code),
     ];
     post(server, from, ("/sign-in", browser), &form).await
+}
+
+async fn successful_proofs_of_one_person_are_limited_wherever_they_are_counted(server: TestServer) {
+    let (ada, bea) = (server.person("ada").await, server.person("bea").await);
+    let mut server = server
+        .again_with(|limits| limits.proofs_per_person = "3/h".to_owned())
+        .await;
+    for _ in 0..3 {
+        assert_eq!(right(&server, "192.0.2.1", &ada, None).await.status, 303);
+    }
+    for round in 0..2 {
+        // From wherever it comes, and right or wrong: nobody learns which.
+        let from = format!("192.0.2.{}", 10 + round);
+        assert_ne!(right(&server, &from, &ada, None).await.status, 303);
+        assert_eq!(right(&server, &from, &bea, None).await.status, 303);
+        // Another node counts in the same place: nothing of it is in memory.
+        server = server.restart().await;
+    }
+    server.advance(3600);
+    assert_eq!(right(&server, "192.0.2.1", &ada, None).await.status, 303);
 }
 
 async fn authorization_requests_are_limited_by_address(server: TestServer) {

@@ -10,7 +10,7 @@ use crate::support::{Answer, AuthRequest, ClientApp, Page, Person, Spec, TestSer
 on_both![
     a_hint_at_the_person_who_is_there_is_answered_without_a_page,
     an_expired_hint_still_works,
-    a_hint_signed_by_a_key_that_was_withdrawn_still_works,
+    a_hint_counts_until_its_key_is_withdrawn,
     a_hint_at_somebody_else_needs_a_login,
     whoever_signs_in_in_the_place_of_the_hinted_person_is_not_answered_for,
     the_hinted_person_signs_in_and_goes_on,
@@ -79,21 +79,27 @@ async fn an_expired_hint_still_works(server: TestServer) {
     Answer::of(&story.browser.begin(&server, &request).await).code();
 }
 
-async fn a_hint_signed_by_a_key_that_was_withdrawn_still_works(server: TestServer) {
+async fn a_hint_counts_until_its_key_is_withdrawn(server: TestServer) {
     use countersign::flows::rotate_keys;
     let mut story = story(&server, Spec::confidential("app")).await;
     let caller = crate::support::server::caller();
     rotate_keys::rotate(&server.app, Alg::Rs256, &caller)
         .await
         .unwrap();
-    server.advance(3 * 24 * 3600);
+    // Longer than any session lasts the key stays published.
+    server.advance(23 * 3600);
+    rotate_keys::retire(&server.app).await.unwrap();
+    story.browser.sign_in(&server, &story.ada).await;
+    let request = silent(&story.app, &story.tokens.id);
+    Answer::of(&story.browser.begin(&server, &request).await).code();
+    server.advance(2 * 3600);
     rotate_keys::retire(&server.app).await.unwrap();
     let kid = jsonwebtoken::decode_header(&story.tokens.id).unwrap().kid;
     let set = server.get("/jwks").await.ok().to_string();
     assert!(!set.contains(&kid.unwrap()), "the key is withdrawn");
     story.browser.sign_in(&server, &story.ada).await;
-    let request = silent(&story.app, &story.tokens.id);
-    Answer::of(&story.browser.begin(&server, &request).await).code();
+    let answer = Answer::of(&story.browser.begin(&server, &request).await);
+    assert_eq!(answer.error(), "invalid_request");
 }
 
 async fn a_hint_at_somebody_else_needs_a_login(server: TestServer) {

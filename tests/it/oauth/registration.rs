@@ -12,6 +12,7 @@ use crate::support::{AuthRequest, ClientApp, Reply, Spec, TestServer, Tokens};
 
 on_both![
     a_scope_that_is_taken_away_ends_at_once,
+    a_scope_that_is_given_back_is_asked_for_again,
     a_request_on_its_way_does_not_outlive_its_scope,
     a_redirect_uri_that_is_taken_away_gets_no_code_and_redeems_none,
     a_grant_type_that_is_taken_away_cannot_be_used,
@@ -101,6 +102,45 @@ async fn a_scope_that_is_taken_away_ends_at_once(server: TestServer) {
     assert!(!server.accounts.sees(&server, &tokens.access).await);
     let renewed = renewed["access_token"].as_str().unwrap();
     assert!(!server.accounts.sees(&server, renewed).await);
+}
+
+async fn a_scope_that_is_given_back_is_asked_for_again(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let other = server.register(Spec::confidential("other")).await;
+    let ada = server.person("ada").await;
+    let mut browser = server.browser();
+    let tokens = browser.code_flow(&server, &app, &ada, SCOPE).await;
+    let others = browser.code_flow(&server, &other, &ada, SCOPE).await;
+    set(
+        &server,
+        "app",
+        scopes("openid profile offline_access accounts:read"),
+    )
+    .await;
+    server.advance(1);
+    set(&server, "app", scopes(SCOPE)).await;
+    // Neither the token nor what it is renewed by has it again.
+    assert!(!server.accounts.sees(&server, &tokens.access).await);
+    server.advance(1);
+    let renewed = app.refresh(&server, &tokens.refresh).await.ok();
+    assert_eq!(
+        renewed["scope"],
+        "accounts:read offline_access openid profile"
+    );
+    let access = renewed["access_token"].as_str().unwrap();
+    assert!(server.accounts.sees(&server, access).await);
+    // What stood all the time is not asked for, and this is.
+    let request = AuthRequest::new(&app, "openid profile accounts:read");
+    let page = browser.begin(&server, &request).await;
+    assert!(page.location().contains("code="), "{page:?}");
+    let request = AuthRequest::new(&app, SCOPE);
+    let page = browser.begin(&server, &request).await;
+    assert!(page.form("/consent").is_some(), "{page:?}");
+    let code = browser.go_on(&server, page, &ada).await.code();
+    let tokens = request.redeem(&server, &app, &code).await;
+    let told = server.accounts.introspect(&server, &tokens.access).await;
+    assert_eq!(told["scope"], "accounts:read transactions:read", "{told}");
+    assert!(server.accounts.sees(&server, &others.access).await);
 }
 
 async fn a_request_on_its_way_does_not_outlive_its_scope(server: TestServer) {

@@ -1,10 +1,11 @@
 //! "This wasn't me": everything stops at once, and she can sign in again.
 
-use crate::support::{Browser, Page, Person, Spec, TestServer, race};
+use crate::support::{AuthRequest, Browser, Page, Person, Spec, TestServer, jwt, race};
 
 on_both![
     everything_issued_until_now_ends,
     she_signs_in_again,
+    she_signs_in_again_at_once,
     no_device_is_known_any_more,
     apps_that_stay_ticked_are_stopped_and_others_are_not,
     anothers_app_is_not_stopped,
@@ -71,6 +72,34 @@ async fn she_signs_in_again(server: TestServer) {
     assert!(server.accounts.sees(&server, &tokens.access).await);
     let page = browser.open("/account/activity").await;
     assert!(page.body.contains("You said that something was not you"));
+}
+
+/// Although what was issued in the seconds after it is void too, wherever it was issued.
+async fn she_signs_in_again_at_once(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let mut browser = signed_in(&server, &ada).await;
+    let early = server.clock.now();
+    browser.post(HERE, &[]).await;
+    browser.open("/sign-in").await;
+    browser
+        .try_sign_in("ada", &ada.password, &ada.recovery_codes[0])
+        .await;
+    assert!(browser.is_signed_in().await);
+    let request = AuthRequest::new(&app, "openid accounts:read");
+    let page = browser.begin(&server, &request).await;
+    let answer = browser.go_on(&server, page, &ada).await;
+    let tokens = request.redeem(&server, &app, &answer.code()).await;
+    assert!(server.accounts.sees(&server, &tokens.access).await);
+    let told = jwt::verify(&server, &tokens.id).await.claims;
+    assert_eq!(server.clock.now(), early, "nobody waited");
+    assert_eq!(
+        told["iat"],
+        early.secs(),
+        "an ID token is never of tomorrow"
+    );
+    server.advance(30);
+    assert!(browser.is_signed_in().await);
 }
 
 async fn no_device_is_known_any_more(server: TestServer) {

@@ -13,6 +13,7 @@ on_both![
     a_set_waits_ten_minutes_and_no_longer,
     keeping_the_old_codes_forgets_the_new_ones,
     a_password_change_forgets_the_set,
+    a_confirmed_set_forgets_those_that_wait_in_other_browsers,
     fifty_confirmations_at_once_are_one,
     a_set_is_confirmed_after_a_restart,
     nothing_is_taken_from_another_site,
@@ -86,6 +87,24 @@ async fn the_old_codes_count_until_the_new_ones_are_confirmed(server: TestServer
     // Looked at again, it is the same set.
     let again = browser.open(HERE).await;
     assert_eq!(people::recovery_codes(&again), new.recovery_codes);
+}
+
+async fn a_confirmed_set_forgets_those_that_wait_in_other_browsers(server: TestServer) {
+    let ada = server.person("ada").await;
+    let mut forgotten = signed_in(&server, &ada).await;
+    let early = make(&server, &mut forgotten, &ada).await;
+    let early_set = with_new(&early, &ada);
+    server.advance(30);
+    let mut browser = signed_in(&server, &ada).await;
+    let page = make(&server, &mut browser, &ada).await;
+    let new = with_new(&page, &ada);
+    let asked = people::asked_code(&page, &new);
+    let page = browser.post(CONFIRM, &[("confirm", &asked)]).await;
+    assert_eq!(page.location(), "/account?codes", "{}", page.body);
+    let asked = people::asked_code(&early, &early_set);
+    forgotten.post(CONFIRM, &[("confirm", &asked)]).await;
+    assert!(!enters(&server, &early_set.recovery_codes[1]).await);
+    assert!(enters(&server, &new.recovery_codes[1]).await);
 }
 
 async fn a_set_is_made_with_a_fresh_proof_only(server: TestServer) {

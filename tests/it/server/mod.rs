@@ -1,5 +1,6 @@
 //! The listener as it is run: `server::run` on a port that the system chose.
 
+mod health;
 mod proxy;
 mod systemd;
 mod tls;

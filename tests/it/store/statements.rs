@@ -37,8 +37,13 @@ fn only_engine(sql: &str) -> Option<Engine> {
     if names(&["sqlite_version"]) {
         return Some(Engine::Sqlite);
     }
-    names(&["current_setting", "has_table_privilege", "pg_stat_activity"])
-        .then_some(Engine::Postgres)
+    names(&[
+        "current_setting",
+        "has_table_privilege",
+        "pg_stat_activity",
+        "clock_timestamp",
+    ])
+    .then_some(Engine::Postgres)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -79,6 +79,11 @@ pub fn postgres() -> (String, String) {
     (name, url)
 }
 
+/// A `PostgreSQL` database in which nothing is; its `database.url`.
+pub fn empty_postgres() -> String {
+    Cluster::shared().create_database(&format!("test_{}", next()), None)
+}
+
 /// The configuration of a server under test.
 pub fn config(issuer: &str, database_url: &str, directory: &Path) -> Config {
     file(issuer, database_url, directory).check().unwrap()
