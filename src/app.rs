@@ -1,6 +1,7 @@
 //! The application: what every flow is handed.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rules::jose::Alg;
 
@@ -53,6 +54,8 @@ pub struct App {
     pub outbound: Outbound,
     /// What clients were issued for themselves.
     pub own_authorizations: Remembered,
+    /// Whether this node is about to stop: it answers, but balancers should go elsewhere.
+    pub leaving: Arc<AtomicBool>,
 }
 
 /// Why the application cannot be opened, as a sentence for the operator.
@@ -108,6 +111,7 @@ impl App {
             follower: Follower::default(),
             readiness: Readiness::default(),
             own_authorizations: Remembered::default(),
+            leaving: Arc::default(),
             outbound,
             config,
             store,

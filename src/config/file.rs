@@ -58,6 +58,9 @@ pub struct File {
     pub outbound: OutboundFile,
 }
 
+/// How long a node among others goes on when it is asked to stop.
+const DRAIN_SECONDS: u64 = 5;
+
 /// `[server]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -72,6 +75,7 @@ pub struct ServerFile {
     pub max_connections: usize,
     pub request_timeout_seconds: u64,
     pub stop_timeout_seconds: u64,
+    pub drain_seconds: Option<u64>,
 }
 
 impl Default for ServerFile {
@@ -83,6 +87,7 @@ impl Default for ServerFile {
             max_connections: 4096,
             request_timeout_seconds: 30,
             stop_timeout_seconds: 20,
+            drain_seconds: None,
         }
     }
 }
@@ -96,6 +101,14 @@ impl Default for ServerFile {
 )]
 pub struct DatabaseFile {
     pub url: String,
+    #[serde(default = "DatabaseFile::prepared")]
+    pub prepared_statements: bool,
+}
+
+impl DatabaseFile {
+    const fn prepared() -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for DatabaseFile {
@@ -250,13 +263,13 @@ impl File {
     /// [`Refused`], naming the setting.
     pub fn check(self) -> Result<Config, Refused> {
         let issuer = Issuer::parse(&self.issuer)?;
-        let database = database(&self.database.url)?;
+        let database = database(&self.database)?;
         let root_key_file = self.vault.root_key()?;
         let tls = self.tls.check(&issuer)?;
         let proxy = self.proxy.check()?;
         let server = self
             .server
-            .check(&self.vault.root_key_file, tls.is_some())?;
+            .check(&self.vault.root_key_file, tls.is_some(), &database)?;
         let people = self.people.check()?;
         let limits = self.limits.check()?;
         let hours = |n: u64| Duration::from_secs(n * 3600);
@@ -310,7 +323,12 @@ impl File {
 }
 
 impl ServerFile {
-    fn check(self, root_key_file: &Path, tls: bool) -> Result<Server, Refused> {
+    fn check(
+        self,
+        root_key_file: &Path,
+        tls: bool,
+        database: &Database,
+    ) -> Result<Server, Refused> {
         let Ok(listen) = self.listen.parse::<SocketAddr>() else {
             return refuse(
                 "server.listen",
@@ -358,6 +376,13 @@ impl ServerFile {
             0,
             600,
         )?;
+        // Where other nodes may stand beside this one, a balancer must notice that it leaves.
+        let drain = match (self.drain_seconds, database) {
+            (Some(seconds), _) => seconds,
+            (None, Database::Postgres(_)) => DRAIN_SECONDS,
+            (None, Database::Sqlite(_)) => 0,
+        };
+        within("server.drain_seconds", drain, 0, 600)?;
         Ok(Server {
             listen,
             admin_socket: self
@@ -365,6 +390,7 @@ impl ServerFile {
                 .unwrap_or_else(|| root_key_file.with_file_name("countersign.sock")),
             max_connections: self.max_connections,
             request_timeout: Duration::from_secs(self.request_timeout_seconds),
+            drain: Duration::from_secs(drain),
             stop_timeout: Duration::from_secs(self.stop_timeout_seconds),
         })
     }
@@ -413,7 +439,8 @@ impl PeopleFile {
     }
 }
 
-fn database(url: &str) -> Result<Database, Refused> {
+fn database(file: &DatabaseFile) -> Result<Database, Refused> {
+    let url = file.url.as_str();
     if let Some(path) = url.strip_prefix("sqlite:") {
         return match path {
             "" => refuse("database.url", "names no file after sqlite:".to_owned()),
@@ -421,7 +448,12 @@ fn database(url: &str) -> Result<Database, Refused> {
         };
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(Database::Postgres(Secret::new(url.to_owned())));
+        let mut url = url.to_owned();
+        if !file.prepared_statements {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str("statement-cache-capacity=0");
+        }
+        return Ok(Database::Postgres(Secret::new(url)));
     }
     refuse(
         "database.url",

@@ -189,7 +189,9 @@ pub struct Server {
     pub max_connections: usize,
     /// How long one request may take.
     pub request_timeout: Duration,
-    /// How long running requests may go on after a stop was asked for.
+    /// How long to go on after a stop was asked for, so that balancers notice.
+    pub drain: Duration,
+    /// How long running requests may go on after that.
     pub stop_timeout: Duration,
 }
 

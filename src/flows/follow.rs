@@ -16,6 +16,8 @@ use crate::store::{clients, epoch, keys, resources};
 pub const EVERY: Duration = Duration::from_millis(250);
 /// How old a look may be. With the look itself this keeps the promise of one second.
 const STALE: Duration = Duration::from_millis(750);
+/// How long a look may take before requests are told that the database does not answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far this node has followed.
 #[derive(Default)]
@@ -23,6 +25,8 @@ pub struct Follower {
     seq: AtomicI64,
     /// When the last successful look *started*, in milliseconds of the monotonic clock.
     looked_at: AtomicU64,
+    /// How many looks have ended, well or not.
+    looks: AtomicU64,
     looking: Mutex<()>,
 }
 
@@ -51,9 +55,14 @@ pub async fn fresh(app: &App) -> Result<(), Fault> {
     if !app.store.is_shared() || age(app) < STALE {
         return Ok(());
     }
+    let before = app.follower.looks.load(Ordering::Acquire);
     let mut looking = app.follower.looking.lock().await;
     if age(app) < STALE {
         return Ok(());
+    }
+    // Those who waited for the same look share its failure: in turn they would wait for ever.
+    if app.follower.looks.load(Ordering::Acquire) != before {
+        return Err(Fault::Busy("the database did not answer a moment ago"));
     }
     look(app, &mut looking).await
 }
@@ -91,6 +100,12 @@ fn age(app: &App) -> Duration {
 }
 
 async fn look(app: &App, looking: &mut ()) -> Result<(), Fault> {
+    let looked = tokio::time::timeout(PATIENCE, look_patiently(app, looking)).await;
+    app.follower.looks.fetch_add(1, Ordering::Release);
+    looked.unwrap_or(Err(Fault::Busy("the database does not answer")))
+}
+
+async fn look_patiently(app: &App, looking: &mut ()) -> Result<(), Fault> {
     let started = app.clock.monotonic();
     let known = app.follower.seq.load(Ordering::Acquire);
     let (changes, seq) = app

@@ -5,8 +5,10 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use axum::http::header::{self, HeaderValue};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -41,6 +43,8 @@ pub(super) struct Connections {
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) places: Arc<Places>,
     pub(super) clock: Clock,
+    /// Whether the server is about to stop: each answer then ends its connection.
+    pub(super) leaving: Arc<AtomicBool>,
 }
 
 impl Connections {
@@ -84,6 +88,7 @@ impl Connections {
             router: self.router,
             peer,
             activity: Arc::clone(&activity),
+            leaving: self.leaving,
         };
         let stream = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
         let mut served = pin!(self.builder.serve_connection(stream, requests));
@@ -136,6 +141,7 @@ struct Requests {
     router: Router,
     peer: IpAddr,
     activity: Arc<Activity>,
+    leaving: Arc<AtomicBool>,
 }
 
 impl Service<http::Request<Incoming>> for Requests {
@@ -144,16 +150,26 @@ impl Service<http::Request<Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
-        if request.version() == http::Version::HTTP_2 {
+        let http2 = request.version() == http::Version::HTTP_2;
+        if http2 {
             self.activity.speaks_http2();
         }
+        let leaving = Arc::clone(&self.leaving);
         let running = Running::begin(&self.activity);
         request.extensions_mut().insert(Peer(self.peer));
         let mut router = self.router.clone();
         let answer = tower::Service::call(&mut router, Remainder::of(request));
         Box::pin(async move {
-            let response = answer.await;
+            let mut response = answer.await;
             drop(running);
+            // HTTP/2 has no such header (RFC 9113 §8.2.2); its connections are told by a frame.
+            if !http2
+                && leaving.load(Ordering::Relaxed)
+                && let Ok(response) = &mut response
+            {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
             response
         })
     }

@@ -13,7 +13,7 @@
 //! | HTTP/2 | 128 streams a connection, 32 KiB of headers a request |
 //! | a connection without a request | closed after 75 to 80 s |
 //! | an HTTP/2 peer that answers no ping | closed after 30 s |
-//! | a stop | running requests may take `server.stop_timeout`, then they are cut off |
+//! | a stop | for `server.drain_seconds` everything is answered, but `/readyz` says 503 and each answer ends its connection; then running requests may take `server.stop_timeout_seconds`, then they are cut off |
 //!
 //! How long one request may take is bounded by the HTTP layer.
 
@@ -30,8 +30,10 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
@@ -85,7 +87,7 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// Serves until `stop` is ready, then stops accepting, lets running requests end, stops the jobs
+/// Serves until `stop` is ready, lets balancers notice, then stops accepting, lets running requests end, stops the jobs
 /// and writes counted refusals down. The store is left open for the caller's last words.
 ///
 /// # Errors
@@ -107,6 +109,7 @@ pub async fn run(
         stopped,
         places: Places::new(app.config.limits.connections, app.config.proxy.clone()),
         clock: app.clock.clone(),
+        leaving: Arc::clone(&app.leaving),
     };
     let readers = Connections {
         router: redirect::router(&app.config.issuer),
@@ -117,6 +120,10 @@ pub async fn run(
     let (mut tasks, mut reading) = (JoinSet::new(), JoinSet::new());
     systemd::ready();
 
+    let stop = async {
+        stop.await;
+        leave(&app).await;
+    };
     let outcome = tokio::select! {
         biased;
         () = stop => Ok(()),
@@ -127,7 +134,8 @@ pub async fn run(
     };
     info!("stopping");
     systemd::stopping();
-    // From here on new connections are refused, so that a balancer goes elsewhere.
+    // Who connected already is served; from here on new connections are refused.
+    accept_waiting(&listener.tcp, &connections, &mut tasks);
     drop(listener);
     stopping.send_replace(true);
     drain(tasks, app.config.server.stop_timeout).await;
@@ -141,6 +149,26 @@ pub async fn run(
     }
     background.stop(&app).await;
     outcome
+}
+
+/// Goes on, and lets balancers notice that they should go elsewhere.
+async fn leave(app: &App) {
+    let drain = app.config.server.drain;
+    app.leaving.store(true, Ordering::Relaxed);
+    if !drain.is_zero() {
+        info!(
+            seconds = drain.as_secs(),
+            "about to stop: /readyz says so, and requests are answered meanwhile"
+        );
+        tokio::time::sleep(drain).await;
+    }
+}
+
+/// Accepts those who are connected, and waits for no more.
+fn accept_waiting(listener: &TcpListener, connections: &Connections, tasks: &mut JoinSet<()>) {
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        tasks.spawn(serve(connections, stream, peer));
+    }
 }
 
 /// The plain listener, when there is one.

@@ -37,6 +37,7 @@ async fn patiently(
             stopped: stopped.clone(),
             places: Places::new(max.min(EACH), Proxy::default()),
             clock: Clock::system(),
+            leaving: Arc::default(),
         };
         let mut tasks = JoinSet::new();
         tokio::select! {

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use rules::audit::{Event, Kind, Personal};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Tx;
 pub use super::audit_list::{Filter, list};
+use super::postgres::{PATIENCE, Pg};
 use super::sql::{Conn, Sql};
 use crate::fault::Fault;
 use crate::rng;
@@ -114,10 +114,7 @@ pub(super) async fn insert(conn: &mut Conn, pending: PendingEvent) -> Result<(),
 }
 
 /// Appends many with one statement.
-pub(super) async fn insert_many(
-    pool: &PgPool,
-    pending: Vec<PendingEvent>,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_many(conn: &mut Pg, pending: Vec<PendingEvent>) -> Result<(), Fault> {
     const INSERT_MANY: &str = "INSERT INTO audit_events (id, at, kind, subject, leaf, personal) \
         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[])";
     let mut ids = Vec::with_capacity(pending.len());
@@ -134,16 +131,17 @@ pub(super) async fn insert_many(
         leaves.push(event.leaf_bytes());
         personals.push(personal);
     }
-    sqlx::query(INSERT_MANY)
+    let insert = sqlx::query(INSERT_MANY)
         .bind(ids)
         .bind(times)
         .bind(kinds)
         .bind(subjects)
         .bind(leaves)
         .bind(personals)
-        .execute(pool)
-        .await
-        .map(drop)
+        .persistent(conn.prepares());
+    conn.asks();
+    let answer = tokio::time::timeout(PATIENCE, insert.execute(&mut **conn)).await;
+    conn.heard(answer).map(drop)
 }
 
 /// The newest events, newest first, as their exact bytes.

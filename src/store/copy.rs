@@ -134,6 +134,7 @@ impl Snapshot {
                 .map(move |row| row.and_then(|row| datums(Row::Sqlite(row))))
                 .boxed(),
             Conn::Postgres(c) => sqlx::query(sql)
+                .persistent(c.prepares())
                 .fetch(&mut **c)
                 .map_err(Fault::from)
                 .map(move |row| row.and_then(|row| datums(Row::Postgres(row))))
@@ -170,7 +171,10 @@ async fn count(conn: &mut Conn, table: &str) -> Result<u64, Fault> {
     let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", quoted(table)));
     let row = match conn {
         Conn::Sqlite(c) => Row::Sqlite(sqlx::query(sql).fetch_one(&mut **c).await?),
-        Conn::Postgres(c) => Row::Postgres(sqlx::query(sql).fetch_one(&mut **c).await?),
+        Conn::Postgres(c) => {
+            let query = sqlx::query(sql).persistent(c.prepares());
+            Row::Postgres(query.fetch_one(&mut **c).await?)
+        }
     };
     Ok(u64::try_from(row.int(0)?).unwrap_or(0))
 }

@@ -110,13 +110,25 @@ pub(super) async fn insert(conn: &mut Conn, change: &Change) -> Result<(), Fault
     conn.execute(INSERT, values).await.map(drop)
 }
 
-/// The changes after `seq`, in order, with the last number among them.
+/// The changes after `seq`, in order, with the last number among them. A standby is refused: its
+/// picture may be old, and a pooler may have led there unnoticed.
 pub async fn since(tx: &mut Tx, seq: i64) -> Result<(Vec<Change>, i64), Fault> {
     const SINCE: Sql = Sql("SELECT seq, kind, subject, at FROM feed WHERE seq > $1 ORDER BY seq");
+    const SINCE_AT_PRIMARY: Sql = Sql("SELECT f.seq, f.kind, f.subject, f.at, here.standby \
+         FROM (SELECT pg_is_in_recovery()::int::bigint AS standby) here \
+         LEFT JOIN feed f ON f.seq > $1 ORDER BY f.seq");
+    let sql = match tx.conn {
+        Conn::Sqlite(_) => SINCE,
+        Conn::Postgres(_) => SINCE_AT_PRIMARY,
+    };
     let mut last = seq;
     let mut changes = Vec::new();
-    for row in tx.all(SINCE, vec![seq.into()]).await? {
-        last = row.int(0)?;
+    for row in tx.all(sql, vec![seq.into()]).await? {
+        if matches!(tx.conn, Conn::Postgres(_)) && row.int(4)? != 0 {
+            return Err(Fault::Busy("PostgreSQL answers from a standby"));
+        }
+        let Some(seq) = row.opt_int(0)? else { continue };
+        last = seq;
         let at = row.time(3)?;
         let what = What::read(&row.text(1)?, row.text(2)?)
             .ok_or_else(|| Fault::Unreadable("feed.kind".to_owned()))?;

@@ -12,6 +12,10 @@ use crate::fault::Fault;
 
 /// The engine and how it is reached.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, judged alone"
+)]
 pub struct Engine {
     /// `SQLite` or `PostgreSQL`.
     pub name: String,
@@ -27,15 +31,24 @@ pub struct Engine {
     pub clock_ahead: Option<i64>,
     /// Whether commits wait for the disk.
     pub durable: bool,
+    /// Whether there are standbys, and commits wait for none of them.
+    #[serde(default)]
+    pub standby_behind: bool,
+    /// Whether a newer binary that made the schema said that this one may go on.
+    #[serde(default)]
+    pub serves: bool,
 }
 
 /// What the engine says, and the version of the schema.
 pub async fn engine(tx: &mut Tx, now: Timestamp) -> Result<(Engine, i64), Fault> {
     let schema = migrate::version(&mut tx.conn).await?;
-    let engine = match tx.conn {
+    let mut engine = match tx.conn {
         Conn::Sqlite(_) => sqlite(tx).await?,
         Conn::Postgres(_) => postgres(tx, now, schema).await?,
     };
+    if schema > 0 {
+        engine.serves = migrate::serves(&mut tx.conn).await?;
+    }
     Ok((engine, schema))
 }
 
@@ -56,7 +69,10 @@ async fn postgres(tx: &mut Tx, now: Timestamp, schema: i64) -> Result<Engine, Fa
          (inet_client_addr() IS NULL)::int::bigint, \
          (SELECT r.rolsuper::int FROM pg_roles r WHERE r.rolname = current_user)::bigint, \
          (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint, \
-         (current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off')::int::bigint");
+         (current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off')::int::bigint, \
+         (EXISTS (SELECT 1 FROM pg_stat_replication) AND \
+          (current_setting('synchronous_standby_names') = '' OR \
+           current_setting('synchronous_commit') IN ('off', 'local')))::int::bigint");
     const UPDATE: Sql =
         Sql("SELECT has_table_privilege(current_user, 'audit_events', 'UPDATE')::int::bigint");
     let facts = tx.optional(FACTS, vec![]).await?;
@@ -70,6 +86,8 @@ async fn postgres(tx: &mut Tx, now: Timestamp, schema: i64) -> Result<Engine, Fa
         superuser: row.opt_int(3)? == Some(1),
         clock_ahead: Some(row.int(4)? - now.millis()),
         durable: row.int(5)? != 0,
+        standby_behind: row.int(6)? != 0,
+        serves: false,
     };
     if schema > 0 {
         let row = tx.optional(UPDATE, vec![]).await?;

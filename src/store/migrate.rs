@@ -1,12 +1,25 @@
 //! The schema: `migrations/sqlite` and `migrations/postgres` hold the same names and numbers.
 
-use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migration, MigrationType};
 
 use super::sql::{Conn, Sql};
 use crate::fault::Fault;
 
-/// `(version, name, SQLite, PostgreSQL)`, oldest first.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+/// The oldest schema version whose binaries run on the newest schema. Migrations only extend; the one
+/// that takes something away raises this to the version before it, a release later.
+const OLDEST_SERVED: i64 = 5;
+
+/// Keeps a second server from migrating at the same moment; the number means nothing else. The first
+/// two end with the transaction.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(4841029380651102001)";
+const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(4841029380651102001)";
+const LOCK_SESSION: &str = "SELECT pg_advisory_lock(4841029380651102001)";
+
+/// `(version, name, SQLite, PostgreSQL)`.
+type Entry = (i64, &'static str, &'static str, &'static str);
+
+/// Oldest first.
+const MIGRATIONS: &[Entry] = &[
     (
         1,
         "foundation",
@@ -54,23 +67,33 @@ pub fn schema_version() -> i64 {
     MIGRATIONS.last().map_or(0, |(version, ..)| *version)
 }
 
+/// Applies what is missing, each migration in a transaction of its own.
 pub(super) async fn run(conn: &mut Conn) -> Result<Vec<Applied>, Fault> {
-    run_to(conn, None).await
+    let mut done = Vec::new();
+    while let Some(applied) = step(conn).await? {
+        done.push(applied);
+    }
+    Ok(done)
 }
 
-/// Applies what is missing up to a version, or all of it.
-pub(super) async fn run_to(conn: &mut Conn, version: Option<i64>) -> Result<Vec<Applied>, Fault> {
-    let before = match conn {
-        Conn::Sqlite(c) => apply(&mut **c, version, |&(.., sqlite, _)| sqlite).await?,
-        Conn::Postgres(c) => apply(&mut **c, version, |&(.., postgres)| postgres).await?,
+/// Whether nothing is to be applied; then no right to make tables is needed. Whoever sets the database
+/// up or restores it at this moment is waited for.
+pub(super) async fn is_ready(conn: &mut Conn) -> Result<bool, Fault> {
+    if matches!(conn, Conn::Sqlite(_)) {
+        return lacks_nothing(conn).await;
+    }
+    conn.control("BEGIN").await?;
+    let ready = async {
+        conn.script(LOCK_SHARED).await?;
+        lacks_nothing(conn).await
     };
-    let wanted = version.unwrap_or(i64::MAX);
-    let new = MIGRATIONS
-        .iter()
-        .filter(|(version, ..)| *version <= wanted && !before.contains(version));
-    Ok(new
-        .map(|&(version, name, ..)| Applied { version, name })
-        .collect())
+    let ready = ready.await;
+    conn.control("ROLLBACK").await?;
+    ready
+}
+
+async fn lacks_nothing(conn: &mut Conn) -> Result<bool, Fault> {
+    Ok(has_table(conn).await? && missing(conn, None).await?.is_empty())
 }
 
 /// Lets nobody else migrate this database until the connection ends (`PostgreSQL`; an `SQLite` file
@@ -78,88 +101,152 @@ pub(super) async fn run_to(conn: &mut Conn, version: Option<i64>) -> Result<Vec<
 pub(super) async fn keep_others_out(conn: &mut Conn) -> Result<(), Fault> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
-        Conn::Postgres(c) => c.lock().await,
+        Conn::Postgres(_) => conn.script(LOCK_SESSION).await,
     }
-    .map_err(|error| Fault::Storage(sqlx::Error::Migrate(Box::new(error))))
 }
 
-/// Applies what is missing; returns what had been applied before.
-async fn apply<C: Migrate>(
-    conn: &mut C,
-    target: Option<i64>,
-    sql: fn(&(i64, &str, &'static str, &'static str)) -> &'static str,
-) -> Result<Vec<i64>, Fault> {
-    let fault = |error: sqlx::migrate::MigrateError| match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => Fault::Internal(format!(
-            "the database has schema version {version}, newer than this binary's {}; run the newer binary",
-            schema_version()
-        )),
-        error => Fault::Storage(sqlx::Error::Migrate(Box::new(error))),
-    };
-    let migrations: Vec<Migration> = MIGRATIONS
-        .iter()
-        .map(|entry| {
-            let (version, name, ..) = *entry;
-            let sql = sqlx::SqlSafeStr::into_sql_str(sql(entry));
-            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
-        })
-        .collect();
-    let mut migrator = Migrator::with_migrations(migrations);
-    migrator.set_locking(false);
-    // Of two servers that start at once, the second waits.
-    conn.lock().await.map_err(fault)?;
-    let applied = apply_locked(conn, target, &migrator).await;
-    conn.unlock().await.map_err(fault)?;
-    applied.map_err(fault)
-}
-
-async fn apply_locked<C: Migrate>(
-    conn: &mut C,
-    target: Option<i64>,
-    migrator: &Migrator,
-) -> Result<Vec<i64>, sqlx::migrate::MigrateError> {
-    // The server's role may not be allowed to make tables: where nothing is to be made, none is.
-    let listed = conn.list_applied_migrations(&migrator.table_name).await;
-    let before = if let Ok(before) = listed {
-        before
-    } else {
-        conn.ensure_migrations_table(&migrator.table_name).await?;
-        conn.list_applied_migrations(&migrator.table_name).await?
-    };
-    let ours = migrator.migrations.iter();
-    let up_to_date = ours
-        .map(|one| (one.version, &one.checksum))
-        .eq(before.iter().map(|one| (one.version, &one.checksum)));
-    if !up_to_date {
-        migrator.run_direct(target, conn, false).await?;
+/// Applies what is missing up to a version, or all of it, inside a transaction that was begun.
+pub(super) async fn run_to(conn: &mut Conn, version: Option<i64>) -> Result<Vec<Applied>, Fault> {
+    let missing = missing(conn, version).await?;
+    let mut done = Vec::with_capacity(missing.len());
+    for migration in missing {
+        done.push(apply(conn, migration).await?);
     }
-    Ok(before.into_iter().map(|applied| applied.version).collect())
+    Ok(done)
 }
 
-/// Makes the table that lists what was applied. A transaction of `PostgreSQL` in which a statement
-/// failed is over, so inside one it must be there before it is looked for.
-pub(super) async fn begin(conn: &mut Conn) -> Result<(), Fault> {
-    const TABLE: &str = "_sqlx_migrations";
+/// Applies the next of what is missing, in a transaction of its own. The lock ends with the
+/// transaction, so that none is left behind at a pooler.
+async fn step(conn: &mut Conn) -> Result<Option<Applied>, Fault> {
+    let (begin, lock) = match conn {
+        Conn::Sqlite(_) => ("BEGIN IMMEDIATE", None),
+        Conn::Postgres(_) => ("BEGIN", Some(LOCK)),
+    };
+    conn.control(begin).await?;
+    let applied = async {
+        if let Some(lock) = lock {
+            // Of two servers that start at once, the second waits.
+            conn.script(lock).await?;
+        }
+        self::begin(conn).await?;
+        match missing(conn, None).await?.first() {
+            Some(next) => apply(conn, next).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    match applied.await {
+        Ok(applied) => conn.control("COMMIT").await.map(|()| applied),
+        Err(fault) => {
+            let _ = conn.control("ROLLBACK").await;
+            Err(fault)
+        }
+    }
+}
+
+async fn apply(conn: &mut Conn, entry: &'static Entry) -> Result<Applied, Fault> {
+    const LIST: Sql = Sql("INSERT INTO _sqlx_migrations \
+         (version, description, success, checksum, execution_time) VALUES ($1, $2, TRUE, $3, -1)");
+    const SERVES: Sql = Sql(
+        "INSERT INTO meta (name, value) VALUES ('schema_serves', $1) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    );
+    let &(version, name, ..) = entry;
+    let sql = script(conn, entry);
+    conn.script(sql).await?;
+    let values = vec![version.into(), name.into(), checksum(entry, sql).into()];
+    conn.execute(LIST, values).await?;
+    conn.execute(SERVES, vec![OLDEST_SERVED.to_string().into()])
+        .await?;
+    Ok(Applied { version, name })
+}
+
+/// What is to be applied up to a version, or at all. What a newer binary applied is well when that
+/// one said that this one may go on.
+async fn missing(conn: &mut Conn, version: Option<i64>) -> Result<Vec<&'static Entry>, Fault> {
+    const LISTED: Sql = Sql("SELECT version, checksum FROM _sqlx_migrations ORDER BY version");
+    let wanted = version.unwrap_or(i64::MAX);
+    let mut missing: Vec<_> = MIGRATIONS.iter().filter(|one| one.0 <= wanted).collect();
+    let mut newest_unknown = None;
+    for row in conn.all(LISTED, vec![]).await? {
+        let (version, listed) = (row.int(0)?, row.bytes(1)?);
+        missing.retain(|one| one.0 != version);
+        match MIGRATIONS.iter().find(|one| one.0 == version) {
+            None => newest_unknown = Some(version),
+            Some(entry) if checksum(entry, script(conn, entry)) == listed => {}
+            Some(_) => {
+                return Err(Fault::Internal(format!(
+                    "migration {version} of the database is not the one of this binary; run a binary \
+                     that was released"
+                )));
+            }
+        }
+    }
+    if let Some(newest) = newest_unknown {
+        if !missing.is_empty() || !serves(conn).await? {
+            return Err(Fault::Internal(format!(
+                "the database has schema version {newest}, newer than this binary's {}; run the newer \
+                 binary",
+                schema_version()
+            )));
+        }
+        tracing::warn!(
+            schema = newest,
+            known = schema_version(),
+            "a newer version extended the database; this one goes on beside it"
+        );
+    }
+    Ok(missing)
+}
+
+/// Whether the newer binary that made the schema said that this binary may go on.
+pub(super) async fn serves(conn: &mut Conn) -> Result<bool, Fault> {
+    const SERVES: Sql = Sql("SELECT value FROM meta WHERE name = 'schema_serves'");
+    let row = conn.optional(SERVES, vec![]).await?;
+    let oldest = row.map(|row| row.text(0)).transpose()?;
+    let oldest = oldest.and_then(|text| text.parse::<i64>().ok());
+    Ok(oldest.is_some_and(|oldest| oldest <= schema_version()))
+}
+
+fn script(conn: &Conn, &(.., sqlite, postgres): &'static Entry) -> &'static str {
     match conn {
-        Conn::Sqlite(c) => c.ensure_migrations_table(TABLE).await,
-        Conn::Postgres(c) => c.ensure_migrations_table(TABLE).await,
+        Conn::Sqlite(_) => sqlite,
+        Conn::Postgres(_) => postgres,
     }
-    .map_err(|error| Fault::Storage(sqlx::Error::Migrate(Box::new(error))))
 }
 
-/// The version of the schema that a database has; 0 when it has none.
-pub(super) async fn version(conn: &mut Conn) -> Result<i64, Fault> {
+fn checksum(&(version, name, ..): &Entry, sql: &'static str) -> Vec<u8> {
+    let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+    let migration = Migration::new(version, name.into(), MigrationType::Simple, sql, false);
+    migration.checksum.into_owned()
+}
+
+/// Makes the table that lists what was applied.
+pub(super) async fn begin(conn: &mut Conn) -> Result<(), Fault> {
+    conn.script(
+        "CREATE TABLE IF NOT EXISTS _sqlx_migrations (version BIGINT PRIMARY KEY, \
+         description TEXT NOT NULL, installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+         success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL)",
+    )
+    .await
+}
+
+async fn has_table(conn: &mut Conn) -> Result<bool, Fault> {
     const SQLITE: Sql = Sql(
         "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'",
     );
     const POSTGRES: Sql = Sql("SELECT COUNT(*) FROM information_schema.tables \
          WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'");
-    const NEWEST: Sql = Sql("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations");
     let table = match conn {
         Conn::Sqlite(_) => conn.optional(SQLITE, vec![]).await?,
         Conn::Postgres(_) => conn.optional(POSTGRES, vec![]).await?,
     };
-    if table.map(|row| row.int(0)).transpose()?.unwrap_or(0) == 0 {
+    Ok(table.map(|row| row.int(0)).transpose()?.unwrap_or(0) > 0)
+}
+
+/// The version of the schema that a database has; 0 when it has none.
+pub(super) async fn version(conn: &mut Conn) -> Result<i64, Fault> {
+    const NEWEST: Sql = Sql("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations");
+    if !has_table(conn).await? {
         return Ok(0);
     }
     let newest = conn.optional(NEWEST, vec![]).await?;

@@ -139,6 +139,9 @@ impl Store {
     /// [`Fault::Storage`]; [`Fault::Internal`] when the database is newer than this binary.
     pub async fn migrate(&self) -> Result<Vec<Applied>, Fault> {
         let mut tx = self.connection(true).await?;
+        if migrate::is_ready(&mut tx.conn).await? {
+            return Ok(Vec::new());
+        }
         migrate::run(&mut tx.conn).await
     }
 
@@ -168,7 +171,14 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
     {
         let mut tx = self.connection(false).await?;
+        let together = matches!(&self.db, Db::Postgres(db) if db.reads_in_transactions());
+        if together {
+            tx.conn.control("BEGIN").await?;
+        }
         let result = work(&mut tx).await;
+        if together {
+            tx.conn.control("ROLLBACK").await?;
+        }
         debug_assert!(tx.events.is_empty() && tx.changes.is_empty());
         result
     }
@@ -247,8 +257,8 @@ impl Store {
     /// # Errors
     /// [`Fault`].
     pub async fn schema(&self) -> Result<Vec<String>, Fault> {
-        let mut tx = self.connection(false).await?;
-        migrate::describe(&mut tx.conn).await
+        self.read(|tx| Box::pin(async move { migrate::describe(&mut tx.conn).await }))
+            .await
     }
 
     async fn connection(&self, write: bool) -> Result<Tx, Fault> {

@@ -2,15 +2,17 @@
 //! runs in spawned tasks, so that a client's disconnect never cancels between commit and what
 //! follows it.
 
+use std::ops::{Deref, DerefMut};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor as _, PgConnection, PgPool, Row as _};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::error::Elapsed;
 
 use super::audit::{self, PendingEvent};
 use super::sql::Conn;
@@ -22,31 +24,158 @@ const BATCH: usize = 256;
 /// How many may wait; more are refused.
 const QUEUE: usize = 4096;
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How long one statement may take. A database that is cut off answers never; a standby that does
+/// not confirm holds a commit up for as long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// What a URL says when a pooler stands between that hands out connections by the transaction.
+pub(super) const UNPREPARED: &str = "statement-cache-capacity=0";
 
 type Appended = (PendingEvent, oneshot::Sender<Result<(), Fault>>);
 
 #[derive(Clone)]
 pub(super) struct Postgres {
-    pool: PgPool,
+    pool: Connections,
     appends: mpsc::Sender<Appended>,
+}
+
+/// Where connections come from.
+#[derive(Clone)]
+struct Connections {
+    pool: PgPool,
+    prepares: bool,
+}
+
+impl Connections {
+    async fn acquire(&self) -> Result<Pg, Fault> {
+        Ok(Pg::new(self.pool.acquire().await?, self.prepares))
+    }
+}
+
+/// A connection of the pool, which goes back only when nothing is open on it.
+pub(super) struct Pg {
+    conn: Option<PoolConnection<sqlx::Postgres>>,
+    prepares: bool,
+    /// A transaction was begun and not ended.
+    open: bool,
+    /// A statement was sent whose answer did not come.
+    unheard: bool,
+}
+
+impl Pg {
+    pub(super) fn new(conn: PoolConnection<sqlx::Postgres>, prepares: bool) -> Self {
+        Self {
+            conn: Some(conn),
+            prepares,
+            open: false,
+            unheard: false,
+        }
+    }
+
+    /// Whether statements may be prepared under a name, to be found again by the next transaction.
+    pub(super) const fn prepares(&self) -> bool {
+        self.prepares
+    }
+
+    /// Never lets it serve another request.
+    pub(super) fn close_on_drop(&mut self) {
+        if let Some(conn) = &mut self.conn {
+            conn.close_on_drop();
+        }
+    }
+
+    pub(super) async fn close(mut self) -> Result<(), sqlx::Error> {
+        match self.conn.take() {
+            Some(conn) => conn.close().await,
+            None => Ok(()),
+        }
+    }
+
+    /// A statement is about to be sent. Who gives it up before [`Pg::heard`] loses the connection:
+    /// the network may have swallowed it, and then waiting for it to come right takes for ever.
+    pub(super) const fn asks(&mut self) {
+        self.unheard = true;
+    }
+
+    /// What a statement gave that was waited for no longer than [`PATIENCE`].
+    pub(super) fn heard<T>(
+        &mut self,
+        answer: Result<Result<T, sqlx::Error>, Elapsed>,
+    ) -> Result<T, Fault> {
+        let answer = answer.map_err(|_| Fault::Busy("PostgreSQL does not answer"))?;
+        self.unheard = false;
+        Ok(answer?)
+    }
+
+    /// A statement without values. A connection whose transaction is not ended is closed, and its
+    /// transaction undone, when it is dropped.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Fault> {
+        if self.unheard {
+            return Err(Fault::Busy("PostgreSQL does not answer"));
+        }
+        self.open |= sql.starts_with("BEGIN");
+        self.asks();
+        let answer = tokio::time::timeout(PATIENCE, sqlx::raw_sql(sql).execute(&mut **self)).await;
+        self.heard(answer)?;
+        if matches!(sql, "COMMIT" | "ROLLBACK") {
+            self.open = false;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Pg {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        let Some(conn) = &self.conn else {
+            unreachable!("only closing takes it, and takes all of it")
+        };
+        conn
+    }
+}
+
+impl DerefMut for Pg {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        let Some(conn) = &mut self.conn else {
+            unreachable!("only closing takes it, and takes all of it")
+        };
+        conn
+    }
+}
+
+impl Drop for Pg {
+    fn drop(&mut self) {
+        if self.open || self.unheard {
+            self.close_on_drop();
+        }
+    }
 }
 
 impl Postgres {
     pub(super) async fn open(url: &str, _shared: &Arc<Shared>) -> Result<Self, Fault> {
-        let options = options(url)?;
+        let (options, prepares) = options(url)?;
         reach(&options).await?;
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(DEADLINE)
+            // After a failover an address may lead to a standby for a while, whose picture is old.
+            .after_connect(|conn, _| Box::pin(leads(conn)))
             .connect_with(options.application_name("countersign"))
             .await?;
+        let pool = Connections { pool, prepares };
         let (appends, queue) = mpsc::channel(QUEUE);
         tokio::spawn(append_all(queue, pool.clone()));
         Ok(Self { pool, appends })
     }
 
-    pub(super) async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>, Fault> {
-        Ok(self.pool.acquire().await?)
+    pub(super) async fn acquire(&self) -> Result<Pg, Fault> {
+        self.pool.acquire().await
+    }
+
+    /// Whether what one task reads must be read in one transaction, for each may be at another
+    /// connection.
+    pub(super) const fn reads_in_transactions(&self) -> bool {
+        !self.pool.prepares
     }
 
     pub(super) async fn write<T, F>(&self, work: F, shared: &Arc<Shared>) -> Result<T, Fault>
@@ -73,14 +202,30 @@ impl Postgres {
     }
 
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        self.pool.pool.close().await;
     }
 }
 
-/// Reads a connection URL.
-pub(super) fn options(url: &str) -> Result<PgConnectOptions, Fault> {
-    url.parse()
-        .map_err(|error| Fault::Unreachable(unreachable::of_url(&error)))
+/// Reads a connection URL; tells whether statements may be prepared.
+pub(super) fn options(url: &str) -> Result<(PgConnectOptions, bool), Fault> {
+    let options: PgConnectOptions = url
+        .parse()
+        .map_err(|error| Fault::Unreachable(unreachable::of_url(&error)))?;
+    if url.contains(UNPREPARED) {
+        // Poolers refuse what they cannot hand on; no number here is a fraction.
+        return Ok((options.extra_float_digits(None), false));
+    }
+    Ok((options, true))
+}
+
+/// Refuses a standby: its picture may be old, and it takes no writes.
+async fn leads(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    const STANDBY: &str = "SELECT pg_is_in_recovery()::int::bigint";
+    let row = conn.fetch_one(sqlx::raw_sql(STANDBY)).await?;
+    if row.try_get::<i64, _>(0)? == 0 {
+        return Ok(());
+    }
+    Err(sqlx::Error::Configuration(unreachable::STANDBY.into()))
 }
 
 /// Connects once: a pool would only say that nobody answered in time, not why. Refuses a server
@@ -88,9 +233,12 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, Fault> {
 pub(super) async fn reach(options: &PgConnectOptions) -> Result<(), Fault> {
     use sqlx::{ConnectOptions as _, Connection as _};
     let told = |why| Fault::Unreachable(why);
-    let connection = tokio::time::timeout(DEADLINE, options.connect())
+    let mut connection = tokio::time::timeout(DEADLINE, options.connect())
         .await
         .map_err(|_| told(unreachable::silent(options)))?
+        .map_err(|error| told(unreachable::why(options, &error)))?;
+    leads(&mut connection)
+        .await
         .map_err(|error| told(unreachable::why(options, &error)))?;
     let old = unreachable::too_old(connection.server_version_num());
     // One that is closed or broken by then is not needed any more.
@@ -109,12 +257,8 @@ where
     match outcome {
         Ok(value) => Ok(value),
         Err(fault) => {
-            if tx.conn.control("ROLLBACK").await.is_err()
-                && let Conn::Postgres(conn) = &mut tx.conn
-            {
-                // A connection in an unknown state never serves another request.
-                conn.close_on_drop();
-            }
+            // A connection that cannot do it is closed.
+            let _ = tx.conn.control("ROLLBACK").await;
             Err(fault)
         }
     }
@@ -133,11 +277,21 @@ where
     Ok(value)
 }
 
-async fn append_all(mut queue: mpsc::Receiver<Appended>, pool: PgPool) {
+async fn append(pool: &Connections, events: Vec<PendingEvent>) -> Result<(), Fault> {
+    let mut conn = pool.acquire().await?;
+    if conn.prepares() {
+        return audit::insert_many(&mut conn, events).await;
+    }
+    conn.control("BEGIN").await?;
+    audit::insert_many(&mut conn, events).await?;
+    conn.control("COMMIT").await
+}
+
+async fn append_all(mut queue: mpsc::Receiver<Appended>, pool: Connections) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         let (events, replies): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let outcome = audit::insert_many(&pool, events).await;
+        let outcome = append(&pool, events).await;
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "audit events could not be appended");
         }

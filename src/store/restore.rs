@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rules::time::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Postgres, Sqlite};
 use sqlx_core::transaction::TransactionManager as _;
@@ -257,14 +257,17 @@ async fn one_sqlite(options: SqliteConnectOptions) -> Result<Conn, Fault> {
 }
 
 async fn one_postgres(url: &str) -> Result<Conn, Fault> {
-    let options: PgConnectOptions = postgres::options(url)?;
+    let (options, prepares) = postgres::options(url)?;
     let options = options.application_name("countersign restore");
     postgres::reach(&options).await?;
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .connect_with(options)
         .await?;
-    Ok(Conn::Postgres(pool.acquire().await?))
+    Ok(Conn::Postgres(postgres::Pg::new(
+        pool.acquire().await?,
+        prepares,
+    )))
 }
 
 async fn close(conn: Conn) {

@@ -6,8 +6,10 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Postgres, Row as _, Sqlite};
+use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::postgres::{PATIENCE, Pg};
 use crate::fault::Fault;
 use crate::secret::TokenHash;
 
@@ -126,17 +128,19 @@ fn unreadable(column: usize) -> Fault {
 /// A connection to one of the two.
 pub(super) enum Conn {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Postgres(Pg),
 }
 
 impl Conn {
     pub(super) async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
         Ok(match self {
             Self::Sqlite(c) => sqlite(sql, values).execute(&mut **c).await?.rows_affected(),
-            Self::Postgres(c) => postgres(sql, values)
-                .execute(&mut **c)
-                .await?
-                .rows_affected(),
+            Self::Postgres(c) => {
+                let query = postgres(sql, values).persistent(c.prepares());
+                c.asks();
+                let answer = timeout(PATIENCE, query.execute(&mut **c)).await;
+                c.heard(answer)?.rows_affected()
+            }
         })
     }
 
@@ -150,10 +154,12 @@ impl Conn {
                 .fetch_optional(&mut **c)
                 .await?
                 .map(Row::Sqlite),
-            Self::Postgres(c) => postgres(sql, values)
-                .fetch_optional(&mut **c)
-                .await?
-                .map(Row::Postgres),
+            Self::Postgres(c) => {
+                let query = postgres(sql, values).persistent(c.prepares());
+                c.asks();
+                let answer = timeout(PATIENCE, query.fetch_optional(&mut **c)).await;
+                c.heard(answer)?.map(Row::Postgres)
+            }
         })
     }
 
@@ -164,8 +170,10 @@ impl Conn {
                 rows.into_iter().map(Row::Sqlite).collect()
             }
             Self::Postgres(c) => {
-                let rows = postgres(sql, values).fetch_all(&mut **c).await?;
-                rows.into_iter().map(Row::Postgres).collect()
+                let query = postgres(sql, values).persistent(c.prepares());
+                c.asks();
+                let answer = timeout(PATIENCE, query.fetch_all(&mut **c)).await;
+                c.heard(answer)?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
@@ -184,6 +192,7 @@ impl Conn {
             }
             Self::Postgres(c) => {
                 let query = values.into_iter().fold(sqlx::query(sql), bind_postgres);
+                let query = query.persistent(c.prepares());
                 query.execute(&mut **c).await.map(drop)?;
             }
         }
@@ -192,6 +201,15 @@ impl Conn {
 
     /// A statement without values, sent as it is (`BEGIN`, `COMMIT`, `SAVEPOINT`).
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ())?,
+            Self::Postgres(c) => c.control(sql).await?,
+        }
+        Ok(())
+    }
+
+    /// Statements without values that may take as long as they like: what a migration does.
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), Fault> {
         match self {
             Self::Sqlite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ())?,
             Self::Postgres(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ())?,

@@ -6,6 +6,10 @@ use sqlx::postgres::PgConnectOptions;
 /// The oldest PostgreSQL that is served: its number, and how people write it.
 const OLDEST: (u32, &str) = (140_000, "14");
 
+/// Why a standby is of no use.
+pub(super) const STANDBY: &str = "it is a standby, which takes no writes; let the address lead to the \
+     primary";
+
 /// Why a URL is none.
 pub(super) fn of_url(error: &sqlx::Error) -> String {
     // The URL itself may hold a password, so it is not repeated.

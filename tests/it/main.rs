@@ -29,6 +29,7 @@ mod errors;
 mod guides;
 mod keep;
 mod limits;
+mod nodes;
 mod oauth;
 mod operate;
 mod pages;

@@ -215,6 +215,11 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "This binary does not know what the newer one wrote, and does not start.",
     ),
     (
+        "database.schema_extended",
+        Info,
+        "Two versions share the database; that is for the time of an upgrade.",
+    ),
+    (
         "database.other_issuer",
         Critical,
         "The server does not start: the issuer stands in every token and cannot change.",
@@ -238,6 +243,11 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "database.not_durable",
         High,
         "After a power failure spent codes and revoked tokens may live again.",
+    ),
+    (
+        "database.standby_behind",
+        High,
+        "After a failover to it spent codes and revoked tokens may live again.",
     ),
     (
         "vault.unreadable",

@@ -47,6 +47,13 @@ fn database(facts: &Facts, issuer: &str) -> Vec<Finding> {
             format!("the schema has version {theirs}, this binary needs {ours}"),
             "run `countersign migrate`",
         ),
+        theirs if theirs > ours && engine.serves => add(
+            "database.schema_extended",
+            format!(
+                "a newer version extended the schema to {theirs}, this binary knows {ours} and goes on"
+            ),
+            "finish the upgrade: run the newer binary everywhere",
+        ),
         theirs if theirs > ours => add(
             "database.schema_newer",
             format!("the schema has version {theirs}, this binary knows {ours}"),
@@ -87,6 +94,13 @@ fn database(facts: &Facts, issuer: &str) -> Vec<Finding> {
             "database.not_durable",
             "PostgreSQL does not wait for the disk (fsync or synchronous_commit is off)".to_owned(),
             "set fsync = on and synchronous_commit = on in postgresql.conf",
+        );
+    }
+    if engine.standby_behind {
+        add(
+            "database.standby_behind",
+            "PostgreSQL has a standby, and commits wait for none".to_owned(),
+            "name the standby in synchronous_standby_names (`FIRST 1 (…)` or `ANY 1 (…)`), with synchronous_commit = on",
         );
     }
     if let Some(why) = &facts.sealed {

@@ -144,6 +144,15 @@ fn each_fault_of_the_database_is_found() {
     );
     assert_eq!(with(|f| f.engine.superuser = true), ["database.superuser"]);
     assert_eq!(
+        with(|f| f.engine.standby_behind = true),
+        ["database.standby_behind"]
+    );
+    let extended = with(|f| {
+        f.schema += 1;
+        f.engine.serves = true;
+    });
+    assert_eq!(extended, ["database.schema_extended"]);
+    assert_eq!(
         with(|f| f.engine.may_change_events = true),
         ["database.may_change_events"]
     );

@@ -16,8 +16,8 @@ pub async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers, and this node knows what the others revoked; as it was at
-/// most half a second ago.
+/// `GET /readyz`: the database answers, and this node knows what the others revoked, as it was at
+/// most half a second ago; and it is not about to stop.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     if ready::is_ready(&app).await {
         return reply::json(&json!({ "status": "ready" }));

@@ -25,7 +25,7 @@ fn root() -> &'static Path {
 }
 
 /// The shell blocks of a page, in order.
-fn blocks(page: &str) -> Vec<String> {
+pub fn blocks(page: &str) -> Vec<String> {
     let path = root().join("docs/operate").join(page);
     let text = fs::read_to_string(&path).unwrap();
     let blocks = text.split("\n```sh\n").skip(1);

@@ -33,6 +33,10 @@ fn one_machine_its_upgrade_and_its_incidents() {
     assert!(log.contains("the certificate was read anew"), "{log}");
     assert!(machine.types(serial).contains("TLSv1.3"));
     machine.types(&blocks("upgrade.md").join("\n"));
+    let [restart, ..] = &blocks("several-nodes.md")[..] else {
+        panic!("no command");
+    };
+    machine.types(restart);
     machine.types(
         "countersign client add --id pocket-budget --name 'Pocket Budget' \
          --redirect-uri https://app.example/callback --scope openid",

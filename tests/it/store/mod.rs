@@ -2,4 +2,4 @@
 
 mod dump;
 mod guards;
-mod statements;
+pub mod statements;

@@ -32,7 +32,7 @@ async fn every_statement_is_accepted(server: TestServer) {
 }
 
 /// The only engine that understands a question about the engine itself.
-fn only_engine(sql: &str) -> Option<Engine> {
+pub fn only_engine(sql: &str) -> Option<Engine> {
     let names = |words: &[&str]| words.iter().any(|word| sql.contains(word));
     if names(&["sqlite_version"]) {
         return Some(Engine::Sqlite);
@@ -40,6 +40,7 @@ fn only_engine(sql: &str) -> Option<Engine> {
     names(&[
         "current_setting",
         "has_table_privilege",
+        "pg_is_in_recovery",
         "pg_stat_activity",
         "clock_timestamp",
     ])
@@ -57,7 +58,7 @@ async fn the_two_schemas_are_one() {
 }
 
 /// Every `Sql("…")` of `src/store`, with its file.
-fn statements() -> Vec<(String, String)> {
+pub fn statements() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -107,6 +107,14 @@ impl Browser {
         }
     }
 
+    /// The same browser, led to another node of the installation.
+    pub fn led_to(&self, node: &TestServer) -> Self {
+        Self {
+            http: node.http.clone(),
+            ..self.clone()
+        }
+    }
+
     /// GETs a path, or a whole address of this server.
     pub async fn get(&mut self, address: &str) -> Page {
         let request = self.http.get(self.absolute(address));

@@ -100,6 +100,11 @@ impl Cluster {
         Command::new(self.programs.join(name))
     }
 
+    /// Where its socket lies.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The URL of a database, as libpq and the server's `database.url` understand it.
     pub fn url(&self, database: &str) -> String {
         let directory = self.directory.display();
@@ -175,7 +180,7 @@ fn wait_until_ready(supervisor: &mut Child, programs: &Path, directory: &Path) {
 }
 
 /// Where `initdb` and `postgres` lie: Debian keeps them off the path, one directory a version.
-fn find_programs() -> PathBuf {
+pub fn find_programs() -> PathBuf {
     let version =
         |bin: &PathBuf| -> Option<u32> { bin.parent()?.file_name()?.to_str()?.parse().ok() };
     let debian = fs::read_dir("/usr/lib/postgresql")
@@ -197,7 +202,7 @@ fn find_programs() -> PathBuf {
 
 /// PostgreSQL refuses to run as root. When the tests do, it runs as Debian's `postgres`, or as
 /// `nobody`; otherwise as whoever runs the tests (`None`).
-fn unprivileged_user() -> Option<(u32, u32)> {
+pub fn unprivileged_user() -> Option<(u32, u32)> {
     let me = fs::metadata("/proc/self").map_or(0, |process| process.uid());
     if me != 0 {
         return None;

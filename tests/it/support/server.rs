@@ -113,6 +113,47 @@ impl TestServer {
         server
     }
 
+    /// Another node of the same installation, at `127.0.0.<host>` and the same port: the same
+    /// database, settings, issuer and clock.
+    pub async fn node(&self, host: u8) -> Self {
+        self.node_with(host, |_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub async fn node_with(&self, host: u8, change: impl FnOnce(&mut config::File)) -> Self {
+        let address = Ipv4Addr::new(127, 0, 0, host);
+        let listener = TcpListener::bind((address, self.port())).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut file = self.file.clone();
+        change(&mut file);
+        let config = file.clone().check().unwrap();
+        let app = App::open(config.clone(), &template::ROOT, self.clock.clone())
+            .await
+            .unwrap();
+        let mut node = Self {
+            app,
+            issuer: self.issuer.clone(),
+            clock: self.clock.clone(),
+            http: http_client_at(address, self.port()),
+            accounts: self.accounts.clone(),
+            cards: self.cards.clone(),
+            engine: self.engine,
+            directory: Directory::new(),
+            database: self.database.clone(),
+            file,
+            config,
+            listener,
+            running: None,
+        };
+        node.serve();
+        node
+    }
+
+    /// Its settings, as written.
+    pub fn file(&self) -> &config::File {
+        &self.file
+    }
+
     /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.config
@@ -212,7 +253,8 @@ impl TestServer {
         (server, done)
     }
 
-    fn port(&self) -> u16 {
+    /// The port of every node of the installation.
+    pub fn port(&self) -> u16 {
         self.listener.local_addr().unwrap().port()
     }
 
@@ -241,12 +283,16 @@ pub fn caller() -> Caller {
 }
 
 fn http_client(port: u16) -> reqwest::Client {
+    http_client_at(Ipv4Addr::LOCALHOST, port)
+}
+
+fn http_client_at(address: Ipv4Addr, port: u16) -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         // Nothing here speaks TLS: no certificates need to be read.
         .tls_certs_only([])
-        .resolve("localhost", SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .resolve("localhost", SocketAddr::from((address, port)))
         .timeout(Duration::from_secs(30))
         .build()
         .unwrap()

@@ -98,6 +98,7 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         proxy: config::ProxyFile::default(),
         database: config::DatabaseFile {
             url: database_url.to_owned(),
+            prepared_statements: true,
         },
         vault: config::VaultFile {
             root_key_file: directory.join("root.key"),

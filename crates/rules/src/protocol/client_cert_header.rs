@@ -35,7 +35,9 @@ pub fn chain(value: &str) -> Result<Vec<Vec<u8>>, String> {
     // The alphabet of base64 has no comma.
     let items = value.split(',').take(MAX_CHAIN + 1).map(trimmed);
     let found: Option<Vec<_>> = items.map(item).collect();
-    found.filter(|found| found.len() <= MAX_CHAIN).ok_or_else(wrong)
+    found
+        .filter(|found| found.len() <= MAX_CHAIN)
+        .ok_or_else(wrong)
 }
 
 fn item(text: &str) -> Option<Vec<u8>> {
@@ -59,15 +61,29 @@ mod tests {
     fn a_byte_sequence_is_read() {
         assert_eq!(certificate(":AQID:").unwrap(), [1, 2, 3]);
         assert_eq!(certificate(" :AQI=: ").unwrap(), [1, 2]);
-        assert_eq!(chain(":AQID:, :AQI=:").unwrap(), [vec![1, 2, 3], vec![1, 2]]);
+        assert_eq!(
+            chain(":AQID:, :AQI=:").unwrap(),
+            [vec![1, 2, 3], vec![1, 2]]
+        );
     }
 
     #[test]
     fn anything_else_is_refused() {
         let long = format!(":{}:", "A".repeat(MAX_CERTIFICATE * 2));
         for wrong in [
-            "", ":", "::", "AQID", ":AQID", "\"AQID\"", ":AQID:;a=1", ":AQID:, :AQID:", ":AQ_-:",
-            ":AQ==:AQ==:", "-----BEGIN CERTIFICATE-----", ":A Q I D:", &long,
+            "",
+            ":",
+            "::",
+            "AQID",
+            ":AQID",
+            "\"AQID\"",
+            ":AQID:;a=1",
+            ":AQID:, :AQID:",
+            ":AQ_-:",
+            ":AQ==:AQ==:",
+            "-----BEGIN CERTIFICATE-----",
+            ":A Q I D:",
+            &long,
         ] {
             assert!(certificate(wrong).is_err(), "{wrong}");
         }

@@ -153,7 +153,9 @@ fn attribute(text: &str) -> Result<Attribute, String> {
          AG,C=CH (RFC 4514)",
     )?;
     let (kind, value) = (kind.trim(), value.trim_start());
-    let known = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind));
+    let known = TYPES
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(kind));
     let oid = match known {
         Some((_, oid)) => (*oid).to_owned(),
         None if is_oid(kind) => kind.to_owned(),
@@ -201,7 +203,9 @@ fn unescaped(text: &str) -> Result<String, String> {
         rest = after;
         match byte {
             b'\\' => {
-                let pair = rest.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+                let pair = rest
+                    .get(..2)
+                    .and_then(|pair| std::str::from_utf8(pair).ok());
                 let pair = pair.filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()));
                 if let Some(byte) = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
                     taken.push(byte);
@@ -280,7 +284,12 @@ mod tests {
     fn the_rfcs_examples_are_understood() {
         let values = |text: &str| -> Vec<Value> {
             let levels = Name::parse(text).unwrap().0;
-            levels.into_iter().rev().flatten().map(|a| a.value).collect()
+            levels
+                .into_iter()
+                .rev()
+                .flatten()
+                .map(|a| a.value)
+                .collect()
         };
         let text = |text: &str| Value::Text(text.to_owned());
         assert_eq!(
@@ -295,18 +304,29 @@ mod tests {
             values(r#"CN=James \"Jim\" Smith\, III,DC=example,DC=net"#)[0],
             text("James \"Jim\" Smith, III")
         );
-        assert_eq!(values(r"CN=Before\0dAfter,DC=example,DC=net")[0], text("Before\rAfter"));
+        assert_eq!(
+            values(r"CN=Before\0dAfter,DC=example,DC=net")[0],
+            text("Before\rAfter")
+        );
         assert_eq!(
             values("1.3.6.1.4.1.1466.0=#04024869"),
             [Value::Der(vec![4, 2, 0x48, 0x69])]
         );
         assert_eq!(values(r"CN=Lu\C4\8Di\C4\87"), [text("Lučić")]);
-        assert!(same("OU=Sales+CN=J. Smith,DC=net", "CN=J.  Smith+OU=sales,DC=net"));
+        assert!(same(
+            "OU=Sales+CN=J. Smith,DC=net",
+            "CN=J.  Smith+OU=sales,DC=net"
+        ));
     }
 
     #[test]
     fn bytes_of_a_certificate_match_text_and_bytes() {
-        let own = |value| Name(vec![vec![Attribute { oid: "2.5.4.3".to_owned(), value }]]);
+        let own = |value| {
+            Name(vec![vec![Attribute {
+                oid: "2.5.4.3".to_owned(),
+                value,
+            }]])
+        };
         let certificate = own(Value::Both(vec![0x0c, 2, 0x68, 0x69], "hi".to_owned()));
         assert!(Name::parse("CN=HI").unwrap().matches(&certificate));
         assert!(Name::parse("CN=#0c026869").unwrap().matches(&certificate));
