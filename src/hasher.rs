@@ -1,10 +1,12 @@
 //! Password hashing: Argon2id (RFC 9106) on threads of its own.
 
+mod memory;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Params, Version};
 use rules::identity::{Password, Weakness};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -13,6 +15,7 @@ use crate::fault::Fault;
 use crate::rng;
 use crate::secret::Secret;
 use crate::workers::{Urgency, Workers};
+use memory::Memory;
 
 /// How many hashes may wait for each thread.
 const WAITING: usize = 128;
@@ -22,6 +25,7 @@ const WAITING: usize = 128;
 pub struct Hasher {
     workers: Workers,
     argon2: Argon2<'static>,
+    memory: Arc<Memory>,
     /// Verified against when there is no person, so that her absence takes the same time.
     decoy: Arc<Secret>,
     made: Arc<AtomicU64>,
@@ -39,12 +43,16 @@ impl Hasher {
     pub fn start(cost: Argon2Cost) -> Result<Self, Fault> {
         let params = Params::new(cost.memory, cost.passes, 1, Some(32)).map_err(internal)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let decoy = hash(&argon2, b"nobody", &rng::bytes::<16>()?)?;
+        let memory = Arc::new(Memory::default());
+        let decoy = hash(&argon2, &memory, b"nobody", &rng::bytes::<16>()?)?;
+        memory.rest();
+        memory.rest();
         let waiting = WAITING * cost.threads;
         let places = Arc::new(Semaphore::new(waiting / 2));
         Ok(Self {
             workers: Workers::start("hashing", cost.threads, waiting, Urgency::Idle)?,
             argon2,
+            memory,
             decoy: Arc::new(decoy),
             made: Arc::default(),
             places,
@@ -69,10 +77,10 @@ impl Hasher {
     /// [`Fault::Busy`].
     pub async fn hash(&self, password: Password) -> Result<Secret, Fault> {
         let salt = rng::bytes::<16>()?;
-        let argon2 = self.argon2.clone();
+        let (argon2, memory) = (self.argon2.clone(), Arc::clone(&self.memory));
         self.count();
         self.workers
-            .run(move || hash(&argon2, password.reveal().as_bytes(), &salt))
+            .run(move || hash(&argon2, &memory, password.reveal().as_bytes(), &salt))
             .await?
     }
 
@@ -81,16 +89,14 @@ impl Hasher {
     /// # Errors
     /// [`Fault::Busy`], [`Fault::Unreadable`].
     pub async fn verify(&self, password: Password, hash: Option<Secret>) -> Result<bool, Fault> {
-        let argon2 = self.argon2.clone();
-        let decoy = Arc::clone(&self.decoy);
+        let (memory, decoy) = (Arc::clone(&self.memory), Arc::clone(&self.decoy));
         self.count();
         self.workers
             .run(move || {
                 let against = hash.as_ref().unwrap_or(&decoy);
-                let parsed = PasswordHash::new(against.expose())
-                    .map_err(|_| Fault::Unreadable("users.password".to_owned()))?;
-                let fits = argon2.verify_password(password.reveal().as_bytes(), &parsed);
-                Ok(fits.is_ok() && hash.is_some())
+                let fits = verify(&memory, password.reveal().as_bytes(), against.expose());
+                let fits = fits.ok_or_else(|| Fault::Unreadable("users.password".to_owned()))?;
+                Ok(fits && hash.is_some())
             })
             .await?
     }
@@ -100,14 +106,18 @@ impl Hasher {
     /// # Errors
     /// [`Fault::Busy`].
     pub async fn derive(&self, code: Secret, salt: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let argon2 = self.argon2.clone();
+        let (argon2, memory) = (self.argon2.clone(), Arc::clone(&self.memory));
         self.count();
         self.workers
             .run(move || {
                 let mut out = vec![0; 32];
-                argon2
-                    .hash_password_into(code.expose().as_bytes(), &salt, &mut out)
-                    .map_err(internal)?;
+                fill(
+                    &argon2,
+                    &memory,
+                    (code.expose().as_bytes(), &salt),
+                    &mut out,
+                )
+                .map_err(internal)?;
                 Ok(out)
             })
             .await?
@@ -130,6 +140,11 @@ impl Hasher {
             .await
     }
 
+    /// Gives the memory back that no hash has needed since the last call.
+    pub fn rest(&self) {
+        self.memory.rest();
+    }
+
     /// How many hashes were made: equal work is what equal timing is tested by.
     #[must_use]
     pub fn made(&self) -> u64 {
@@ -141,13 +156,97 @@ impl Hasher {
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8]) -> Result<Secret, Fault> {
-    let hash = argon2
-        .hash_password_with_salt(password, salt)
-        .map_err(internal)?;
+fn hash(
+    argon2: &Argon2<'_>,
+    memory: &Memory,
+    password: &[u8],
+    salt: &[u8],
+) -> Result<Secret, Fault> {
+    let mut out = [0; 32];
+    fill(argon2, memory, (password, salt), &mut out).map_err(internal)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).map_err(internal)?,
+        salt: Some(Salt::new(salt).map_err(internal)?),
+        hash: Some(Output::new(&out).map_err(internal)?),
+    };
     Ok(Secret::new(hash.to_string()))
+}
+
+/// Whether the password is that of a PHC string, at the cost which that names; `None` when it is
+/// none. The comparison takes the same time whatever differs ([`Output`]).
+fn verify(memory: &Memory, password: &[u8], against: &str) -> Option<bool> {
+    let stored = PasswordHash::new(against).ok()?;
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).ok()?;
+    let version = Version::try_from(stored.version?).ok()?;
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(&stored).ok()?);
+    let (salt, expected) = (stored.salt?, stored.hash?);
+    let mut out = vec![0; expected.len()];
+    let filled = fill(&argon2, memory, (password, &salt), &mut out);
+    Some(filled.is_ok() && Output::new(&out).is_ok_and(|out| out == expected))
+}
+
+fn fill(
+    argon2: &Argon2<'_>,
+    memory: &Memory,
+    (password, salt): (&[u8], &[u8]),
+    out: &mut [u8],
+) -> argon2::Result<()> {
+    memory.lend(argon2.params().block_count(), |blocks| {
+        argon2.hash_password_into_with_memory(password, salt, out, blocks)
+    })
 }
 
 fn internal(error: impl std::fmt::Display) -> Fault {
     Fault::Internal(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap() -> Argon2<'static> {
+        let params = Params::new(64, 1, 1, Some(32)).unwrap();
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    }
+
+    #[test]
+    fn a_hash_is_the_one_that_the_library_makes_and_verifies() {
+        use argon2::{PasswordHasher as _, PasswordVerifier as _};
+        let (argon2, memory) = (cheap(), Memory::default());
+        let ours = hash(&argon2, &memory, b"a password", b"sixteen bytes...").unwrap();
+        let theirs = argon2.hash_password_with_salt(b"a password", b"sixteen bytes...");
+        assert_eq!(ours.expose(), theirs.unwrap().to_string());
+        let parsed = PasswordHash::new(ours.expose()).unwrap();
+        assert!(argon2.verify_password(b"a password", &parsed).is_ok());
+    }
+
+    #[test]
+    fn only_the_password_itself_fits_whatever_was_in_the_memory_before() {
+        let (argon2, memory) = (cheap(), Memory::default());
+        let stored = hash(&argon2, &memory, b"a password", b"sixteen bytes...").unwrap();
+        for (password, fits) in [
+            ("a password", true),
+            ("another", false),
+            ("a password", true),
+        ] {
+            assert_eq!(
+                verify(&memory, password.as_bytes(), stored.expose()),
+                Some(fits)
+            );
+        }
+        assert_eq!(verify(&memory, b"a password", "$argon2id$v=19$m=64"), None);
+        assert_eq!(verify(&memory, b"a password", "nonsense"), None);
+    }
+
+    #[test]
+    fn a_hash_at_another_cost_is_verified_at_that_cost() {
+        let memory = Memory::default();
+        let params = Params::new(128, 2, 1, Some(32)).unwrap();
+        let dearer = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let stored = hash(&dearer, &memory, b"a password", b"sixteen bytes...").unwrap();
+        assert!(stored.expose().contains("m=128,t=2"));
+        assert_eq!(verify(&memory, b"a password", stored.expose()), Some(true));
+    }
 }

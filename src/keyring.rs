@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rules::jose::{Alg, Jwk, JwkSet, SigningKey};
 use serde_json::{Value, json};
 
+use crate::document::Document;
 use crate::fault::Fault;
 use crate::store::keys::{KeyState, StoredKey};
 
@@ -18,7 +19,7 @@ pub struct KeyRing(RwLock<Arc<Keys>>);
 pub struct Keys {
     active: HashMap<&'static str, Arc<SigningKey>>,
     published: JwkSet,
-    document: bytes::Bytes,
+    document: Document,
 }
 
 impl KeyRing {
@@ -60,7 +61,7 @@ impl KeyRing {
             active,
             published: JwkSet::new(published)
                 .map_err(|error| Fault::Unreadable(format!("signing_keys: {error}")))?,
-            document: json!({ "keys": documents }).to_string().into(),
+            document: Document::new(json!({ "keys": documents }).to_string()),
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         Ok(())
@@ -85,7 +86,7 @@ impl Keys {
 
     /// The JWK set (RFC 7517 §5), ready to be sent.
     #[must_use]
-    pub fn document(&self) -> bytes::Bytes {
-        self.document.clone()
+    pub const fn document(&self) -> &Document {
+        &self.document
     }
 }

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod defence;
+pub mod document;
 pub mod fault;
 pub mod flows;
 pub mod hasher;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::Config;
+use crate::document::Document;
 use rules::protocol::{Client, Profile, Resource, metadata};
 
 /// What is registered.
@@ -16,7 +17,7 @@ pub struct Registry(RwLock<Arc<Registered>>);
 pub struct Registered {
     clients: HashMap<String, Arc<Client>>,
     resources: Vec<Resource>,
-    metadata: bytes::Bytes,
+    metadata: Document,
 }
 
 impl Registry {
@@ -38,9 +39,8 @@ impl Registry {
         let spoken = config.institution.languages.iter().map(|lang| lang.tag());
         let languages: Vec<&str> = spoken.collect();
         let issuer = config.issuer.as_str();
-        let metadata = metadata::document(issuer, &languages, resources.iter())
-            .to_string()
-            .into();
+        let metadata = metadata::document(issuer, &languages, resources.iter());
+        let metadata = Document::new(metadata.to_string());
         let clients = clients
             .into_iter()
             .map(|client| (client.id.clone(), Arc::new(client)))
@@ -98,7 +98,7 @@ impl Registered {
 
     /// The discovery document, ready to be sent.
     #[must_use]
-    pub fn metadata(&self) -> bytes::Bytes {
-        self.metadata.clone()
+    pub const fn metadata(&self) -> &Document {
+        &self.metadata
     }
 }

@@ -3,32 +3,42 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::ceiling::Plan;
 use crate::drive::{self, Run};
+use crate::growth::Database;
 use crate::install::{Installed, Place};
 use crate::machine::{self, Watch};
+use crate::peers::{Peer, Store};
 use crate::postgres::Cluster;
 use crate::process::Process;
 use crate::wire::Wire;
 use crate::work::{self, Asker, Row};
-use crate::{Engine, Failed, Options};
+use crate::{Engine, Failed, Options, storm};
 
-/// How long a server may take to be ready, in tenths of a second.
+/// How long a server may take to be ready, in seconds, and how often its events are waited for.
 const PATIENCE: u32 = 300;
+/// How often the server is started before it is measured; the median counts.
+const STARTS: usize = 5;
 
 /// An engine's server and ceiling, running. Fields end in this order.
 pub struct Arena {
     server: Process,
     ceiling: Process,
     cluster: Option<Cluster>,
-    _place: Place,
+    place: Place,
     scratch: Scratch,
     installed: Installed,
     addresses: [SocketAddr; 2],
+    database: String,
+    /// How long the server took from its start to its first answer, in milliseconds.
+    start: f64,
+    /// What it had in memory before anybody signed in, in MiB.
+    idle: u64,
     runtime: Runtime,
 }
 
@@ -66,21 +76,42 @@ impl Arena {
             Some(cluster) => cluster.create(name),
             None => Ok(format!("sqlite:{}", scratch.0.join(name).display())),
         };
-        let place = Place::make(&scratch.0, &url("countersign")?, &options.log)?;
+        let database = url("countersign")?;
+        let place = Place::make(&scratch.0, &database, &options.log)?;
         // A runtime of its own: when it ends, nothing holds the database any more.
         let filling = Runtime::new()?;
         let installed = filling.block_on(place.fill(options))?;
+        if options.grants > 0 {
+            eprintln!("adding {} people", options.grants);
+            filling.block_on(async {
+                let mut database = Database::open(&database).await?;
+                database.grow(options.grants).await
+            })?;
+        }
         drop(filling);
 
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (server, discovery) = runtime.block_on(start_server(&place))?;
+        let mut starts = Vec::new();
+        let (server, discovery) = loop {
+            let (mut server, discovery, took) = runtime.block_on(start_server(&place))?;
+            starts.push(took);
+            if starts.len() == STARTS {
+                break (server, discovery);
+            }
+            server.stop()?;
+        };
+        starts.sort_unstable();
+        let start = starts[STARTS / 2].as_secs_f64() * 1000.0;
+        std::thread::sleep(Duration::from_secs(2));
+        let idle = machine::resident(server.id());
         let plan = Plan {
             database: url("bare")?,
             discovery,
-            authorization: installed.machine.clone(),
+            authorization: installed.machines[0].clone(),
             key: installed.ceiling_key,
+            point: installed.point.clone(),
         };
         let file = scratch.0.join("bare.json");
         fs::write(&file, serde_json::to_vec(&plan)?)?;
@@ -99,9 +130,12 @@ impl Arena {
             server,
             ceiling,
             cluster,
-            _place: place,
+            place,
             scratch,
             installed,
+            database,
+            start,
+            idle,
             runtime,
         })
     }
@@ -112,18 +146,16 @@ impl Arena {
             .cluster
             .as_ref()
             .and_then(|cluster| cluster.version().ok());
-        let idle = machine::resident(self.server.id());
-        match version {
-            Some(version) => format!("{version}; the idle server has {idle} MiB"),
-            None => format!("embedded; the idle server has {idle} MiB"),
-        }
+        let version = version.unwrap_or_else(|| "embedded".to_owned());
+        let (start, idle) = (self.start, self.idle);
+        format!("{version}; answers {start:.0} ms after its start; idle, it has {idle} MiB")
     }
 
     /// Measures a row: the ceiling, the server, the ceiling again, and so on.
     pub fn row(&mut self, row: Row, options: &Options) -> Result<Pair, Failed> {
         let connections = usize::from(options.connections);
         let mut ceiling = work::of_ceiling(row, &self.installed, connections);
-        let mut server = work::of_server(row, &mut self.installed, connections);
+        let mut server = work::of_server(row, &self.installed, connections);
         let mut pair = Pair {
             ceiling: Vec::new(),
             server: Vec::new(),
@@ -143,6 +175,18 @@ impl Arena {
         side: usize,
         options: &Options,
     ) -> Result<Seen, Failed> {
+        let process = [&self.ceiling, &self.server][side];
+        let asked = (self.addresses[side], process.id());
+        self.run_on(row, askers, asked, options)
+    }
+
+    fn run_on(
+        &self,
+        row: Row,
+        askers: &mut Vec<Asker>,
+        asked: (SocketAddr, u32),
+        options: &Options,
+    ) -> Result<Seen, Failed> {
         self.scratch.empty_log()?;
         let quiet = machine::wait_until_quiet(Duration::from_secs(options.patience));
         let (warm, time) = (
@@ -150,18 +194,132 @@ impl Arena {
             Duration::from_secs(options.seconds),
         );
         let watch = Watch::begin();
-        let address = self.addresses[side];
         let run = self
             .runtime
-            .block_on(drive::run(askers, address, (warm, time)));
+            .block_on(drive::run(askers, asked, (warm, time)));
         let others = watch.others();
-        let process = [&self.ceiling, &self.server][side];
         Ok(Seen {
             run: run?,
-            resident: machine::resident(process.id()),
+            resident: machine::resident(asked.1),
             others,
             quiet,
         })
+    }
+}
+
+/// What is no row.
+impl Arena {
+    /// How many bytes the database grows by for a million tokens that are issued.
+    pub fn growth(&mut self, options: &Options) -> Result<(String, Value), Failed> {
+        let connections = usize::from(options.connections);
+        let row = Row::ClientCredentials;
+        let mut askers = work::of_server(row, &self.installed, connections);
+        let before = self.size()?;
+        let run = self.run(row, &mut askers, 1, options)?.run;
+        let grown = self.size()? - before;
+        let each = i64::try_from(run.asked)?;
+        let million = grown * 1_000_000 / each.max(1);
+        let sentence = format!(
+            "A million tokens make the database {} MiB larger: their audit events, sealed ({each} \
+             tokens, {grown} bytes).",
+            million >> 20
+        );
+        Ok((sentence, json!(million)))
+    }
+
+    /// The size of the database when every event is sealed.
+    fn size(&self) -> Result<i64, Failed> {
+        let sized = async {
+            let mut database = Database::open(&self.database).await?;
+            for _ in 0..PATIENCE {
+                if database.unsealed().await? == 0 {
+                    return database.size().await;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err("the events are not sealed within a minute".into())
+        };
+        self.runtime.block_on(sized)
+    }
+
+    /// A row at four connections, in quiet and in a login storm.
+    pub fn weather(&mut self, row: Row, options: &Options) -> Result<(String, Value), Failed> {
+        let mut askers = work::of_server(row, &self.installed, 4);
+        let times = (Duration::from_secs(1), Duration::from_secs(options.seconds));
+        let asked = (self.addresses[1], self.server.id());
+        machine::wait_until_quiet(Duration::from_secs(options.patience));
+        let quiet = self.runtime.block_on(drive::run(&mut askers, asked, times))?;
+        let before = machine::resident(self.server.id());
+        let host = &self.place.host;
+        let stormy = storm::run(&mut askers, asked, host, times);
+        let (stormy, attempts) = self.runtime.block_on(stormy)?;
+        let after = machine::resident(self.server.id());
+        let times = stormy.p99 / quiet.p99;
+        let sentence = format!(
+            "{} at 4 connections: {:.0}/s, p99 {:.2} ms in quiet; {:.0}/s, p99 {:.2} ms ({times:.1} \
+             times) with {} wrong passwords a second. Of these {} were answered, {} told to come again \
+             (503 with Retry-After), {} neither; p99 {:.0} ms. Memory: {before} MiB before, {after} MiB \
+             after.",
+            row.titles().0,
+            quiet.rate,
+            quiet.p99,
+            stormy.rate,
+            stormy.p99,
+            storm::RATE,
+            attempts.answered,
+            attempts.busy,
+            attempts.other,
+            attempts.p99,
+        );
+        let value = json!({
+            "row": row.titles().0,
+            "quiet": { "per_second": quiet.rate, "p99_ms": quiet.p99 },
+            "storm": { "per_second": stormy.rate, "p99_ms": stormy.p99 },
+            "times": times,
+            "answered": attempts.answered,
+            "busy": attempts.busy,
+            "other": attempts.other,
+            "example": attempts.example,
+            "attempts_p99_ms": attempts.p99,
+            "resident_mib": [before, after],
+        });
+        if attempts.other > 0 {
+            return Err(format!("{sentence} One of the others: {}", attempts.example).into());
+        }
+        Ok((sentence, value))
+    }
+
+    /// What the server has in memory when nobody has asked for a while.
+    pub fn rest(&self, options: &Options) -> (String, Value) {
+        std::thread::sleep(Duration::from_secs(options.rest));
+        let resident = machine::resident(self.server.id());
+        let seconds = options.rest;
+        (
+            format!("{seconds} s after the last request the server has {resident} MiB."),
+            json!(resident),
+        )
+    }
+
+    /// Starts a peer.
+    pub fn peer(&self, store: Store, options: &Options) -> Result<Peer, Failed> {
+        let place = match (store, &self.cluster) {
+            (Store::Memory, _) => String::new(),
+            (Store::Engine(_), Some(cluster)) => cluster.create_for_peer("peer")?,
+            (Store::Engine(_), None) => self.scratch.0.join("peer").display().to_string(),
+        };
+        Peer::start(store, &place, &self.scratch.0, options.tokens)
+    }
+
+    /// Measures a row of a peer; `None` for what it does not do.
+    pub fn peer_row(
+        &self,
+        peer: &Peer,
+        row: Row,
+        options: &Options,
+    ) -> Option<Result<Vec<Seen>, Failed>> {
+        let mut askers = peer.askers(row, usize::from(options.connections))?;
+        let runs = (0..options.runs).map(|_| self.run_on(row, &mut askers, peer.asked(), options));
+        Some(runs.collect())
     }
 }
 
@@ -179,21 +337,23 @@ impl Installed {
     }
 }
 
-/// Starts the server as it is shipped, and waits until it answers; gives its discovery document.
-async fn start_server(place: &Place) -> Result<(Process, String), Failed> {
+/// Starts the server as it is shipped, and waits until it answers; gives its discovery document, and
+/// how long that took.
+async fn start_server(place: &Place) -> Result<(Process, String, Duration), Failed> {
     let log = place.directory.join("server.log");
     let file = File::options().create(true).append(true).open(&log)?;
     let program = Path::new(env!("CARGO_BIN_EXE_countersign"));
     let settings = place.settings.display().to_string();
+    let begun = Instant::now();
     let mut server = Process::on_server_core(program, &["--config", &settings, "serve"], file)?;
-    for _ in 0..PATIENCE {
+    while begun.elapsed() < Duration::from_secs(PATIENCE.into()) {
         if let Ok(document) = discovery(&place.host).await {
-            return Ok((server, document));
+            return Ok((server, document, begun.elapsed()));
         }
         if server.has_ended() {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let log = fs::read_to_string(&log).unwrap_or_default();
     Err(format!("the server did not start:\n{log}").into())

@@ -10,7 +10,9 @@ use std::thread;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, ParsedPublicKey,
+};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -40,6 +42,8 @@ pub struct Plan {
     pub authorization: String,
     /// The key of its tokens.
     pub key: [u8; 32],
+    /// The point of the public key that verifies JWTs, uncompressed.
+    pub point: Vec<u8>,
 }
 
 /// What a token of the bare server holds.
@@ -61,6 +65,7 @@ struct Bare {
     clients: HashMap<[u8; 32], String>,
     key: LessSafeKey,
     signer: EcdsaKeyPair,
+    verifier: ParsedPublicKey,
     random: SystemRandom,
     rows: Rows,
     hashes: mpsc::Sender<oneshot::Sender<()>>,
@@ -86,6 +91,7 @@ async fn serve(plan: Plan) -> Result<(), Failed> {
         clients: HashMap::from([client]),
         key: sealing_key(&plan.key)?,
         signer: EcdsaKeyPair::from_pkcs8(alg, pkcs8.as_ref())?,
+        verifier: ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &plan.point)?,
         random,
         rows: Rows::open(&plan.database).await?,
         hashes: hasher()?,
@@ -93,10 +99,13 @@ async fn serve(plan: Plan) -> Result<(), Failed> {
     let router = Router::new()
         .route("/json", get(discovery))
         .route("/introspect", post(introspect))
+        .route("/introspect-jwt", post(introspect_jwt))
+        .route("/introspect-unknown", post(introspect_unknown))
         .route("/row", post(|s, h| token(s, h, Job::Append, false)))
         .route("/row-signed", post(|s, h| token(s, h, Job::Append, true)))
         .route("/read-row", post(|s, h| token(s, h, Job::Read, false)))
         .route("/change-row", post(|s, h| token(s, h, Job::Change, false)))
+        .route("/flow", post(|s, h| token(s, h, Job::Flow, false)))
         .route("/hash", post(hash))
         .with_state(bare);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -127,6 +136,39 @@ async fn introspect(State(bare): State<Arc<Bare>>, headers: HeaderMap, form: Byt
         Some(body) => json(body.into()),
         None => StatusCode::BAD_REQUEST.into_response(),
     }
+}
+
+async fn introspect_jwt(
+    State(bare): State<Arc<Bare>>,
+    headers: HeaderMap,
+    form: Bytes,
+) -> Response {
+    if !bare.knows(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match verified(&bare.verifier, &form) {
+        Some(body) => json(body.into()),
+        None => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// The claims of a JWT, read and written again.
+fn verified(key: &ParsedPublicKey, form: &[u8]) -> Option<Vec<u8>> {
+    let token = std::str::from_utf8(form.strip_prefix(b"token=")?).ok()?;
+    let (signed, signature) = token.rsplit_once('.')?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    key.verify_sig(signed.as_bytes(), &signature).ok()?;
+    let claims = URL_SAFE_NO_PAD.decode(signed.split_once('.')?.1).ok()?;
+    let claims: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&claims).ok()?;
+    serde_json::to_vec(&claims).ok()
+}
+
+async fn introspect_unknown(State(bare): State<Arc<Bare>>, headers: HeaderMap) -> Response {
+    if !bare.knows(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    json(Bytes::from_static(b"{\"active\":false}"))
 }
 
 fn open(key: &LessSafeKey, token: &[u8]) -> Option<Vec<u8>> {

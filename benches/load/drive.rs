@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::Failed;
 use crate::wire::Wire;
 use crate::work::Asker;
+use crate::{Failed, machine};
 
 /// What one run showed.
 #[derive(Clone, Debug)]
@@ -20,27 +20,34 @@ pub struct Run {
     pub p50: f64,
     /// The time that 99 of 100 stayed below, in milliseconds.
     pub p99: f64,
+    /// How long the server was on its processor for each, in microseconds.
+    pub cpu: f64,
+    /// How many were asked in all, those before and after the measured time too.
+    pub asked: usize,
 }
 
 /// Lets every asker ask on a connection of its own: first unmeasured for `warm`, then measured for
 /// `time`. One answer that is not the expected one fails the run.
 pub async fn run(
     askers: &mut Vec<Asker>,
-    address: SocketAddr,
+    (address, pid): (SocketAddr, u32),
     (warm, time): (Duration, Duration),
 ) -> Result<Run, Failed> {
     let mut connections = JoinSet::new();
     let from = Instant::now() + warm;
     let window = (from, from + time);
+    let watched = tokio::spawn(on_processor(pid, window));
     for asker in askers.drain(..) {
         connections.spawn(connection(asker, address, window));
     }
-    let mut took = Vec::new();
+    let (mut took, mut asked) = (Vec::new(), 0);
     while let Some(ended) = connections.join_next().await {
-        let (asker, mut more) = ended??;
+        let (asker, mut more, all) = ended??;
         askers.push(asker);
         took.append(&mut more);
+        asked += all;
     }
+    let cpu = watched.await?;
     took.sort_unstable();
     if took.is_empty() {
         return Err("nothing was done within the time; measure for longer".into());
@@ -50,19 +57,31 @@ pub async fn run(
         rate: float(took.len()) / time.as_secs_f64(),
         p50: millis(&took, 50),
         p99: millis(&took, 99),
+        cpu: cpu.as_secs_f64() * 1e6 / float(took.len()),
+        asked,
     })
+}
+
+/// How long a process was on its processor within a window.
+async fn on_processor(pid: u32, (from, until): (Instant, Instant)) -> Duration {
+    tokio::time::sleep_until(from.into()).await;
+    let before = machine::on_processor(pid);
+    tokio::time::sleep_until(until.into()).await;
+    machine::on_processor(pid).saturating_sub(before)
 }
 
 async fn connection(
     mut asker: Asker,
     address: SocketAddr,
     (from, until): (Instant, Instant),
-) -> Result<(Asker, Vec<u32>), Failed> {
+) -> Result<(Asker, Vec<u32>, usize), Failed> {
     let mut wire = Wire::connect(address).await?;
     let mut took = Vec::with_capacity(1 << 15);
     let mut begun = Instant::now();
+    let mut asked = 0;
     while begun < until {
         asker.once(&mut wire).await?;
+        asked += 1;
         let now = Instant::now();
         if now >= from && now < until {
             let micros = now.duration_since(begun).as_micros();
@@ -70,11 +89,11 @@ async fn connection(
         }
         begun = now;
     }
-    Ok((asker, took))
+    Ok((asker, took, asked))
 }
 
 /// The percentile of sorted microseconds, in milliseconds.
-fn millis(sorted: &[u32], percent: usize) -> f64 {
+pub fn millis(sorted: &[u32], percent: usize) -> f64 {
     let at = (sorted.len() * percent / 100).min(sorted.len() - 1);
     f64::from(sorted[at]) / 1000.0
 }

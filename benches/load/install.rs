@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::flows::clients::{self, NewAuth, NewClient};
-use countersign::flows::issue::{self, Issuance};
+use countersign::flows::issue::{self, Issuance, SignedInBy};
 use countersign::flows::{AdminFailure, Caller, Failure, resources};
 use countersign::secret::Secret;
 use countersign::store::authorizations::{self, Authorization, OnBehalf};
@@ -23,7 +23,7 @@ use countersign::store::users::{self, Profile};
 use countersign::store::{Tx, factors};
 use countersign::vault::RootKey;
 use countersign::{fault::Fault, rng, totp};
-use rules::identity::Password;
+use rules::identity::{Method, Password, Proof};
 use rules::jose::Alg;
 use rules::protocol::resource::ScopeInfo;
 use rules::protocol::target::Target;
@@ -42,22 +42,40 @@ const REDIRECT_URI: &str = "https://app.example/cb";
 /// The same as part of a query.
 pub const REDIRECT_ENCODED: &str = "https%3A%2F%2Fapp.example%2Fcb";
 
-/// How many people there are, each with a grant, an authorization and two families of refresh
-/// tokens.
-const PEOPLE: usize = 2000;
+/// How many people are signed in in a browser. Everybody has two grants, each with an authorization
+/// and a family of refresh tokens.
+const SIGNED_IN: usize = 2000;
 /// How many of them are stored together.
 const CHUNK: usize = 50;
+
+/// How many of the tokens are JWTs, at the most.
+const JWTS: usize = 20_000;
 
 const ACCOUNTS: &str = "https://api.bank.example/accounts";
 const CARDS: &str = "https://api.bank.example/cards";
 
 /// One client and one address send all that the machine can serve: the limits count, and cut
 /// nothing.
-const LIMITS: &str = "[limits]\nsign_in_per_address = \"1000000/min\"\n\
-                      sign_in_failures_per_address = \"1000000/min\"\n\
-                      public_client_per_address = \"100000000/min\"\n\
-                      token_per_client = \"100000000/min\"\n\
-                      introspection_per_client = \"100000000/min\"\n\n";
+const LIMITS: [&str; 13] = [
+    "pages_per_address",
+    "documents_per_address",
+    "authorize_per_address",
+    "sign_in_per_address",
+    "sign_in_failures_per_address",
+    "invitations_per_address",
+    "failures_per_address",
+    "client_failures_per_address",
+    "public_client_per_address",
+    "push_per_client",
+    "token_per_client",
+    "introspection_per_client",
+    "userinfo_per_token",
+];
+
+fn limits() -> String {
+    let each = LIMITS.map(|limit| format!("{limit} = \"100000000/min\"\n"));
+    format!("[limits]\n{}\n", each.concat())
+}
 
 /// Where an installation lies.
 pub struct Place {
@@ -75,14 +93,22 @@ pub struct Place {
 pub struct Installed {
     /// `127.0.0.1:<port>`.
     pub host: String,
-    /// How the client authenticates that acts for itself.
-    pub machine: String,
+    /// How the clients authenticate that act for themselves.
+    pub machines: Vec<String>,
     /// How the accounts API authenticates.
     pub api: String,
-    /// How the confidential app authenticates.
-    pub app: String,
+    /// How the confidential apps authenticate; people granted something to the first.
+    pub apps: Vec<String>,
     /// Live access tokens.
-    pub access_tokens: Arc<[String]>,
+    pub access_tokens: Vec<String>,
+    /// Live access tokens that are JWTs.
+    pub jwts: Vec<String>,
+    /// What is no token.
+    pub garbage: Vec<String>,
+    /// Session cookies.
+    pub sessions: Vec<String>,
+    /// The point of the key that verifies the JWTs, uncompressed.
+    pub point: Vec<u8>,
     /// Refresh tokens of the confidential app.
     pub kept: Vec<String>,
     /// Refresh tokens of the public app.
@@ -92,7 +118,7 @@ pub struct Installed {
     /// The key of the ceiling's tokens.
     pub ceiling_key: [u8; 32],
     /// The ceiling's tokens.
-    pub ceiling_tokens: Arc<[String]>,
+    pub ceiling_tokens: Vec<String>,
 }
 
 impl Place {
@@ -109,9 +135,10 @@ impl Place {
         let text = format!(
             "issuer = \"http://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = '{}'\n\n\
              [database]\nurl = '{database}'\n\n[vault]\nroot_key_file = '{}'\n\n\
-             {LIMITS}[log]\nfilter = '{log}'\n",
+             {limits}[log]\nfilter = '{log}'\n",
             socket.display(),
             root_key.display(),
+            limits = limits(),
         );
         fs::write(&settings, text)?;
         RootKey::generate()?.write_new(&root_key)?;
@@ -128,7 +155,7 @@ impl Place {
         let config = Config::load(&self.settings)?;
         let root = RootKey::read(&config.root_key_file)?;
         let app = App::open(config, &root, Clock::system()).await?;
-        let installed = fill(&app, self.host.clone(), options.tokens).await;
+        let installed = fill(&app, self.host.clone(), options).await;
         app.store.close().await;
         installed
     }
@@ -143,7 +170,7 @@ impl Drop for Place {
 /// A client and how it authenticates.
 type Known = (Arc<Client>, String);
 
-async fn fill(app: &Arc<App>, host: String, many: usize) -> Result<Installed, Failed> {
+async fn fill(app: &Arc<App>, host: String, options: &Options) -> Result<Installed, Failed> {
     use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
     let code = [AuthorizationCode, RefreshToken];
     let person = "openid offline_access accounts:read";
@@ -156,21 +183,30 @@ async fn fill(app: &Arc<App>, host: String, many: usize) -> Result<Installed, Fa
         let put = resources::put(app, resource, &Caller::default()).await;
         put.map_err(refused)?;
     }
-    let own = "accounts:read cards:read";
-    let auth = NewAuth::Secret;
-    let (_, machine) = client(app, "bench-machine", auth, &[ClientCredentials], own).await?;
-    let (confidential, basic) = client(app, "bench-app", NewAuth::Secret, &code, person).await?;
+    let half = options.clients.max(4) / 2 - 1;
+    let (mut machines, mut apps) = (Vec::new(), Vec::new());
+    for n in 0..half {
+        let own = "accounts:read cards:read";
+        let id = format!("bench-machine-{n}");
+        machines.push(client(app, &id, NewAuth::Secret, &[ClientCredentials], own).await?);
+        let id = match n {
+            0 => "bench-app".to_owned(),
+            n => format!("bench-app-{n}"),
+        };
+        apps.push(client(app, &id, NewAuth::Secret, &code, person).await?);
+    }
     let (public, _) = client(app, "bench-public", NewAuth::None, &code, person).await?;
 
     let password = app.hasher.hash(Password::normalise(PASSWORD)).await?;
     let mut filled = Filled::default();
-    for first in (0..PEOPLE).step_by(CHUNK) {
+    for first in (0..options.people).step_by(CHUNK) {
         let chunk = Chunk {
-            names: (first..PEOPLE.min(first + CHUNK))
+            names: (first..options.people.min(first + CHUNK))
                 .map(|n| format!("person{n}"))
                 .collect(),
             password: password.clone(),
-            clients: [Arc::clone(&confidential), Arc::clone(&public)],
+            clients: [Arc::clone(&apps[0].0), Arc::clone(&public)],
+            signed_in: first < SIGNED_IN,
             now: app.clock.now(),
         };
         let more = app
@@ -179,19 +215,62 @@ async fn fill(app: &Arc<App>, host: String, many: usize) -> Result<Installed, Fa
             .await?;
         filled.add(more);
     }
-    let access_tokens = access_tokens(app, &confidential, &filled.authorizations, many).await?;
+    let many = options.tokens;
+    let own = machines.iter().map(|(client, _)| own_cards(client, app));
+    let own = own.collect::<Result<Vec<_>, _>>()?;
+    let opaque = access_tokens(app, &apps, &filled.authorizations, many).await?;
+    let jwts = access_tokens(app, &machines, &own, many.min(JWTS)).await?;
     let ceiling_key = rng::bytes::<32>()?;
     Ok(Installed {
         host,
-        machine,
+        machines: machines.into_iter().map(|(_, basic)| basic).collect(),
         api,
-        app: basic,
-        access_tokens: access_tokens.into(),
+        apps: apps.into_iter().map(|(_, basic)| basic).collect(),
+        garbage: opaque.iter().take(1000).map(|one| spoilt(one)).collect(),
+        access_tokens: opaque,
+        jwts,
+        sessions: filled.sessions,
+        point: point(app)?,
         kept: filled.kept,
         rotating: filled.rotating,
         people: Arc::new(People::new(filled.people)),
         ceiling_key,
-        ceiling_tokens: ceiling::tokens(&ceiling_key, many)?.into(),
+        ceiling_tokens: ceiling::tokens(&ceiling_key, many)?,
+    })
+}
+
+/// As long as a token, and none.
+fn spoilt(token: &str) -> String {
+    token.chars().rev().collect()
+}
+
+/// The public key of the JWTs, from the document that every API reads.
+fn point(app: &App) -> Result<Vec<u8>, Failed> {
+    let set: serde_json::Value = serde_json::from_slice(app.keys.now().document().bytes())?;
+    let keys = set["keys"].as_array().cloned().unwrap_or_default();
+    let key = keys.iter().find(|key| key["alg"] == "ES256");
+    let coordinate = |name: &str| {
+        let text = key.and_then(|key| key[name].as_str()).unwrap_or_default();
+        URL_SAFE_NO_PAD.decode(text)
+    };
+    Ok([vec![4], coordinate("x")?, coordinate("y")?].concat())
+}
+
+/// What a client has of its own.
+fn own_cards(client: &Client, app: &App) -> Result<Authorization, Failed> {
+    let now = app.clock.now();
+    Ok(Authorization {
+        id: rng::uuid(now)?,
+        client_id: client.id.clone(),
+        person: None,
+        target: Target {
+            scopes: ["cards:read"].into_iter().collect(),
+            resources: vec![CARDS.to_owned()],
+        },
+        claims: rules::protocol::ClaimsRequest::default(),
+        created_at: now,
+        expires_at: now.plus(Duration::from_hours(24)),
+        revoked: false,
     })
 }
 
@@ -249,6 +328,7 @@ struct Chunk {
     names: Vec<String>,
     password: Secret,
     clients: [Arc<Client>; 2],
+    signed_in: bool,
     now: Timestamp,
 }
 
@@ -258,6 +338,7 @@ struct Filled {
     authorizations: Vec<Authorization>,
     kept: Vec<String>,
     rotating: Vec<String>,
+    sessions: Vec<String>,
 }
 
 impl Filled {
@@ -266,6 +347,7 @@ impl Filled {
         self.authorizations.extend(more.authorizations);
         self.kept.extend(more.kept);
         self.rotating.extend(more.rotating);
+        self.sessions.extend(more.sessions);
     }
 }
 
@@ -284,6 +366,9 @@ impl Chunk {
             let secret = rng::bytes::<{ totp::SECRET_BYTES }>()?;
             factors::bind_totp(tx, id, &secret, 0, now).await?;
             filled.people.push(Person::new(profile.username, secret));
+            if self.signed_in {
+                filled.sessions.push(session(tx, id, now).await?);
+            }
             let [confidential, public] = &self.clients;
             let (authorization, token) = grant(tx, id, confidential, now).await?;
             filled.authorizations.push(authorization);
@@ -292,6 +377,23 @@ impl Chunk {
         }
         Ok(filled)
     }
+}
+
+/// Signs a person in, and gives her browser's cookie.
+async fn session(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<String, Fault> {
+    let missing = || Fault::Internal("a person who was just stored is not there".to_owned());
+    let proofs = [Method::Password, Method::Totp].map(|method| Proof { method, at: now });
+    let person = users::find(tx, user).await?.ok_or_else(missing)?;
+    let admission = issue::admit(tx, user, &proofs).await?.ok_or_else(missing)?;
+    let by = SignedInBy {
+        user,
+        keys: &person.keys,
+        proofs: &proofs,
+        agent: "bench",
+        address: None,
+    };
+    let (_, token) = issue::session(tx, &admission, by, now).await?;
+    Ok(token.expose().to_owned())
 }
 
 /// What a person's consent leaves behind: grant, authorization, refresh token.
@@ -343,15 +445,16 @@ async fn grant(
     Ok((authorization, token.expose().to_owned()))
 }
 
-/// Access tokens of many people, as the token endpoint makes them.
+/// Access tokens of many people and apps, as the token endpoint makes them.
 async fn access_tokens(
     app: &App,
-    client: &Arc<Client>,
+    clients: &[Known],
     authorizations: &[Authorization],
     many: usize,
 ) -> Result<Vec<String>, Failed> {
     let mut tokens = Vec::with_capacity(many);
-    for authorization in authorizations.iter().cycle().take(many) {
+    let clients = clients.iter().cycle();
+    for ((client, _), authorization) in clients.zip(authorizations.iter().cycle()).take(many) {
         let issuance = Issuance {
             client: Arc::clone(client),
             at: app.clock.now(),

@@ -123,6 +123,21 @@ fn own_ticks() -> u64 {
     own.map(|(_, ticks)| ticks).sum()
 }
 
+/// How long a process was on a processor so far, all its threads together.
+pub fn on_processor(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let nanos = threads
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|thread| {
+            // Nanoseconds on a processor, nanoseconds waiting for one, turns.
+            let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            stat.split_ascii_whitespace().next()?.parse::<u64>().ok()
+        });
+    Duration::from_nanos(nanos.sum())
+}
+
 /// The resident memory of a process, in MiB.
 pub fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

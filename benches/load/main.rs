@@ -12,13 +12,16 @@
 mod arena;
 mod ceiling;
 mod drive;
+mod growth;
 mod install;
 mod machine;
+mod peers;
 mod postgres;
 mod process;
 mod report;
 mod rows;
 mod sign_in;
+mod storm;
 mod wire;
 mod work;
 
@@ -28,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 
 use arena::Arena;
+use peers::Store;
 use report::Report;
 use work::Row;
 
@@ -80,6 +84,27 @@ struct Options {
     /// How many access tokens are issued before introspection is measured
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     tokens: usize,
+    /// How many people there are, who can sign in
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    people: usize,
+    /// How many clients there are
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    clients: usize,
+    /// How many people more there are, each with a grant, an authorization and a refresh token
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    grants: usize,
+    /// Write the tables to this file, too
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Measure npm's oidc-provider, too (`npm ci` in benches/peers first)
+    #[arg(long)]
+    peers: bool,
+    /// Leave the login storm out
+    #[arg(long)]
+    no_storm: bool,
+    /// How long to wait after the last row before memory is looked at, in seconds
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    rest: u64,
     /// How long to wait for a quiet machine before each run, in seconds
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     patience: u64,
@@ -136,13 +161,52 @@ fn measure(options: &Options) -> Result<bool, Failed> {
         let mut arena = Arena::open(engine, options)?;
         report.engine(engine, &arena.setting());
         for row in options.rows() {
-            report.waiting(row);
+            report.waiting(row.titles().0);
             let outcome = arena.row(row, options);
             report.row(engine, row, outcome);
         }
+        beside(&mut report, &mut arena, engine, options);
     }
     if let Some(file) = &options.json {
         report.write(file)?;
     }
+    if let Some(file) = &options.markdown {
+        report.write_markdown(file)?;
+    }
     Ok(report.all_passed())
+}
+
+/// What is no row: how the database grows, a login storm, memory at rest, and the peers.
+fn beside(report: &mut Report, arena: &mut Arena, engine: Engine, options: &Options) {
+    let wanted = |row: &Row| options.rows().contains(row);
+    if wanted(&Row::ClientCredentials) {
+        report.waiting("bytes per token");
+        report.fact(engine, "bytes per million tokens", arena.growth(options));
+    }
+    let stormy = [Row::Introspection, Row::ClientCredentials];
+    for row in stormy.into_iter().filter(|row| !options.no_storm && wanted(row)) {
+        report.waiting("a login storm");
+        report.fact(engine, "login storm", arena.weather(row, options));
+    }
+    if options.rest > 0 {
+        report.waiting("memory at rest");
+        report.fact(engine, "memory at rest", Ok(arena.rest(options)));
+    }
+    let stores = if options.peers { Store::beside(engine) } else { Vec::new() };
+    for store in stores {
+        let name = format!("oidc-provider, {}", store.name());
+        let peer = match arena.peer(store, options) {
+            Ok(peer) => peer,
+            Err(failed) => {
+                report.fact(engine, &name, Err(failed));
+                continue;
+            }
+        };
+        report.peer(&name);
+        for row in options.rows() {
+            if let Some(outcome) = arena.peer_row(&peer, row, options) {
+                report.peer_row(&name, row, outcome);
+            }
+        }
+    }
 }

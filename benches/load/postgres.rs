@@ -77,6 +77,13 @@ impl Cluster {
         Ok(self.url(name))
     }
 
+    /// Creates a database and returns where it is, as `benches/peers` reads it.
+    pub fn create_for_peer(&self, name: &str) -> Result<String, Failed> {
+        self.create(name)?;
+        let directory = self.directory.display();
+        Ok(format!("host={directory} port=5432 user=postgres database={name}"))
+    }
+
     /// Its version.
     pub fn version(&self) -> Result<String, Failed> {
         self.psql("postgres", "SHOW server_version")

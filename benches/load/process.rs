@@ -70,6 +70,14 @@ impl Process {
         matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
     }
 
+    /// Tells it to stop, and waits until it has.
+    pub fn stop(&mut self) -> Result<(), Failed> {
+        let id = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// The first line that it prints.
     pub fn first_line(&mut self) -> Result<String, Failed> {
         let mut line = String::new();

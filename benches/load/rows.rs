@@ -30,6 +30,44 @@ pub enum Job {
     Read,
     /// A row read and changed, a new row.
     Change,
+    /// Three rows read, one changed, three new rows: a session's way to a code.
+    Flow,
+}
+
+impl Job {
+    /// How many rows are read, and how many are new.
+    const fn rows(self) -> (usize, usize) {
+        match self {
+            Self::Append => (0, 1),
+            Self::Read | Self::Change => (1, 1),
+            Self::Flow => (3, 3),
+        }
+    }
+
+    const fn changes(self) -> bool {
+        matches!(self, Self::Change | Self::Flow)
+    }
+}
+
+/// Does a job on a connection of either engine.
+macro_rules! act {
+    ($conn:expr, $job:expr) => {
+        let job: Job = $job;
+        let (read, new) = job.rows();
+        for n in 0..read {
+            let family = family(&new_id()?);
+            let read = sqlx::query(READ).bind(family);
+            read.fetch_one(&mut *$conn).await?;
+            if n == 0 && job.changes() {
+                let change = sqlx::query(CHANGE).bind(family);
+                change.execute(&mut *$conn).await?;
+            }
+        }
+        for _ in 0..new {
+            let append = sqlx::query(APPEND).bind(new_id()?).bind(BODY.as_slice());
+            append.execute(&mut *$conn).await?;
+        }
+    };
 }
 
 type Waiting = (Job, oneshot::Sender<bool>);
@@ -151,16 +189,7 @@ async fn write_all(mut jobs: mpsc::Receiver<Waiting>, mut conn: SqliteConnection
 async fn commit(conn: &mut SqliteConnection, batch: &[Waiting]) -> Result<(), Failed> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
     for (job, _) in batch {
-        let id = new_id()?;
-        if *job != Job::Append {
-            let family = family(&id);
-            sqlx::query(READ).bind(family).fetch_one(&mut *conn).await?;
-            if *job == Job::Change {
-                sqlx::query(CHANGE).bind(family).execute(&mut *conn).await?;
-            }
-        }
-        let append = sqlx::query(APPEND).bind(id).bind(BODY.as_slice());
-        append.execute(&mut *conn).await?;
+        act!(conn, *job);
     }
     sqlx::query("COMMIT").execute(&mut *conn).await?;
     Ok(())
@@ -182,15 +211,8 @@ async fn append_all(mut jobs: mpsc::Receiver<Waiting>, pool: PgPool) {
 }
 
 async fn transact(pool: &PgPool, job: Job) -> Result<(), Failed> {
-    let id = new_id()?;
-    let family = family(&id);
     let mut tx = pool.begin().await?;
-    sqlx::query(READ).bind(family).fetch_one(&mut *tx).await?;
-    if job == Job::Change {
-        sqlx::query(CHANGE).bind(family).execute(&mut *tx).await?;
-    }
-    let append = sqlx::query(APPEND).bind(id).bind(BODY.as_slice());
-    append.execute(&mut *tx).await?;
+    act!(tx, job);
     Ok(tx.commit().await?)
 }
 

@@ -83,7 +83,7 @@ impl SignIns {
         Self {
             people: Arc::clone(&installed.people),
             host: installed.host.clone(),
-            app: installed.app.clone(),
+            app: installed.apps[0].clone(),
             clock: Clock::system(),
         }
     }

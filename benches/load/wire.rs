@@ -18,7 +18,8 @@ pub struct Wire {
 pub struct Answer<'a> {
     /// The status.
     pub status: u16,
-    head: &'a [u8],
+    /// The status line and the headers.
+    pub head: &'a [u8],
     /// The body.
     pub body: &'a [u8],
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use clap::ValueEnum;
 
 use crate::Failed;
-use crate::install::Installed;
+use crate::install::{Installed, REDIRECT_ENCODED};
 use crate::sign_in::SignIns;
-use crate::wire::Wire;
+use crate::wire::{Answer, Wire};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -16,14 +16,22 @@ pub enum Row {
     Discovery,
     /// `POST /introspect`, a random one of many live opaque tokens
     Introspection,
+    /// `POST /introspect`, a random one of many live JWTs
+    IntrospectionJwt,
+    /// `POST /introspect`, text that is no token
+    IntrospectionUnknown,
     /// `client_credentials`, an opaque token
     ClientCredentials,
     /// `client_credentials`, a JWT signed with ES256
     ClientCredentialsEs256,
+    /// `POST /par`
+    Par,
     /// `refresh_token` of a confidential client, without rotation
     Refresh,
     /// `refresh_token` of a public client, each token used once
     RefreshRotation,
+    /// `GET /authorize` of somebody who is signed in and has consented, to the code
+    Authorize,
     /// From `GET /authorize` to the tokens, password and code checked
     SignIn,
 }
@@ -34,14 +42,23 @@ impl Row {
         match self {
             Self::Discovery => ("discovery", "the same bytes, fixed"),
             Self::Introspection => (
-                "introspection",
+                "introspection, opaque",
                 "SHA-256, map look-up, AES-256-GCM-SIV opening, JSON",
+            ),
+            Self::IntrospectionJwt => (
+                "introspection, JWT",
+                "SHA-256, map look-up, ES256 verification, JSON read and written",
+            ),
+            Self::IntrospectionUnknown => (
+                "introspection, no token",
+                "SHA-256, map look-up, the same bytes, fixed",
             ),
             Self::ClientCredentials => ("client_credentials, opaque", "one durable row"),
             Self::ClientCredentialsEs256 => (
                 "client_credentials, ES256",
                 "one durable row, one ES256 signature",
             ),
+            Self::Par => ("pushed request", "one durable row"),
             Self::Refresh => (
                 "refresh, confidential",
                 "one row read, one durable row, in one transaction",
@@ -49,6 +66,10 @@ impl Row {
             Self::RefreshRotation => (
                 "refresh, public, rotation",
                 "one row read and changed, one durable row, in one transaction",
+            ),
+            Self::Authorize => (
+                "session to code",
+                "three rows read, one changed, three durable rows, in one transaction",
             ),
             Self::SignIn => ("whole sign-in", "one Argon2id hash"),
         }
@@ -59,10 +80,13 @@ impl Row {
         match self {
             Self::Discovery => "GET /json",
             Self::Introspection => "POST /introspect",
-            Self::ClientCredentials => "POST /row",
+            Self::IntrospectionJwt => "POST /introspect-jwt",
+            Self::IntrospectionUnknown => "POST /introspect-unknown",
+            Self::ClientCredentials | Self::Par => "POST /row",
             Self::ClientCredentialsEs256 => "POST /row-signed",
             Self::Refresh => "POST /read-row",
             Self::RefreshRotation => "POST /change-row",
+            Self::Authorize => "POST /flow",
             Self::SignIn => "POST /hash",
         }
     }
@@ -78,18 +102,14 @@ impl Row {
 
 /// What one connection asks for, again and again.
 pub enum Asker {
-    /// The same request.
-    Same(Arc<[u8]>),
-    /// About a random one of many tokens.
-    OneOf {
-        /// Everything before `Content-Length`.
-        head: Arc<str>,
-        /// The tokens.
-        tokens: Arc<[String]>,
+    /// A random one of these requests.
+    Any {
+        /// The requests.
+        requests: Arc<[Vec<u8>]>,
+        /// What their answers must be.
+        right: Right,
         /// The generator's state.
         random: u64,
-        /// Where requests are put together.
-        scratch: Vec<u8>,
     },
     /// Each token once, for another of the same family.
     Rotating {
@@ -106,25 +126,47 @@ pub enum Asker {
     SignIn(SignIns),
 }
 
+/// What an answer must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Right {
+    /// Its status.
+    pub status: u16,
+    /// What stands in it: `{"active":false}` is a success for HTTP and may be none for us.
+    pub within: &'static str,
+}
+
+impl Right {
+    const fn ok(within: &'static str) -> Self {
+        Self {
+            status: 200,
+            within,
+        }
+    }
+
+    /// Fails when it is another.
+    pub fn check(self, answer: &Answer<'_>) -> Result<(), Failed> {
+        let needle = self.within.as_bytes();
+        let stands = |text: &[u8]| text.windows(needle.len().max(1)).any(|part| part == needle);
+        if needle.is_empty() || stands(answer.body) || stands(answer.head) {
+            return Ok(());
+        }
+        let shown = String::from_utf8_lossy(&answer.body[..answer.body.len().min(200)]);
+        Err(format!("an answer without {}: {shown}", self.within).into())
+    }
+}
+
 impl Asker {
     /// Asks once and checks the answer.
     pub async fn once(&mut self, wire: &mut Wire) -> Result<(), Failed> {
         match self {
-            Self::Same(request) => wire.ask(request).await?.expect(200).map(drop),
-            Self::OneOf {
-                head,
-                tokens,
+            Self::Any {
+                requests,
+                right,
                 random,
-                scratch,
             } => {
-                let token = &tokens[pick(random, tokens.len())];
-                compose(scratch, head, &["token=", token]);
-                let answer = wire.ask(scratch).await?.expect(200)?;
-                // {"active":false} is a success for HTTP and none for us.
-                if answer.body.len() < 40 {
-                    return Err("a live token was called inactive".into());
-                }
-                Ok(())
+                let request = &requests[pick(random, requests.len())];
+                let answer = wire.ask(request).await?.expect(right.status)?;
+                right.check(&answer)
             }
             Self::Rotating {
                 head,
@@ -192,10 +234,11 @@ pub fn post(path: &str, host: &str, authorization: Option<&str>) -> String {
     )
 }
 
-fn same(head: &str, form: &str) -> Asker {
+/// A request with a form, put together.
+pub fn form(head: &str, form: &[&str]) -> Vec<u8> {
     let mut request = Vec::new();
-    compose(&mut request, head, &[form]);
-    Asker::Same(request.into())
+    compose(&mut request, head, form);
+    request
 }
 
 /// xorshift64*: which token is next need not be a secret.
@@ -209,60 +252,102 @@ fn pick(state: &mut u64, below: usize) -> usize {
 }
 
 /// What each connection asks the server.
-pub fn of_server(row: Row, installed: &mut Installed, connections: usize) -> Vec<Asker> {
-    let host = installed.host.clone();
-    let head = |path, client: &str| post(path, &host, Some(client));
-    let machine = &installed.machine;
-    let token = |scope| {
-        let form = format!("grant_type=client_credentials&scope={scope}");
-        same(&head("/token", machine), &form)
+pub fn of_server(row: Row, installed: &Installed, connections: usize) -> Vec<Asker> {
+    let host = &installed.host;
+    let each = |requests: Vec<Vec<u8>>, right| any(&requests.into(), right, connections);
+    let introspect = |tokens: &[String], right| {
+        let head = post("/introspect", host, Some(&installed.api));
+        let ask = |token: &String| form(&head, &["token=", token]);
+        each(tokens.iter().map(ask).collect(), right)
+    };
+    let own = |scope: &str| {
+        let asked = format!("grant_type=client_credentials&scope={scope}");
+        let ask = |client: &String| form(&post("/token", host, Some(client)), &[&asked]);
+        let requests = installed.machines.iter().map(ask).collect();
+        each(requests, Right::ok("\"access_token\""))
     };
     match row {
         Row::Discovery => {
             let path = "/.well-known/openid-configuration";
             let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
-            let request: Arc<[u8]> = request.into_bytes().into();
-            repeat(connections, |_| Asker::Same(Arc::clone(&request)))
+            each(vec![request.into_bytes()], Right::ok(""))
         }
-        Row::Introspection => {
-            let head = head("/introspect", &installed.api).into();
-            any(&head, &installed.access_tokens, connections)
+        Row::Introspection => introspect(&installed.access_tokens, Right::ok("\"active\":true")),
+        Row::IntrospectionJwt => introspect(&installed.jwts, Right::ok("\"active\":true")),
+        Row::IntrospectionUnknown => introspect(&installed.garbage, Right::ok("\"active\":false")),
+        Row::ClientCredentials => own("accounts%3Aread"),
+        Row::ClientCredentialsEs256 => own("cards%3Aread"),
+        Row::Par => {
+            let ask = |client: &String| {
+                form(
+                    &post("/par", host, Some(client)),
+                    &[&authorization_request()],
+                )
+            };
+            let right = Right {
+                status: 201,
+                within: "request_uri",
+            };
+            each(installed.apps.iter().map(ask).collect(), right)
         }
-        Row::ClientCredentials => repeat(connections, |_| token("accounts%3Aread")),
-        Row::ClientCredentialsEs256 => repeat(connections, |_| token("cards%3Aread")),
         Row::Refresh => {
-            let head = head("/token", &installed.app).into();
+            let head = post("/token", host, Some(&installed.apps[0])).into();
             families(&head, &installed.kept, connections, false)
         }
         Row::RefreshRotation => {
-            let head = post("/token", &host, None).into();
+            let head = post("/token", host, None).into();
             families(&head, &installed.rotating, connections, true)
+        }
+        Row::Authorize => {
+            let query = authorization_request();
+            let ask = |cookie: &String| {
+                let head = format!("GET /authorize?client_id=bench-app&{query} HTTP/1.1\r\n");
+                format!("{head}host: {host}\r\ncookie: cs-session={cookie}\r\n\r\n").into_bytes()
+            };
+            let right = Right {
+                status: 303,
+                within: "code=cs_ac_",
+            };
+            each(installed.sessions.iter().map(ask).collect(), right)
         }
         Row::SignIn => repeat(connections, |_| Asker::SignIn(SignIns::new(installed))),
     }
 }
 
+/// What an app asks for, beside its name.
+pub fn authorization_request() -> String {
+    format!(
+        "redirect_uri={REDIRECT_ENCODED}&response_type=code&scope=openid+offline_access+accounts\
+         %3Aread&state=af0ifjsldkj-af0ifjsldkj&nonce=n-0S6_WzA2Mj-n-0S6_WzA2Mj\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+    )
+}
+
 /// What each connection asks the ceiling; as long as what the server is asked.
 pub fn of_ceiling(row: Row, installed: &Installed, connections: usize) -> Vec<Asker> {
     let path = row.ceiling();
+    let right = Right::ok("");
     let Some(path) = path.strip_prefix("POST ") else {
         let path = path.trim_start_matches("GET ");
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", installed.host);
-        let request: Arc<[u8]> = request.into_bytes().into();
-        return repeat(connections, |_| Asker::Same(Arc::clone(&request)));
+        return any(&vec![request.into_bytes()].into(), right, connections);
     };
-    let head: Arc<str> = post(path, &installed.host, Some(&installed.machine)).into();
+    let head = post(path, &installed.host, Some(&installed.machines[0]));
+    let about = |tokens: &[String]| {
+        let ask = |token: &String| form(&head, &["token=", token]);
+        any(&tokens.iter().map(ask).collect(), right, connections)
+    };
+    let one = |text: &str| any(&vec![form(&head, &[text])].into(), right, connections);
     match row {
-        Row::Introspection => any(&head, &installed.ceiling_tokens, connections),
+        Row::Introspection => about(&installed.ceiling_tokens),
+        Row::IntrospectionJwt => about(&installed.jwts),
+        Row::IntrospectionUnknown => about(&installed.garbage),
         Row::Refresh | Row::RefreshRotation => {
             let token = installed.kept.first().map_or("", String::as_str);
-            let form = format!("{}{token}", form_of_refresh(false));
-            repeat(connections, |_| same(&head, &form))
+            one(&format!("{}{token}", form_of_refresh(false)))
         }
-        _ => {
-            let form = "grant_type=client_credentials&scope=accounts%3Aread";
-            repeat(connections, |_| same(&head, form))
-        }
+        Row::Par | Row::Authorize => one(&authorization_request()),
+        _ => one("grant_type=client_credentials&scope=accounts%3Aread"),
     }
 }
 
@@ -270,17 +355,17 @@ fn repeat(connections: usize, make: impl Fn(usize) -> Asker) -> Vec<Asker> {
     (0..connections).map(make).collect()
 }
 
-fn any(head: &Arc<str>, tokens: &Arc<[String]>, connections: usize) -> Vec<Asker> {
-    repeat(connections, |n| Asker::OneOf {
-        head: Arc::clone(head),
-        tokens: Arc::clone(tokens),
+/// A random one of these requests on each connection.
+pub fn any(requests: &Arc<[Vec<u8>]>, right: Right, connections: usize) -> Vec<Asker> {
+    repeat(connections, |n| Asker::Any {
+        requests: Arc::clone(requests),
+        right,
         random: 0x9E37_79B9_7F4A_7C15_u64.wrapping_add(n as u64),
-        scratch: Vec::with_capacity(1024),
     })
 }
 
 /// Deals the families out to the connections.
-fn families(head: &Arc<str>, all: &[String], connections: usize, rotates: bool) -> Vec<Asker> {
+pub fn families(head: &Arc<str>, all: &[String], connections: usize, rotates: bool) -> Vec<Asker> {
     repeat(connections, |n| Asker::Rotating {
         head: Arc::clone(head),
         tokens: all.iter().skip(n).step_by(connections).cloned().collect(),

@@ -2,46 +2,55 @@
 //! revoked stands in memory.
 
 use rules::audit::Kind;
-use rules::protocol::{AccessRecord, Client, Scopes};
-use serde_json::{Value, json};
+use rules::protocol::{AccessRecord, Client, Resource};
 
 use super::token_format::read_access;
 use super::{Failure, follow};
 use crate::app::App;
+use crate::fault::Fault;
 
-/// Answers an API that authenticated. It learns about tokens for its own resources and nothing
-/// about any other: all else is inactive (RFC 7662 §2.2).
-pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<Value, Failure> {
+/// What is told about a token that is not good, or not for the API that asks.
+const INACTIVE: &str = "{\"active\":false}";
+
+/// Answers an API that authenticated, in JSON. It learns about tokens for its own resources and
+/// nothing about any other: all else is inactive (RFC 7662 §2.2).
+pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, Failure> {
     let inactive = |reason| {
         app.refusals
             .count(Kind::IntrospectionRefused, Some(&api.id), reason);
-        json!({ "active": false })
+        INACTIVE.to_owned()
     };
     let record = match standing(app, token).await? {
         Ok(record) => record,
         Err(reason) => return Ok(inactive(reason)),
     };
     let registered = app.registry.now();
-    let mut resources = Vec::new();
-    let mut scopes = Scopes::default();
-    for uri in &record.resources {
-        match registered.resource(uri) {
-            Some(resource) if resource.client_id == api.id => {
-                let own = resource.own(&record.scopes);
-                if !own.is_empty() {
-                    scopes = scopes.union(&own);
-                    resources.push(uri.clone());
-                }
-            }
-            _ => {}
-        }
-    }
-    if resources.is_empty() {
+    let owns_some = |resource: &&Resource| {
+        resource.client_id == api.id && record.scopes.iter().any(|scope| resource.owns(scope))
+    };
+    let named = record.resources.iter();
+    let own: Vec<&Resource> = named
+        .filter_map(|uri| registered.resource(uri))
+        .filter(owns_some)
+        .collect();
+    if own.is_empty() {
         return Ok(inactive("not_its_own"));
+    }
+    let mut scopes = String::new();
+    for scope in record.scopes.iter() {
+        if own.iter().any(|resource| resource.owns(scope)) {
+            if !scopes.is_empty() {
+                scopes.push(' ');
+            }
+            scopes.push_str(scope);
+        }
     }
     app.first_uses
         .note(record.authorization, &api.id, app.clock.now());
-    Ok(record.introspection(app.config.issuer.as_str(), &resources, &scopes))
+    let resources: Vec<&str> = own.iter().map(|resource| resource.uri.as_str()).collect();
+    record
+        .introspection(app.config.issuer.as_str(), &resources, &scopes)
+        .map_err(|error| Fault::Internal(error.to_string()).into())
 }
 
 /// The record of an access token that is good now, or why it is not, as a stable word.

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use rules::protocol::{OAuthError, Params};
 
 use super::MAX_BODY;
-use super::layer::text;
 
 /// Why a body cannot be read.
 pub enum BadForm {
@@ -36,7 +35,9 @@ pub async fn read_page(request: Request) -> Result<(HeaderMap, Params), BadForm>
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, BadForm> {
-    let content_type = text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(BadForm::Invalid(

@@ -12,7 +12,6 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{self, HeaderName};
 
-use super::layer::text;
 use crate::config::{Config, ForwardedBy, Proxy};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -178,8 +177,11 @@ fn node(text: &str) -> Option<IpAddr> {
 pub fn misdirected(config: &Config, request: &Request, asked: Asked) -> Option<String> {
     let issuer = &config.issuer;
     let host = match request.uri().authority() {
-        Some(authority) => authority.as_str().to_owned(),
-        None => text(request.headers(), &header::HOST).unwrap_or_default(),
+        Some(authority) => authority.as_str(),
+        None => {
+            let host = request.headers().get(header::HOST);
+            host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+        }
     };
     let default_port = if issuer.is_secure() { ":443" } else { ":80" };
     let own = issuer.authority();

@@ -22,40 +22,52 @@ use crate::rng;
 /// Where the request's id stands in every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
 /// The longest `User-Agent` that is kept, in characters.
 const USER_AGENT: usize = 256;
 
-/// Wraps every request.
-pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+/// Wraps every request that a router found a route for, or none.
+pub async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    // The route, never the address: an address may hold what a log must not.
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    wrap(&app, route, request, |request| next.run(request)).await
+}
+
+/// Wraps one request, which `answer` answers.
+pub async fn wrap<A>(
+    app: &Arc<App>,
+    route: &str,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response
+where
+    A: Future<Output = Response>,
+{
+    let started = app.clock.monotonic();
     let Ok(id) = rng::uuid(app.clock.now()) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let id = id.to_string();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    // The route, never the address: an address may hold what a log must not.
-    let route = route.as_ref().map_or("-", MatchedPath::as_str).to_owned();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let asked = Asked::of(&app.config.proxy, peer, request.headers());
     if let Some(by) = asked.by {
         request.extensions_mut().insert(Peer(by));
     }
     let caller = Caller {
-        request_id: id.clone(),
+        request_id: id.hyphenated().to_string(),
         address: asked.by,
         user_agent: text(request.headers(), &header::USER_AGENT)
             .map(|agent| agent.chars().take(USER_AGENT).collect()),
-        ..pages::language::of(&app, &request, is_quiet(&route))
+        ..pages::language::of(app, &request, is_quiet(route))
     };
     let method = request.method().clone();
-    let probe = matches!(route.as_str(), "/healthz" | "/readyz");
-    let misdirected = if probe {
-        None
-    } else {
-        forwarded::misdirected(&app.config, &request, asked)
+    let misdirected = match route {
+        "/healthz" | "/readyz" => None,
+        _ => forwarded::misdirected(&app.config, &request, asked),
     };
-    request.extensions_mut().insert(caller.clone());
-    let started = app.clock.monotonic();
-    let limited = limit::of_address(&app, (&route, &method), &caller);
+    let limited = limit::of_address(app, (route, &method), &caller);
     let allowance = limited.as_ref().ok().copied().flatten();
     let mut response = if let Err(turned_away) = limited {
         *turned_away
@@ -64,24 +76,30 @@ pub async fn around(State(app): State<Arc<App>>, mut request: Request, next: Nex
             // A proxy of ours is set up wrongly: worth more than the line of any refusal.
             tracing::warn!(request.id = caller.request_id, remedy = why, "misdirected");
         }
-        pages::wrong_host(&app, &caller, why)
+        pages::wrong_host(app, &caller, why)
     } else {
+        request.extensions_mut().insert(caller.clone());
         let limit = app.config.server.request_timeout;
-        let work = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let work = AssertUnwindSafe(answer(request)).catch_unwind();
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(response)) => match response.extensions().get::<pages::Failed>() {
-                Some(pages::Failed(why)) => pages::unavailable(&app, &caller, why),
+                Some(pages::Failed(why)) => pages::unavailable(app, &caller, why),
                 None => response,
             },
-            Ok(Err(_)) => pages::unavailable(&app, &caller, "a handler panicked"),
+            Ok(Err(_)) => pages::unavailable(app, &caller, "a handler panicked"),
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     };
     response = reply::finish(response, app.config.issuer.as_str());
     limit::tell(response.headers_mut(), allowance.as_ref());
-    dress(&app, &id, response.headers_mut());
+    dress(app, &caller.request_id, response.headers_mut());
     let took = app.clock.monotonic().saturating_sub(started);
-    log(&id, (method.as_str(), &route), &response, took);
+    log(
+        &caller.request_id,
+        (method.as_str(), route),
+        &response,
+        took,
+    );
     response
 }
 
@@ -93,7 +111,12 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
     } else {
         next.run(request).await
     };
-    let headers = response.headers_mut();
+    open_to_origins(response.headers_mut());
+    response
+}
+
+/// The headers that [`cross_origin`] adds.
+pub fn open_to_origins(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
@@ -109,7 +132,6 @@ pub async fn cross_origin(request: Request, next: Next) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    response
 }
 
 /// One line for each request, with all that is known about it. What machines ask all day long is
@@ -189,6 +211,8 @@ pub fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 fn dress(app: &App, id: &str, headers: &mut HeaderMap) {
+    // Room for all of them at once.
+    headers.reserve(10);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -210,12 +234,9 @@ fn dress(app: &App, id: &str, headers: &mut HeaderMap) {
         .or_insert(HeaderValue::from_static(
             "default-src 'none'; frame-ancestors 'none'",
         ));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    headers.insert(
-        HeaderName::from_static("permissions-policy"),
+        PERMISSIONS_POLICY,
         HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
     );
     if app.config.issuer.is_secure() {

@@ -4,11 +4,14 @@ pub mod admin;
 mod cookies;
 mod form;
 mod forwarded;
+mod front;
 mod layer;
 mod limit;
 pub mod oauth;
 pub mod pages;
 mod reply;
+
+pub use front::Front;
 
 use std::net::IpAddr;
 use std::sync::Arc;

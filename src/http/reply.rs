@@ -1,7 +1,8 @@
 //! Answers to programs: JSON, and the one place where a failure becomes one.
 
-use axum::http::StatusCode;
+use axum::body::Body;
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rules::protocol::{ErrorCode, OAuthError};
 use serde_json::Value;
@@ -15,17 +16,21 @@ use crate::flows::Failure;
 
 /// JSON that no cache keeps (RFC 6749 §5.1).
 pub fn json(body: &Value) -> Response {
-    (
-        [
-            (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            ),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ],
-        body.to_string(),
-    )
-        .into_response()
+    json_text(body.to_string())
+}
+
+/// The same, written already.
+pub fn json_text(body: String) -> Response {
+    // Room for what the layer around every request adds.
+    let mut headers = HeaderMap::with_capacity(20);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = Response::new(Body::from(body));
+    *response.headers_mut() = headers;
+    response
 }
 
 /// Why an answer is not what was asked for: an extension of the response, for the one line that the

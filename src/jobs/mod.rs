@@ -9,6 +9,7 @@ pub mod follow;
 pub mod key_schedule;
 pub mod logouts;
 pub mod refusals;
+pub mod rest;
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ impl std::fmt::Debug for Job {
 }
 
 /// Every job.
-pub const ALL: [Job; 8] = [
+pub const ALL: [Job; 9] = [
     Job {
         name: "follow",
         every: follow::EVERY,
@@ -70,6 +71,11 @@ pub const ALL: [Job; 8] = [
         name: "logouts",
         every: logouts::EVERY,
         tick: |app| Box::pin(logouts::tick(app)),
+    },
+    Job {
+        name: "rest",
+        every: rest::EVERY,
+        tick: |app| Box::pin(rest::tick(app)),
     },
     Job {
         name: "key_schedule",

@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
+use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -26,7 +26,7 @@ use super::remainder::Remainder;
 use super::tls::Tls;
 use super::until;
 use crate::clock::Clock;
-use crate::http::Peer;
+use crate::http::{Front, Peer};
 
 /// What somebody gets who speaks plain HTTP to the TLS listener.
 const PLAIN: &[u8] =
@@ -36,7 +36,7 @@ const PLAIN: &[u8] =
 /// What every connection is served with.
 #[derive(Clone)]
 pub(super) struct Connections {
-    pub(super) router: Router,
+    pub(super) front: Front,
     pub(super) builder: Arc<Builder<TokioExecutor>>,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) patience: Patience,
@@ -85,7 +85,7 @@ impl Connections {
     {
         let activity = Arc::<Activity>::default();
         let requests = Requests {
-            router: self.router,
+            front: self.front,
             peer,
             activity: Arc::clone(&activity),
             leaving: self.leaving,
@@ -136,9 +136,9 @@ fn log(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     }
 }
 
-/// The router, told who asks.
+/// What answers, told who asks.
 struct Requests {
-    router: Router,
+    front: Front,
     peer: IpAddr,
     activity: Arc<Activity>,
     leaving: Arc<AtomicBool>,
@@ -157,10 +157,10 @@ impl Service<http::Request<Incoming>> for Requests {
         let leaving = Arc::clone(&self.leaving);
         let running = Running::begin(&self.activity);
         request.extensions_mut().insert(Peer(self.peer));
-        let mut router = self.router.clone();
-        let answer = tower::Service::call(&mut router, Remainder::of(request));
+        let request = Remainder::of(request).map(Body::new);
+        let front = self.front.clone();
         Box::pin(async move {
-            let mut response = answer.await;
+            let mut response = front.answer(request).await;
             drop(running);
             // HTTP/2 has no such header (RFC 9113 §8.2.2); its connections are told by a frame.
             if !http2

@@ -49,8 +49,6 @@ use connection::Connections;
 use places::Places;
 use tls::Tls;
 
-/// No connection waits longer than this for the whole head of its next request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(90);
 /// Connections at once to the plain listener that only redirects.
 const MAX_READERS: usize = 256;
 /// The head of a request, in bytes.
@@ -102,7 +100,7 @@ pub async fn run(
     let background = Background::start(&app);
     let mut admin = admin(&app, stopped.clone());
     let connections = Connections {
-        router: http::router(Arc::clone(&app)),
+        front: http::Front::new(Arc::clone(&app)),
         builder: Arc::new(builder()),
         tls: listener.tls.clone(),
         patience: Patience::usual(),
@@ -112,7 +110,7 @@ pub async fn run(
         leaving: Arc::clone(&app.leaving),
     };
     let readers = Connections {
-        router: redirect::router(&app.config.issuer),
+        front: redirect::router(&app.config.issuer).into(),
         tls: None,
         ..connections.clone()
     };
@@ -207,9 +205,9 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        // hyper counts from the end of the answer before, so that this bounds idle connections; how
-        // long a head may take from its first byte is counted by `activity`.
-        .header_read_timeout(HEADER_TIMEOUT)
+        // How long a connection may idle, and a head take from its first byte, is counted by
+        // `activity`; hyper would set a timer for each request.
+        .header_read_timeout(None)
         .max_buf_size(MAX_HEADERS as usize);
     builder
         .http2()

@@ -30,7 +30,7 @@ async fn patiently(
     let (stopping, stopped) = watch::channel(false);
     let server = tokio::spawn(async move {
         let connections = Connections {
-            router,
+            front: router.into(),
             builder: Arc::new(builder()),
             tls: None,
             patience,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Tx;
 pub use super::audit_list::{Filter, list};
 use super::postgres::{PATIENCE, Pg};
-use super::sql::{Conn, Sql};
+use super::sql::{Conn, Sql, Value};
 use crate::fault::Fault;
 use crate::rng;
 use crate::vault::{Cell, KeyUse, PersonKeys, Vault};
@@ -100,17 +100,65 @@ impl Tx {
     }
 }
 
-pub(super) async fn insert(conn: &mut Conn, pending: PendingEvent) -> Result<(), Fault> {
-    let PendingEvent { event, personal } = pending;
-    let values = vec![
-        event.id.into(),
-        event.at.into(),
-        event.kind.as_str().into(),
-        event.subject.into(),
-        event.leaf_bytes().into(),
-        personal.into(),
-    ];
-    conn.execute(INSERT, values).await.map(drop)
+/// Appends events, in as few statements as can be.
+pub(super) async fn insert(conn: &mut Conn, events: Vec<PendingEvent>) -> Result<(), Fault> {
+    if let Conn::Postgres(conn) = conn
+        && events.len() > 1
+    {
+        return Ok(insert_many(&mut **conn, events).await?);
+    }
+    let mut events = events.into_iter();
+    while events.len() > 0 {
+        let (size, sql) = statement(events.len());
+        let mut values = Vec::with_capacity(COLUMNS * size);
+        for PendingEvent { event, personal } in events.by_ref().take(size) {
+            let leaf = event.leaf_bytes();
+            let kind = event.kind.as_str();
+            let own: [Value; COLUMNS] = [
+                event.id.into(),
+                event.at.into(),
+                kind.into(),
+                event.subject.into(),
+                leaf.into(),
+                personal.into(),
+            ];
+            values.extend(own);
+        }
+        conn.execute(sql, values).await?;
+    }
+    Ok(())
+}
+
+/// The columns of an event.
+const COLUMNS: usize = 6;
+/// How many events one statement inserts, at most.
+pub(super) const AT_ONCE: usize = 64;
+
+/// The smallest statement that inserts `count` events, or the largest there is. What is not bound
+/// is NULL, and left out: so that few statements are prepared, each once.
+fn statement(count: usize) -> (usize, Sql) {
+    static MANY: LazyLock<[(usize, Sql); 3]> = LazyLock::new(|| {
+        [4, 16, AT_ONCE].map(|size| {
+            let row = |n: usize| {
+                let columns: Vec<_> = (1..=COLUMNS)
+                    .map(|column| format!("${}", n * COLUMNS + column))
+                    .collect();
+                format!("({})", columns.join(", "))
+            };
+            let rows: Vec<_> = (0..size).map(row).collect();
+            let sql = format!(
+                "INSERT INTO audit_events (id, at, kind, subject, leaf, personal) SELECT * FROM \
+                 (VALUES {}) WHERE column1 IS NOT NULL",
+                rows.join(", ")
+            );
+            (size, Sql(String::leak(sql)))
+        })
+    });
+    if count == 1 {
+        return (1, INSERT);
+    }
+    let fits = MANY.iter().find(|(size, _)| count <= *size);
+    fits.copied().unwrap_or(MANY[MANY.len() - 1])
 }
 
 /// Appends many with one statement.
@@ -284,9 +332,6 @@ pub async fn seal(tx: &mut Tx, first: i64, leaves: &[(Uuid, [u8; 32])]) -> Resul
     }
     Ok(true)
 }
-
-/// How many events one statement seals.
-const AT_ONCE: usize = 64;
 
 /// The statements of [`seal`], [`AT_ONCE`] rows each.
 static BULK: LazyLock<(Sql, Sql)> = LazyLock::new(|| {

@@ -180,7 +180,7 @@ impl Revocations {
     #[must_use]
     pub fn spare(&self, token: &AccessRecord) -> bool {
         let revoked = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let listed = |id: &Uuid| revoked.by_id.contains_key(id);
+        let listed = |id: &Uuid| !revoked.by_id.is_empty() && revoked.by_id.contains_key(id);
         let epoch = |id: Option<Uuid>| id.and_then(|id| revoked.epochs.get(&id));
         let ended = |epoch: Option<&Timestamp>| epoch.is_some_and(|at| token.issued_at <= *at);
         !(listed(&token.id)

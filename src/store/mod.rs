@@ -85,8 +85,21 @@ pub type Work<'t, T> = BoxFuture<'t, Result<T, Fault>>;
 pub struct Tx {
     conn: Conn,
     shared: Arc<Shared>,
+    guard: Guard,
     events: Vec<PendingEvent>,
     changes: Vec<Change>,
+}
+
+/// What makes the writes of one piece of work undoable. It is begun before the first of them, so
+/// that work which only reads, or records events, costs no statement more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guard {
+    /// Nothing: reads, or a transaction that somebody else opened.
+    Off,
+    /// This statement opens it before the first write.
+    Armed(&'static str),
+    /// It is open.
+    Open,
 }
 
 impl Store {
@@ -275,21 +288,42 @@ impl Tx {
         Self {
             conn,
             shared,
+            guard: Guard::Off,
             events: Vec::new(),
             changes: Vec::new(),
         }
     }
 
     async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
+        self.prepare_for(sql).await?;
         self.conn.execute(sql, values).await
     }
 
     async fn optional(&mut self, sql: Sql, values: Vec<Value>) -> Result<Option<Row>, Fault> {
+        self.prepare_for(sql).await?;
         self.conn.optional(sql, values).await
     }
 
     async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, Fault> {
+        self.prepare_for(sql).await?;
         self.conn.all(sql, values).await
+    }
+
+    /// Opens the guard before the first statement that does more than read.
+    async fn prepare_for(&mut self, sql: Sql) -> Result<(), Fault> {
+        match self.guard {
+            Guard::Armed(_) if sql.only_reads() => Ok(()),
+            Guard::Armed(_) => self.open_guard().await,
+            Guard::Off | Guard::Open => Ok(()),
+        }
+    }
+
+    async fn open_guard(&mut self) -> Result<(), Fault> {
+        if let Guard::Armed(open) = self.guard {
+            self.conn.control(open).await?;
+            self.guard = Guard::Open;
+        }
+        Ok(())
     }
 
     fn vault(&self) -> Result<Arc<Vault>, Fault> {
@@ -297,12 +331,10 @@ impl Tx {
         vault.ok_or_else(|| Fault::Internal("the vault is not open".to_owned()))
     }
 
-    /// Writes the audit events and feed rows of the work that just ended well. The feed's counter
-    /// is taken last, so that commit order is sequence order and its row is locked briefly.
+    /// Writes the audit events and feed rows of work that ended well. The feed's counter is taken
+    /// last, so that commit order is sequence order and its row is locked briefly.
     async fn flush(&mut self) -> Result<Vec<Change>, Fault> {
-        for event in std::mem::take(&mut self.events) {
-            audit::insert(&mut self.conn, event).await?;
-        }
+        audit::insert(&mut self.conn, std::mem::take(&mut self.events)).await?;
         let changes = std::mem::take(&mut self.changes);
         for change in &changes {
             feed::insert(&mut self.conn, change).await?;

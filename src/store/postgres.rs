@@ -10,13 +10,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor as _, PgConnection, PgPool, Row as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::error::Elapsed;
 
 use super::audit::{self, PendingEvent};
 use super::sql::Conn;
-use super::{Shared, Tx, Work, unreachable};
+use super::{Guard, Shared, Tx, Work, unreachable};
 use crate::fault::Fault;
 
 /// How many audit events share one statement at most.
@@ -29,6 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// What a URL says when a pooler stands between that hands out connections by the transaction.
 pub(super) const UNPREPARED: &str = "statement-cache-capacity=0";
+/// A connection that was idle for longer is asked whether it is still there before it is used.
+const TRUSTED: Duration = Duration::from_millis(250);
 
 type Appended = (PendingEvent, oneshot::Sender<Result<(), Fault>>);
 
@@ -160,6 +162,16 @@ impl Postgres {
             .acquire_timeout(DEADLINE)
             // After a failover an address may lead to a standby for a while, whose picture is old.
             .after_connect(|conn, _| Box::pin(leads(conn)))
+            // One that just served is not asked again whether it is still there.
+            .test_before_acquire(false)
+            .before_acquire(|conn, known| {
+                Box::pin(async move {
+                    if known.idle_for >= TRUSTED {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.application_name("countersign"))
             .await?;
         let pool = Connections { pool, prepares };
@@ -184,21 +196,15 @@ impl Postgres {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         let conn = self.acquire().await?;
-        let tx = Tx::new(Conn::Postgres(conn), Arc::clone(shared));
-        tokio::spawn(transact(tx, work))
+        let mut tx = Tx::new(Conn::Postgres(conn), Arc::clone(shared));
+        tx.guard = Guard::Armed("BEGIN");
+        tokio::spawn(transact(tx, work, self.appends.clone()))
             .await
             .map_err(|error| Fault::Internal(error.to_string()))?
     }
 
     pub(super) async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
-        let (reply, answer) = oneshot::channel();
-        self.appends
-            .send_timeout((event, reply), DEADLINE)
-            .await
-            .map_err(|_| Fault::Busy("the audit queue is full"))?;
-        answer
-            .await
-            .map_err(|_| Fault::Busy("the audit writer stopped"))?
+        append(&self.appends, event).await
     }
 
     pub(super) async fn close(&self) {
@@ -246,29 +252,61 @@ pub(super) async fn reach(options: &PgConnectOptions) -> Result<(), Fault> {
     old.map_or(Ok(()), |why| Err(told(why)))
 }
 
-async fn transact<T, F>(mut tx: Tx, work: F) -> Result<T, Fault>
+/// Events that share a statement with those of others; durable when this returns.
+async fn append(queue: &mpsc::Sender<Appended>, event: PendingEvent) -> Result<(), Fault> {
+    let (reply, answer) = oneshot::channel();
+    queue
+        .send_timeout((event, reply), DEADLINE)
+        .await
+        .map_err(|_| Fault::Busy("the audit queue is full"))?;
+    answer
+        .await
+        .map_err(|_| Fault::Busy("the audit writer stopped"))?
+}
+
+async fn transact<T, F>(mut tx: Tx, work: F, appends: mpsc::Sender<Appended>) -> Result<T, Fault>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
 {
-    tx.conn.control("BEGIN").await?;
     // A panic must not hand a connection with an open transaction to the next request.
     let outcome = AssertUnwindSafe(finish(&mut tx, work)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(Fault::Internal("work panicked".to_owned())));
     match outcome {
+        // Nothing was written: one event of its own is a statement of its own, and shares it.
+        Ok(value) if tx.guard != Guard::Open => {
+            let events = std::mem::take(&mut tx.events);
+            drop(tx);
+            for event in events {
+                append(&appends, event).await?;
+            }
+            Ok(value)
+        }
         Ok(value) => Ok(value),
         Err(fault) => {
             // A connection that cannot do it is closed.
-            let _ = tx.conn.control("ROLLBACK").await;
+            if tx.guard == Guard::Open {
+                let _ = tx.conn.control("ROLLBACK").await;
+            }
             Err(fault)
         }
     }
 }
 
+/// Runs the work and commits what it wrote; an event that is all there is to write is left.
 async fn finish<T, F>(tx: &mut Tx, work: F) -> Result<T, Fault>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
 {
+    // Without prepared statements each statement is two messages, which only a transaction keeps at
+    // one connection behind a pooler.
+    if matches!(&tx.conn, Conn::Postgres(conn) if !conn.prepares()) {
+        tx.open_guard().await?;
+    }
     let value = work(tx).await?;
+    if tx.guard != Guard::Open && tx.changes.is_empty() && tx.events.len() <= 1 {
+        return Ok(value);
+    }
+    tx.open_guard().await?;
     let changes = tx.flush().await?;
     tx.conn.control("COMMIT").await?;
     for change in &changes {
@@ -277,7 +315,7 @@ where
     Ok(value)
 }
 
-async fn append(pool: &Connections, events: Vec<PendingEvent>) -> Result<(), Fault> {
+async fn append_batch(pool: &Connections, events: Vec<PendingEvent>) -> Result<(), Fault> {
     let mut conn = pool.acquire().await?;
     if conn.prepares() {
         return audit::insert_many(&mut conn, events).await;
@@ -291,7 +329,7 @@ async fn append_all(mut queue: mpsc::Receiver<Appended>, pool: Connections) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
         let (events, replies): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let outcome = append(&pool, events).await;
+        let outcome = append_batch(&pool, events).await;
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "audit events could not be appended");
         }

@@ -17,6 +17,13 @@ use crate::secret::TokenHash;
 #[derive(Clone, Copy, Debug)]
 pub struct Sql(pub &'static str);
 
+impl Sql {
+    /// Whether it changes and locks nothing.
+    pub(super) fn only_reads(self) -> bool {
+        self.0.starts_with("SELECT ") && !self.0.contains(" FOR ")
+    }
+}
+
 /// A value bound to a placeholder.
 #[derive(Clone, Debug)]
 pub enum Value {

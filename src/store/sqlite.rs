@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::audit::{self, PendingEvent};
 use super::feed::Change;
 use super::sql::Conn;
-use super::{Shared, Tx, Work};
+use super::{Guard, Shared, Tx, Work};
 use crate::fault::Fault;
 
 /// How many pieces of work share one commit at most.
@@ -34,7 +34,7 @@ const WAL_LIMIT: u64 = 64 << 20;
 pub(super) struct Sqlite {
     readers: SqlitePool,
     writer: SqlitePool,
-    queue: mpsc::Sender<Box<dyn Job>>,
+    queue: mpsc::Sender<Queued>,
     wal: Arc<std::path::PathBuf>,
     /// How many long readers there are.
     readings: Arc<AtomicUsize>,
@@ -58,11 +58,13 @@ impl Sqlite {
             .statement_cache_capacity(256);
         let writer = SqlitePoolOptions::new()
             .max_connections(2)
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(DEADLINE)
+            .test_before_acquire(false)
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -91,11 +93,11 @@ impl Sqlite {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(Write {
+        self.submit(Queued::Work(Box::new(Write {
             work: Some(work),
             done: None,
             reply,
-        }))
+        })))
         .await?;
         answer
             .await
@@ -104,8 +106,7 @@ impl Sqlite {
 
     pub(super) async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
         let (reply, answer) = oneshot::channel();
-        let event = Some(event);
-        self.submit(Box::new(Append { event, reply })).await?;
+        self.submit(Queued::Append(event, reply)).await?;
         answer
             .await
             .map_err(|_| Fault::Busy("the writer stopped"))?
@@ -116,7 +117,7 @@ impl Sqlite {
         !self.queue.is_closed()
     }
 
-    async fn submit(&self, job: Box<dyn Job>) -> Result<(), Fault> {
+    async fn submit(&self, job: Queued) -> Result<(), Fault> {
         match self.queue.send_timeout(job, DEADLINE).await {
             Ok(()) => Ok(()),
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
@@ -186,13 +187,21 @@ pub(super) fn private(path: &Path) -> Result<File, Fault> {
         .map_err(|error| Fault::Storage(sqlx::Error::Io(error)))
 }
 
+/// What waits for the writer.
+enum Queued {
+    /// Work of a flow.
+    Work(Box<dyn Job>),
+    /// An event alone.
+    Append(PendingEvent, Reply),
+}
+
+type Reply = oneshot::Sender<Result<(), Fault>>;
+
 /// A piece of queued work.
 trait Job: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<(), Fault>>;
     /// Called after the commit (`Ok`), or when the work or its batch failed.
     fn finish(self: Box<Self>, outcome: Result<(), Fault>);
-    /// A single statement needs no savepoint: the engine undoes it alone.
-    fn is_single_statement(&self) -> bool;
 }
 
 struct Write<T, F> {
@@ -222,109 +231,145 @@ where
         // A receiver that is gone was a client that went away; the work stands all the same.
         let _ = self.reply.send(result);
     }
+}
 
-    fn is_single_statement(&self) -> bool {
-        false
+/// What of a batch was done, and is told when the batch is committed.
+#[derive(Default)]
+struct Done {
+    work: Vec<Box<dyn Job>>,
+    appends: Vec<Reply>,
+    events: Vec<PendingEvent>,
+    changes: Vec<Change>,
+}
+
+impl Done {
+    fn tell(self, outcome: impl Fn() -> Result<(), Fault>) {
+        for job in self.work {
+            job.finish(outcome());
+        }
+        for reply in self.appends {
+            let _ = reply.send(outcome());
+        }
     }
 }
 
-struct Append {
-    event: Option<PendingEvent>,
-    reply: oneshot::Sender<Result<(), Fault>>,
-}
-
-impl Job for Append {
-    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<(), Fault>> {
-        Box::pin(async move {
-            match self.event.take() {
-                Some(event) => audit::insert(&mut tx.conn, event).await,
-                None => Ok(()),
-            }
-        })
-    }
-
-    fn finish(self: Box<Self>, outcome: Result<(), Fault>) {
-        let _ = self.reply.send(outcome);
-    }
-
-    fn is_single_statement(&self) -> bool {
-        true
-    }
-}
-
-async fn run(mut jobs: mpsc::Receiver<Box<dyn Job>>, mut tx: Tx) {
+async fn run(mut jobs: mpsc::Receiver<Queued>, mut tx: Tx) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         run_batch(&mut batch, &mut tx).await;
     }
 }
 
-async fn run_batch(batch: &mut Vec<Box<dyn Job>>, tx: &mut Tx) {
-    let mut done = Vec::with_capacity(batch.len());
-    let mut changes = Vec::new();
-    match commit_batch(batch, tx, &mut done, &mut changes).await {
-        Ok(()) => {
+async fn run_batch(batch: &mut Vec<Queued>, tx: &mut Tx) {
+    let size = batch.len();
+    let mut done = Done::default();
+    let outcome = commit_batch(batch.drain(..), tx, &mut done).await;
+    match outcome {
+        Ok(changes) => {
             for change in &changes {
                 tx.shared.revocations.apply(change);
             }
-            for job in done {
-                job.finish(Ok(()));
-            }
+            done.tell(|| Ok(()));
         }
         Err(fault) => {
             tx.discard();
             let _ = tx.conn.control("ROLLBACK").await;
-            tracing::error!(fault = %fault, jobs = done.len() + batch.len(), "a batch of writes failed");
-            for job in done.into_iter().chain(batch.drain(..)) {
-                job.finish(Err(Fault::Storage(sqlx::Error::WorkerCrashed)));
-            }
+            tracing::error!(fault = %fault, jobs = size, "a batch of writes failed");
+            done.tell(|| Err(Fault::Storage(sqlx::Error::WorkerCrashed)));
         }
     }
+    tx.guard = Guard::Off;
 }
 
-/// Runs every job of the batch and commits. Jobs that ended well move to `done`; one that violates
-/// a constraint or fails by itself is undone and told alone; a failing database fails them all.
+/// Opens the first savepoint of a batch.
+const FIRST: &str = "SAVEPOINT job";
+/// Ends the savepoint of the work before, which ended well, and opens the next one.
+const NEXT: &str = "RELEASE job; SAVEPOINT job";
+
+/// Runs all work of the batch and commits; gives what was announced. Work that ended well moves to
+/// `done`; one that violates a constraint or fails by itself is undone and told alone; a failing
+/// database fails them all. Events of the whole batch are written together before the commit.
 async fn commit_batch(
-    batch: &mut Vec<Box<dyn Job>>,
+    batch: impl ExactSizeIterator<Item = Queued>,
     tx: &mut Tx,
-    done: &mut Vec<Box<dyn Job>>,
-    changes: &mut Vec<Change>,
-) -> Result<(), Fault> {
-    tx.conn.control("BEGIN IMMEDIATE").await?;
-    for mut job in batch.drain(..) {
-        let guarded = !job.is_single_statement();
-        if guarded {
-            tx.conn.control("SAVEPOINT job").await?;
+    done: &mut Done,
+) -> Result<Vec<Change>, Fault> {
+    let mut batch = batch.peekable();
+    let mut begun = false;
+    let mut savepoint = FIRST;
+    let mut failed = None;
+    while let Some(queued) = batch.next() {
+        let mut job = match queued {
+            Queued::Append(event, reply) => {
+                done.events.push(event);
+                done.appends.push(reply);
+                continue;
+            }
+            Queued::Work(job) if failed.is_some() => {
+                done.work.push(job);
+                continue;
+            }
+            Queued::Work(job) => job,
+        };
+        if !begun {
+            begun = true;
+            if let Err(fault) = tx.conn.control("BEGIN IMMEDIATE").await {
+                failed = Some(fault);
+                done.work.push(job);
+                continue;
+            }
         }
+        tx.guard = Guard::Armed(savepoint);
         // A panic in one piece of work ends that piece alone, never the writer.
         let outcome = match AssertUnwindSafe(job.run(tx)).catch_unwind().await {
-            Ok(Ok(())) => tx.flush().await,
-            Ok(Err(fault)) => Err(fault),
+            Ok(outcome) => outcome,
             Err(_) => Err(Fault::Internal("work panicked".to_owned())),
         };
         match outcome {
-            Ok(mut made) => {
-                if guarded {
-                    tx.conn.control("RELEASE job").await?;
+            Ok(()) => {
+                done.events.append(&mut tx.events);
+                done.changes.append(&mut tx.changes);
+                done.work.push(job);
+                if tx.guard == Guard::Open {
+                    savepoint = NEXT;
                 }
-                changes.append(&mut made);
-                done.push(job);
             }
             Err(fault) => {
                 tx.discard();
-                let storage = matches!(fault, Fault::Storage(_));
-                if storage || (guarded && undo(tx).await.is_err()) {
-                    done.push(job);
-                    return Err(fault);
+                let undone = match tx.guard {
+                    Guard::Open => undo(tx).await.is_ok(),
+                    Guard::Armed(_) | Guard::Off => true,
+                };
+                if matches!(fault, Fault::Storage(_)) || !undone {
+                    done.work.push(job);
+                    failed = Some(fault);
+                    continue;
+                }
+                if tx.guard == Guard::Open {
+                    savepoint = FIRST;
                 }
                 job.finish(Err(fault));
             }
         }
     }
-    tx.conn.control("COMMIT").await
+    tx.guard = Guard::Off;
+    if let Some(fault) = failed {
+        return Err(fault);
+    }
+    tx.events.append(&mut done.events);
+    tx.changes.append(&mut done.changes);
+    // One statement is a transaction of its own.
+    if !begun && tx.events.len() > audit::AT_ONCE {
+        begun = true;
+        tx.conn.control("BEGIN IMMEDIATE").await?;
+    }
+    let changes = tx.flush().await?;
+    if begun {
+        tx.conn.control("COMMIT").await?;
+    }
+    Ok(changes)
 }
 
 async fn undo(tx: &mut Tx) -> Result<(), Fault> {
-    tx.conn.control("ROLLBACK TO job").await?;
-    tx.conn.control("RELEASE job").await
+    tx.conn.control("ROLLBACK TO job; RELEASE job").await
 }

@@ -11,6 +11,7 @@ const FLOORS: [&[&str]; 8] = [
     &[
         "clock",
         "config",
+        "document",
         "fault",
         "hasher",
         "rng",

@@ -10,7 +10,7 @@ use super::{Authenticated, authenticated};
 use crate::app::App;
 use crate::config::Limit;
 use crate::flows::introspect;
-use crate::http::reply::{ApiError, json};
+use crate::http::reply::{ApiError, json_text};
 
 /// Tells an API whether a token is good.
 pub async fn introspect(
@@ -28,5 +28,5 @@ pub async fn introspect(
     }
     let token = asked.params.require("token")?;
     let answer = introspect::introspect(&app, &asked.client, token).await?;
-    Ok(Authenticated::answer(asked.allowance, json(&answer)))
+    Ok(Authenticated::answer(asked.allowance, json_text(answer)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::Method;
-use axum::http::header;
+use axum::http::header::{self, HeaderValue};
 use axum::response::Response;
 use rules::protocol::Params;
 use url::Url;
@@ -31,7 +31,8 @@ const ELSEWHERE: &str = "/about";
 /// unless a browser came.
 pub(in crate::http) fn of(app: &App, request: &Request, program: bool) -> Caller {
     let headers = request.headers();
-    let shown = text(headers, &header::ACCEPT).is_some_and(|types| types.contains("text/html"));
+    let accepts = headers.get(header::ACCEPT).map(HeaderValue::as_bytes);
+    let shown = accepts.is_some_and(|types| types.windows(9).any(|part| part == b"text/html"));
     if program && !shown {
         return Caller::default();
     }

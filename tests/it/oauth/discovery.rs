@@ -11,6 +11,8 @@ on_both![
     the_document_says_what_is_true,
     every_endpoint_it_names_exists,
     the_key_set_holds_public_keys_only,
+    a_document_that_is_known_is_not_sent_again,
+    the_short_way_answers_as_the_router_does,
     a_rotated_key_stays_published_and_the_next_one_already_was,
 ];
 
@@ -33,6 +35,74 @@ async fn both_documents_say_the_same(server: TestServer) {
             .starts_with("application/json")
     );
     assert_eq!(openid.ok(), oauth.ok());
+}
+
+async fn a_document_that_is_known_is_not_sent_again(server: TestServer) {
+    for path in ["/.well-known/openid-configuration", "/jwks"] {
+        let tag = server.get(path).await.header("etag").to_owned();
+        let ask = async |known: &str| {
+            let request = reqwest::Client::new().get(server.at(path));
+            request.header("if-none-match", known).send().await.unwrap()
+        };
+        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            let answer = ask(&known).await;
+            assert_eq!(answer.status(), 304, "{known}");
+            assert_eq!(answer.headers()["etag"].to_str().unwrap(), tag);
+            assert!(answer.headers().contains_key("cache-control"));
+            assert_eq!(answer.bytes().await.unwrap().len(), 0);
+        }
+        assert_eq!(ask("\"another\"").await.status(), 200);
+    }
+    let before = server.get("/jwks").await.header("etag").to_owned();
+    let caller = crate::support::server::caller();
+    countersign::flows::rotate_keys::rotate(&server.app, rules::jose::Alg::Es256, &caller)
+        .await
+        .unwrap();
+    assert_ne!(server.get("/jwks").await.header("etag"), before);
+}
+
+async fn the_short_way_answers_as_the_router_does(server: TestServer) {
+    use tower::ServiceExt as _;
+    let host = server.issuer.trim_start_matches("http://").to_owned();
+    let kept = |headers: &axum::http::HeaderMap| {
+        let other = |name: &str| !matches!(name, "date" | "x-request-id");
+        let all = headers.iter().filter(|(name, _)| other(name.as_str()));
+        all.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect::<BTreeSet<_>>()
+    };
+    for (method, path) in [
+        ("GET", "/.well-known/openid-configuration"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/jwks"),
+        ("POST", "/par"),
+        ("POST", "/token"),
+        ("POST", "/revoke"),
+        ("POST", "/introspect"),
+    ] {
+        let routed = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", &host)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(axum::body::Body::from("client_id=nobody"))
+            .unwrap();
+        let router = countersign::http::router(std::sync::Arc::clone(&server.app));
+        let routed = router.oneshot(routed).await.unwrap();
+        let short = reqwest::Client::new()
+            .request(method.parse().unwrap(), server.at(path))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("client_id=nobody")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(short.status(), routed.status(), "{path}");
+        let mut expected = kept(routed.headers());
+        let mut found = kept(short.headers());
+        for headers in [&mut expected, &mut found] {
+            headers.retain(|line| !line.starts_with("content-length"));
+        }
+        assert_eq!(found, expected, "{path}");
+    }
 }
 
 async fn the_document_says_what_is_true(server: TestServer) {

@@ -97,7 +97,7 @@ async fn a_second_server_on_one_postgres_database_follows_the_first() {
     let api = second.registry.client("accounts-api").unwrap();
     let ask = async || {
         let answer = countersign::flows::introspect::introspect(&second, &api, token).await;
-        answer.unwrap()["active"] == true
+        answer.unwrap().contains("\"active\":true")
     };
     assert!(ask().await);
     app.revoke(&server, token).await;

@@ -8,7 +8,7 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, LimitsFile};
 use countersign::flows::Caller;
-use countersign::http::{Peer, router};
+use countersign::http::{Front, Peer};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -262,7 +262,10 @@ impl TestServer {
         let listener =
             tokio::net::TcpListener::from_std(self.listener.try_clone().unwrap()).unwrap();
         let peer = Peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let service = router(Arc::clone(&self.app)).layer(axum::Extension(peer));
+        let front = Front::new(Arc::clone(&self.app));
+        let service = axum::Router::new()
+            .fallback(move |request: axum::extract::Request| front.answer(request))
+            .layer(axum::Extension(peer));
         let (stop, stopped) = oneshot::channel::<()>();
         let done = tokio::spawn(async move {
             let stopped = async move {

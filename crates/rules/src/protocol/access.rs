@@ -1,7 +1,7 @@
 //! What an access token says, whatever it looks like.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::scope::Scopes;
@@ -110,29 +110,61 @@ impl AccessRecord {
         })
     }
 
-    /// The answer to the API that owns `scopes` of this token (RFC 7662 §2.2).
-    #[must_use]
-    pub fn introspection(&self, issuer: &str, resources: &[String], scopes: &Scopes) -> Value {
-        let mut answer = json!({
-            "active": true,
-            "iss": issuer,
-            "sub": self.subject,
-            "aud": audience(resources),
-            "client_id": self.client_id,
-            "scope": scopes.to_string(),
-            "token_type": "Bearer",
-            "jti": self.id.to_string(),
-            "iat": self.issued_at.secs(),
-            "exp": self.expires_at.secs(),
-        });
-        if let Some(acr) = &self.acr {
-            answer["acr"] = acr.clone().into();
-        }
-        if let Some(at) = self.auth_time {
-            answer["auth_time"] = at.secs().into();
-        }
-        answer
+    /// The answer to the API that owns `scope` of this token, as JSON (RFC 7662 §2.2).
+    ///
+    /// # Errors
+    /// None that can be seen: text and numbers are always JSON.
+    pub fn introspection(
+        &self,
+        issuer: &str,
+        resources: &[&str],
+        scope: &str,
+    ) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Introspection {
+            active: true,
+            iss: issuer,
+            sub: &self.subject,
+            aud: match resources {
+                [one] => Audience::One(one),
+                many => Audience::Many(many),
+            },
+            client_id: &self.client_id,
+            scope,
+            token_type: "Bearer",
+            jti: self.id,
+            iat: self.issued_at.secs(),
+            exp: self.expires_at.secs(),
+            acr: self.acr.as_deref(),
+            auth_time: self.auth_time.map(Timestamp::secs),
+        })
     }
+}
+
+/// What an API is told about a token that is good (RFC 7662 §2.2).
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    iss: &'a str,
+    sub: &'a str,
+    aud: Audience<'a>,
+    client_id: &'a str,
+    scope: &'a str,
+    token_type: &'static str,
+    jti: Uuid,
+    iat: i64,
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+}
+
+/// `aud`: a string for one, an array for several.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(&'a str),
+    Many(&'a [&'a str]),
 }
 
 /// When a token was issued, to the millisecond: its identifier is a `UUIDv7`. A JWT's `iat` has
