@@ -248,7 +248,9 @@ impl Arena {
         let times = (Duration::from_secs(1), Duration::from_secs(options.seconds));
         let asked = (self.addresses[1], self.server.id());
         machine::wait_until_quiet(Duration::from_secs(options.patience));
-        let quiet = self.runtime.block_on(drive::run(&mut askers, asked, times))?;
+        let quiet = self
+            .runtime
+            .block_on(drive::run(&mut askers, asked, times))?;
         let before = machine::resident(self.server.id());
         let host = &self.place.host;
         let stormy = storm::run(&mut askers, asked, host, times);

@@ -184,7 +184,10 @@ fn beside(report: &mut Report, arena: &mut Arena, engine: Engine, options: &Opti
         report.fact(engine, "bytes per million tokens", arena.growth(options));
     }
     let stormy = [Row::Introspection, Row::ClientCredentials];
-    for row in stormy.into_iter().filter(|row| !options.no_storm && wanted(row)) {
+    for row in stormy
+        .into_iter()
+        .filter(|row| !options.no_storm && wanted(row))
+    {
         report.waiting("a login storm");
         report.fact(engine, "login storm", arena.weather(row, options));
     }
@@ -192,7 +195,11 @@ fn beside(report: &mut Report, arena: &mut Arena, engine: Engine, options: &Opti
         report.waiting("memory at rest");
         report.fact(engine, "memory at rest", Ok(arena.rest(options)));
     }
-    let stores = if options.peers { Store::beside(engine) } else { Vec::new() };
+    let stores = if options.peers {
+        Store::beside(engine)
+    } else {
+        Vec::new()
+    };
     for store in stores {
         let name = format!("oidc-provider, {}", store.name());
         let peer = match arena.peer(store, options) {

@@ -81,7 +81,9 @@ impl Cluster {
     pub fn create_for_peer(&self, name: &str) -> Result<String, Failed> {
         self.create(name)?;
         let directory = self.directory.display();
-        Ok(format!("host={directory} port=5432 user=postgres database={name}"))
+        Ok(format!(
+            "host={directory} port=5432 user=postgres database={name}"
+        ))
     }
 
     /// Its version.

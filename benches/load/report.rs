@@ -41,7 +41,10 @@ impl Report {
             markdown: String::new(),
             failed: 0,
         };
-        this.say(&format!("{machine}. Countersign {}.", env!("CARGO_PKG_VERSION")));
+        this.say(&format!(
+            "{machine}. Countersign {}.",
+            env!("CARGO_PKG_VERSION")
+        ));
         this.say(&format!(
             "Server on processor 0, load and PostgreSQL on processor 1; {} connections; median of {} \
              runs of {} s; {} tokens, {} people, {} clients; log filter {:?}.",

@@ -85,7 +85,10 @@ impl Storm {
         while Instant::now() < until {
             tick.tick().await;
             n += 1;
-            let form = format!("username=person{}&password=a+wrong+guess+{n}&code=123456", n % 997);
+            let form = format!(
+                "username=person{}&password=a+wrong+guess+{n}&code=123456",
+                n % 997
+            );
             let mut request = Vec::new();
             compose(&mut request, &self.head, &[&form]);
             attempts.spawn_local(attempt(self.address, request, Rc::clone(&self.seen)));

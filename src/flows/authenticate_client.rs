@@ -62,7 +62,7 @@ async fn verify(app: &App, client: &Client, credentials: &Credentials) -> Result
                 .ok_or_else(|| ("wrong_secret", refused()))
         }
         (ClientAuth::PrivateKeyJwt { jwks }, Credentials::Assertion { jwt, .. }) => {
-            return match assertion(app, client, jwks, jwt).await? {
+            return match Box::pin(assertion(app, client, jwks, jwt)).await? {
                 Ok(()) => Ok(()),
                 Err(error) => Err(refuse(app, client, "bad_assertion", error)),
             };

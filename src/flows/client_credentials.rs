@@ -100,12 +100,10 @@ async fn authorization(app: &App, client: &Client, target: Target) -> Result<Aut
     };
     if known.is_none() {
         let new = authorization.clone();
-        authorization.id = app
-            .store
-            .write(move |tx| {
-                Box::pin(async move { authorizations::of_client(tx, &new, lookup, now).await })
-            })
-            .await?;
+        let stored = app.store.write(move |tx| {
+            Box::pin(async move { authorizations::of_client(tx, &new, lookup, now).await })
+        });
+        authorization.id = Box::pin(stored).await?;
         app.own_authorizations.put(lookup, authorization.id);
     }
     Ok(authorization)

@@ -55,6 +55,13 @@ pub async fn fresh(app: &App) -> Result<(), Fault> {
     if !app.store.is_shared() || age(app) < STALE {
         return Ok(());
     }
+    // In a box of its own, as everything that most requests do not come to: a request's future is
+    // moved, and what it could hold is moved with it.
+    Box::pin(look_together(app)).await
+}
+
+/// One look for all that wait.
+async fn look_together(app: &App) -> Result<(), Fault> {
     let before = app.follower.looks.load(Ordering::Acquire);
     let mut looking = app.follower.looking.lock().await;
     if age(app) < STALE {

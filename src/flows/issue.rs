@@ -276,7 +276,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
     if let Some(person) = person.filter(|_| with_id_token) {
         let alg = client.id_token_signed_response_alg;
         let asked = authorization.claims.left_to(&client);
-        let mut claims = about_her(app, person, &asked).await?;
+        let mut claims = Box::pin(about_her(app, person, &asked)).await?;
         let own = IdToken {
             client: &client,
             record: &record,
@@ -286,7 +286,10 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
             nonce,
         };
         claims.extend(own.claims(app));
-        answer["id_token"] = sign(app, alg, None, claims).await?.expose().into();
+        answer["id_token"] = Box::pin(sign(app, alg, None, claims))
+            .await?
+            .expose()
+            .into();
     }
     Ok(answer)
 }

@@ -123,7 +123,7 @@ pub async fn sign(
             .map_err(|error| Fault::Signing(error.to_string()))
     };
     match alg {
-        Alg::Rs256 | Alg::Ps256 => app.signers.run_patiently(signing).await?,
+        Alg::Rs256 | Alg::Ps256 => Box::pin(app.signers.run_patiently(signing)).await?,
         Alg::Es256 | Alg::EdDsa => signing(),
     }
 }

@@ -171,7 +171,7 @@ impl Store {
     {
         match &self.db {
             Db::Sqlite(db) => db.write(work).await,
-            Db::Postgres(db) => db.write(work, &self.shared).await,
+            Db::Postgres(db) => Box::pin(db.write(work, &self.shared)).await,
         }
     }
 
@@ -276,8 +276,9 @@ impl Store {
 
     async fn connection(&self, write: bool) -> Result<Tx, Fault> {
         let conn = match &self.db {
-            Db::Sqlite(db) => Conn::Sqlite(db.acquire(write).await?),
-            Db::Postgres(db) => Conn::Postgres(db.acquire().await?),
+            // What connecting takes is large, and seldom needed.
+            Db::Sqlite(db) => Conn::Sqlite(Box::pin(db.acquire(write)).await?),
+            Db::Postgres(db) => Conn::Postgres(Box::pin(db.acquire()).await?),
         };
         Ok(Tx::new(conn, Arc::clone(&self.shared)))
     }

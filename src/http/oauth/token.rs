@@ -35,7 +35,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
                 verifier,
                 resources,
             };
-            redeem_code(&app, client, presented, &caller).await?
+            Box::pin(redeem_code(&app, client, presented, &caller)).await?
         }
         Grant::Refresh { token, scopes } => {
             let presented = Refresh {
@@ -43,10 +43,11 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
                 scopes,
                 resources,
             };
-            refresh(&app, client, presented, &caller).await?
+            Box::pin(refresh(&app, client, presented, &caller)).await?
         }
         Grant::ClientCredentials { scopes } => {
-            client_credentials(&app, client, scopes.as_ref(), &resources, &caller).await?
+            let own = client_credentials(&app, client, scopes.as_ref(), &resources, &caller);
+            Box::pin(own).await?
         }
     };
     Ok(Authenticated::answer(allowance, json(&tokens)))

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::error::OAuthError;
-use super::params::Params;
+use super::params::{Params, plain};
 use crate::jose;
 
 /// The only `client_assertion_type` (RFC 7523 §2.2).
@@ -104,10 +104,10 @@ fn basic(header: &str) -> Result<Credentials, OAuthError> {
     let text = Zeroizing::new(String::from_utf8(decoded).map_err(|_| malformed())?);
     let (id, secret) = text.split_once(':').ok_or_else(malformed)?;
     let decode = |text: &str| {
-        let pair = ["x=", text].concat();
-        if text.contains(['&', '=']) {
+        if text.contains(['&', '=']) || plain(text.as_bytes()).is_some() {
             return text.to_owned();
         }
+        let pair = ["x=", text].concat();
         url::form_urlencoded::parse(pair.as_bytes())
             .next()
             .map_or_else(String::new, |(_, value)| value.into_owned())
