@@ -111,8 +111,8 @@ impl SignIns {
 
         let person = self.people.next();
         let code = person.fresh_code(self.clock.now())?;
-        let head = post(&format!("{path}/sign-in"), host, None)
-            + &format!("origin: http://{host}\r\ncookie: {cookies}\r\n");
+        let head = post(&format!("{path}/sign-in"), host, None);
+        let head = format!("{head}origin: http://{host}\r\ncookie: {cookies}\r\n");
         let password = PASSWORD.replace(' ', "+");
         let form = format!(
             "username={}&password={password}&code={code}",
