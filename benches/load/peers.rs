@@ -12,6 +12,9 @@ use crate::process::Process;
 use crate::work::{Asker, Right, Row, any, authorization_request, families, form, post};
 use crate::{Engine, Failed};
 
+/// It must be told which API a person's scopes belong to.
+const RESOURCE: &str = "resource=https%3A%2F%2Fapi.bank.example%2Faccounts&";
+
 /// Where it keeps what it gives out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
@@ -129,7 +132,8 @@ impl Peer {
             Row::ClientCredentialsEs256 => own("cards", "cards"),
             Row::Par => {
                 let head = post("/request", &host, basic("bench-app"));
-                let request = form(&head, &[&authorization_request()]);
+                let named = "client_id=bench-app&";
+                let request = form(&head, &[named, RESOURCE, &authorization_request()]);
                 each(vec![request], 201, "request_uri")
             }
             Row::Refresh => {
@@ -143,7 +147,8 @@ impl Peer {
             Row::Authorize => {
                 let query = authorization_request();
                 let ask = |cookie: &String| {
-                    let head = format!("GET /auth?client_id=bench-app&{query} HTTP/1.1\r\n");
+                    let asked = format!("client_id=bench-app&{RESOURCE}{query}");
+                    let head = format!("GET /auth?{asked} HTTP/1.1\r\n");
                     let cookie = format!("cookie: _session={cookie}");
                     format!("{head}host: {host}\r\n{cookie}\r\n\r\n").into_bytes()
                 };

@@ -79,12 +79,9 @@ impl<'a> Answer<'a> {
         Err(format!("status {} in place of {status}: {shown}", self.status).into())
     }
 
-    /// Every value of a header; its name in small letters, as the server writes it.
+    /// Every value of a header.
     pub fn headers(&self, name: &'static str) -> impl Iterator<Item = &'a str> {
-        lines(self.head).filter_map(move |line| {
-            let rest = line.strip_prefix(name.as_bytes())?.strip_prefix(b": ")?;
-            std::str::from_utf8(rest).ok()
-        })
+        lines(self.head).filter_map(move |line| std::str::from_utf8(value(line, name)?).ok())
     }
 
     /// Where a redirect leads.
@@ -106,8 +103,15 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn content_length(head: &[u8]) -> Result<usize, Failed> {
     lines(head)
-        .find_map(|line| number(line.strip_prefix(b"content-length: ")?))
+        .find_map(|line| number(value(line, "content-length")?))
         .ok_or_else(|| "an answer without Content-Length".into())
+}
+
+/// The value of a line when it is this header, whose name may be written in any case.
+fn value<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let (found, rest) = line.split_at_checked(name.len())?;
+    let rest = rest.strip_prefix(b": ")?;
+    found.eq_ignore_ascii_case(name.as_bytes()).then_some(rest)
 }
 
 fn number(digits: &[u8]) -> Option<usize> {

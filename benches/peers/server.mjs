@@ -5,14 +5,13 @@
 // It prints one line of JSON when it is ready: its port, and the tokens and cookies that the load
 // asks about. Clients authenticate with a secret in the header; nothing is signed but JWTs.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 
-import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
 
 const [store = 'memory', where = '', many = '10000'] = process.argv.slice(2);
 const DAY = 86400;
-const SCOPE = 'openid offline_access accounts:read';
 const REDIRECT = 'https://app.example/cb';
 const SECRET = 'a-secret-of-the-benchmark-that-is-long-enough';
 const APIS = {
@@ -24,9 +23,10 @@ const APIS = {
   },
 };
 
-const adapter = store === 'memory' ? undefined : await (await import(`./adapters/${store}.mjs`)).open(where);
-const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-const key = { ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig' };
+const { open } = await import(`./adapters/${store}.mjs`);
+const adapter = await open(where);
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const key = { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
 
 const server = createServer();
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
@@ -38,7 +38,6 @@ const person = {
   response_types: ['code'],
   grant_types: ['authorization_code', 'refresh_token'],
   id_token_signed_response_alg: 'ES256',
-  scope: SCOPE,
 };
 const own = {
   client_secret: SECRET,
@@ -46,10 +45,9 @@ const own = {
   response_types: [],
   grant_types: ['client_credentials'],
   id_token_signed_response_alg: 'ES256',
-  scope: 'accounts:read cards:read',
 };
 const provider = new Provider(issuer, {
-  ...(adapter && { adapter }),
+  adapter,
   clients: [
     { client_id: 'bench-api', ...own },
     { client_id: 'bench-machine', ...own },
@@ -57,7 +55,7 @@ const provider = new Provider(issuer, {
     { client_id: 'bench-public', token_endpoint_auth_method: 'none', ...person },
   ],
   jwks: { keys: [key] },
-  scopes: ['openid', 'offline_access', 'accounts:read', 'cards:read'],
+  scopes: ['openid', 'offline_access'],
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
@@ -116,7 +114,7 @@ async function refresh(accountId, clientId) {
 async function session(accountId) {
   const one = new provider.Session({});
   one.loginAccount({ accountId });
-  one.authorizationFor('bench-app').grantId = await grant(accountId, 'bench-app');
+  one.grantIdFor('bench-app', await grant(accountId, 'bench-app'));
   await one.save(DAY);
   return one.jti;
 }

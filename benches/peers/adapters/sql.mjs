@@ -59,7 +59,7 @@ export function adapterOver({ get, run }) {
     }
 
     async consume(id) {
-      await run('UPDATE models SET consumed_at = $2 WHERE id = $1', [this.key(id), seconds()]);
+      await run('UPDATE models SET consumed_at = $1 WHERE id = $2', [seconds(), this.key(id)]);
     }
 
     async destroy(id) {

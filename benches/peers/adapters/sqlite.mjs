@@ -13,8 +13,8 @@ export async function open(path) {
   const prepare = (sql) => {
     let statement = prepared.get(sql);
     if (!statement) {
-      // `?1` is bound by position, and `$1` by name.
-      statement = db.prepare(sql.replace(/\$(\d)/g, '?$1'));
+      // Only a bare `?` is bound by position; every statement has its values in order.
+      statement = db.prepare(sql.replace(/\$\d/g, '?'));
       prepared.set(sql, statement);
     }
     return statement;
