@@ -105,7 +105,7 @@ pub(super) async fn insert(conn: &mut Conn, events: Vec<PendingEvent>) -> Result
     if let Conn::Postgres(conn) = conn
         && events.len() > 1
     {
-        return Ok(insert_many(&mut **conn, events).await?);
+        return insert_many(conn, events).await;
     }
     let mut events = events.into_iter();
     while events.len() > 0 {
