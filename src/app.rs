@@ -90,9 +90,14 @@ impl App {
             .migrate()
             .await
             .map_err(explain("the schema cannot be brought up to date"))?;
-        let vault = flows::install::vault(&store, root, &clock)
-            .await
-            .map_err(explain("the vault cannot be opened"))?;
+        let vault =
+            flows::install::vault(&store, root, &clock)
+                .await
+                .map_err(|fault| match fault {
+                    // Its sentence names the setting that it is about, and that is another.
+                    Fault::Unreadable(why) if why.starts_with("vault.") => NotOpened(why),
+                    fault => explain("the vault cannot be opened")(fault),
+                })?;
         let vault = Arc::new(vault);
         store.unseal(Arc::clone(&vault));
         flows::install::check_issuer(&store, config.issuer.as_str())

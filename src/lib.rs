@@ -13,6 +13,7 @@ pub mod http;
 pub mod jobs;
 pub mod keyring;
 pub mod outbound;
+pub mod paths;
 pub mod registry;
 pub mod rng;
 pub mod secret;

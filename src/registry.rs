@@ -39,7 +39,17 @@ impl Registry {
         let spoken = config.institution.languages.iter().map(|lang| lang.tag());
         let languages: Vec<&str> = spoken.collect();
         let issuer = config.issuer.as_str();
-        let metadata = metadata::document(issuer, &languages, resources.iter());
+        let mut metadata = metadata::document(issuer, &languages, resources.iter());
+        let whose = &config.institution;
+        for (name, uri) in [
+            ("service_documentation", &whose.documentation_uri),
+            ("op_policy_uri", &whose.policy_uri),
+            ("op_tos_uri", &whose.terms_uri),
+        ] {
+            if let Some(uri) = uri {
+                metadata[name] = uri.as_str().into();
+            }
+        }
         let metadata = Document::new(metadata.to_string());
         let clients = clients
             .into_iter()

@@ -18,6 +18,10 @@ unavailable-todo = Bitte versuchen Sie es in einigen Minuten noch einmal.
 too-large = Das war zu viel
 too-large-what = Es wurde mehr gesendet, als wir annehmen (64 KiB); darum haben wir angehalten.
 
+link-over = Dieser Link gilt nicht mehr
+link-over-what = Er wurde schon geöffnet, oder er hat zu lange gewartet. Es wurde nichts geteilt.
+link-over-todo = Gehen Sie zur App zurück und beginnen Sie von vorn.
+
 gone = Diese Seite hat zu lange gewartet
 gone-what = Sie wurde schon beantwortet, oder ihre Zeit ist vorbei. Es wurde nichts weiter geteilt oder bezahlt.
 gone-todo = Gehen Sie dorthin zurück, woher Sie kamen, und beginnen Sie von vorn.
@@ -32,6 +36,7 @@ not-found-todo = Prüfen Sie die Adresse, oder beginnen Sie auf Ihrer Kontoseite
 
 wrong-method = Das geht hier nicht
 wrong-method-what = Diese Adresse wurde um etwas gebeten, das sie nicht tut. Es wurde nichts geändert.
+wrong-method-todo = Gehen Sie auf die Seite davor zurück und benutzen Sie deren Schaltflächen, oder beginnen Sie auf Ihrer Kontoseite.
 
 return-title = Zurück zu { $app }
 return-what = Wenn es nicht von selbst weitergeht, wählen Sie „Weiter“.

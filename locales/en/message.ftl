@@ -18,6 +18,10 @@ unavailable-todo = Please try again in a few minutes.
 too-large = That was too much
 too-large-what = More was sent than we accept (64 KiB), so we stopped.
 
+link-over = This link is over
+link-over-what = It was opened before, or it waited too long. Nothing was shared.
+link-over-todo = Go back to the app and start again.
+
 gone = This page waited too long
 gone-what = It was already answered, or its time is over. Nothing more was shared or paid.
 gone-todo = Go back to where you came from and start again.
@@ -32,6 +36,7 @@ not-found-todo = Check the address, or start at your account page.
 
 wrong-method = That cannot be done here
 wrong-method-what = This address was asked for something it does not do. Nothing was changed.
+wrong-method-todo = Go back to the page before and use its buttons, or start at your account page.
 
 return-title = Back to { $app }
 return-what = If it does not open by itself, choose Continue.

@@ -121,15 +121,33 @@ impl Failed {
     }
 
     /// As JSON, for `--json`: `{"error":{"what":"…","remedy":"…"}}`. Sentences say what is wrong
-    /// before their first semicolon and what mends it after.
+    /// before their first semicolon and what mends it after; one in quotes or brackets is part of what
+    /// is quoted.
     #[must_use]
     pub fn json(&self) -> String {
-        let (what, remedy) = match self.0.split_once("; ") {
-            Some((what, remedy)) => (what, Some(remedy)),
+        let (what, remedy) = match semicolon(&self.0) {
+            Some(at) => (&self.0[..at], Some(&self.0[at + 2..])),
             None => (self.0.as_str(), None),
         };
         serde_json::json!({ "error": { "what": what, "remedy": remedy } }).to_string()
     }
+}
+
+/// Where a sentence's own first semicolon stands.
+fn semicolon(sentence: &str) -> Option<usize> {
+    let (mut depth, mut quoted) = (0_usize, None);
+    let bytes = sentence.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match (byte, quoted) {
+            (b'"' | b'`', Some(mark)) if *byte == mark => quoted = None,
+            (b'"' | b'`', None) => quoted = Some(*byte),
+            (b'(', None) => depth += 1,
+            (b')', None) => depth = depth.saturating_sub(1),
+            (b';', None) if depth == 0 && bytes.get(at + 1) == Some(&b' ') => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 impl fmt::Display for Failed {

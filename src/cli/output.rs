@@ -33,8 +33,9 @@ pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
             client,
             grants_ended,
         } => format!(
-            "{} is removed. What {grants_ended} people agreed to has ended.\n",
-            plain(&client.client_id)
+            "{} is removed. What {} agreed to has ended.\n",
+            plain(&client.client_id),
+            counted(*grants_ended, "person", "people")
         ),
         AdminReply::ResourceChanged { before, after } => {
             changed(&resource_rows(before), &resource_rows(after))
@@ -364,6 +365,11 @@ fn keys(all: &[KeyView]) -> String {
         rows,
         "There are no keys.\n",
     )
+}
+
+/// A number and what is counted: "1 person", "2 people".
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Names and values, the values aligned.

@@ -26,10 +26,13 @@ pub(super) enum Act {
     /// Change what is registered of an API
     ///
     /// What is given replaces what was registered; the rest stays. With scopes, name all of them:
-    /// what is left out ends at once.
+    /// what is left out ends at once. Names and titles of other languages stay until each is replaced,
+    /// or taken away by an empty one.
     #[command(
         after_help = "  countersign resource set https://api.bank.example/accounts --lifetime 120
-  countersign resource set https://api.bank.example/accounts --client accounts-api-2"
+  countersign resource set https://api.bank.example/accounts --client accounts-api-2
+  countersign resource set https://api.bank.example/accounts --name-in de=Konten --read-only true \\
+      --scope-title 'de:accounts:read=Ihre Konten sehen'"
     )]
     Set(Set),
     /// Remove an API: its tokens are good nowhere any more, and its scopes are free
@@ -92,6 +95,15 @@ pub(super) struct Set {
     /// A scope that a person may leave out and still go on
     #[arg(long = "optional-scope", value_name = "NAME=TITLE")]
     optional_scopes: Vec<String>,
+    /// Its name on the pages of another language; empty to take it away
+    #[arg(long = "name-in", value_name = "LANGUAGE=NAME")]
+    names: Vec<String>,
+    /// What a scope lets an app do, for the pages of another language; empty to take it away
+    #[arg(long = "scope-title", value_name = "LANGUAGE:SCOPE=TITLE")]
+    scope_titles: Vec<String>,
+    /// Whether nothing that can be asked of it moves money or changes anything
+    #[arg(long, value_name = "true|false")]
+    read_only: Option<bool>,
     /// How its access tokens look
     #[arg(long)]
     format: Option<TokenFormat>,
@@ -135,11 +147,7 @@ impl Act {
             }
             Self::Add(add) => add,
         };
-        let names = add.names.iter().map(|text| {
-            let example = "LANGUAGE=NAME, such as de=Konten";
-            pair(text, '=', example)
-        });
-        let names = names.collect::<Result<_, Failed>>()?;
+        let names = names(&add.names)?;
         let mut scopes = scopes(&add.scopes, &add.optional_scopes)?;
         for text in &add.scope_titles {
             translate(&mut scopes, text)?;
@@ -163,10 +171,18 @@ impl Act {
 impl Set {
     fn command(self) -> Result<AdminCommand, Failed> {
         let scopes = scopes(&self.scopes, &self.optional_scopes)?;
+        let mut scope_titles = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for text in &self.scope_titles {
+            let (tag, scope, title) = scope_title(text)?;
+            scope_titles.entry(scope).or_default().insert(tag, title);
+        }
         Ok(AdminCommand::ResourceSet {
             uri: self.uri,
             edit: ResourceEdit {
                 name: self.name,
+                names: names(&self.names)?,
+                scope_titles,
+                read_only: self.read_only,
                 client_id: self.client,
                 scopes: (!scopes.is_empty()).then_some(scopes),
                 token_format: self.format.map(Into::into),
@@ -206,11 +222,23 @@ fn scope(text: &str, optional: bool) -> Result<ScopeInfo, Failed> {
     }
 }
 
-/// Adds a title of another language to its scope: `de:accounts:read=Ihre Konten sehen`.
-fn translate(scopes: &mut [ScopeInfo], text: &str) -> Result<(), Failed> {
+/// Names of other languages, by tag: `de=Konten`.
+fn names(texts: &[String]) -> Result<BTreeMap<String, String>, Failed> {
+    let example = "LANGUAGE=NAME, such as de=Konten";
+    texts.iter().map(|text| pair(text, '=', example)).collect()
+}
+
+/// Language, scope and title: `de:accounts:read=Ihre Konten sehen`.
+fn scope_title(text: &str) -> Result<(String, String, String), Failed> {
     let example = "LANGUAGE:SCOPE=TITLE, such as 'de:accounts:read=Ihre Konten sehen'";
     let (scope, title) = pair(text, '=', example)?;
     let (tag, name) = pair(&scope, ':', example)?;
+    Ok((tag, name, title))
+}
+
+/// Adds a title of another language to its scope.
+fn translate(scopes: &mut [ScopeInfo], text: &str) -> Result<(), Failed> {
+    let (tag, name, title) = scope_title(text)?;
     let Some(scope) = scopes.iter_mut().find(|scope| scope.name == name) else {
         return Err(Failed(format!(
             "--scope-title names the scope {name}, which no --scope or --optional-scope has"

@@ -147,6 +147,9 @@ fn the_defaults_that_the_example_file_shows_are_true() {
     // What has no default is shown by an example.
     let shown = [
         "institution.help_phone",
+        "institution.documentation_uri",
+        "institution.policy_uri",
+        "institution.terms_uri",
         "server.admin_socket",
         "tls",
         "outbound.ca_file",
@@ -159,6 +162,9 @@ fn the_defaults_that_the_example_file_shows_are_true() {
     );
     assert!(set.tls.is_some() && plain.tls.is_none(), "{shown:?}");
     set.institution.help_phone = None;
+    set.institution.documentation_uri = None;
+    set.institution.policy_uri = None;
+    set.institution.terms_uri = None;
     set.tls = None;
     set.outbound.ca_file = None;
     set.server
@@ -192,4 +198,23 @@ fn every_setting_is_in_the_example_file() {
         checked += 1;
     }
     assert!(checked > 20, "only {checked} settings were found");
+}
+
+#[test]
+fn the_remedy_of_an_error_begins_after_its_own_semicolon() {
+    for (sentence, what, remedy) in [
+        ("it is broken; mend it", "it is broken", Some("mend it")),
+        ("a (b; c) is; d; e", "a (b; c) is", Some("d; e")),
+        (
+            "the URL \"x; y\" is none; write another",
+            "the URL \"x; y\" is none",
+            Some("write another"),
+        ),
+        ("only one (with; this)", "only one (with; this)", None),
+    ] {
+        let json: serde_json::Value =
+            serde_json::from_str(&super::Failed(sentence.to_owned()).json()).unwrap();
+        assert_eq!(json["error"]["what"], what);
+        assert_eq!(json["error"]["remedy"].as_str(), remedy);
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Failed;
-use crate::flows::users::LONGEST_PAGE;
+use crate::flows::users::{LONGEST_PAGE, UserEdit};
 use crate::http::admin::AdminCommand;
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +32,15 @@ pub(super) enum Act {
     #[command(after_help = "  countersign user show ada
   countersign user show 0190a6de-7b0c-7c3e-b6a7-3f6d5f0f7a11     an id, as the audit log shows it")]
     Show(One),
+    /// Change what apps are told of a person
+    ///
+    /// What is given replaces what was there, claim by claim; the rest stays. The name that the person
+    /// signs in with cannot be changed.
+    #[command(
+        after_help = "  countersign user set ada --email ada@new.example --claim email_verified=true
+  countersign user set ada --remove-claim phone_number --remove-claim phone_number_verified"
+    )]
+    Set(Set),
     /// Stop an account: sessions end, and everything issued for the person is void at once
     #[command(after_help = "  countersign user disable ada")]
     Disable(One),
@@ -51,7 +60,26 @@ pub(super) struct One {
 pub(super) struct Add {
     /// What the person signs in with; an e-mail address will do. Capitals do not matter
     username: String,
-    /// Full name (made of --given-name and --family-name when it is not given)
+    #[command(flatten)]
+    told: Told,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    /// The name the person signs in with, or the account's id
+    #[arg(value_name = "USERNAME")]
+    user: String,
+    #[command(flatten)]
+    told: Told,
+    /// A claim to take away; may be given several times
+    #[arg(long = "remove-claim", value_name = "NAME")]
+    removed: Vec<String>,
+}
+
+/// What apps are told of a person.
+#[derive(Debug, Default, Args)]
+struct Told {
+    /// Full name (of a new account made of --given-name and --family-name when it is not given)
     #[arg(long)]
     name: Option<String>,
     /// Given name
@@ -89,6 +117,13 @@ impl Act {
             Self::Invite(One { user }) => AdminCommand::UserInvite { user },
             Self::List(List { after, limit }) => AdminCommand::UserList { after, limit },
             Self::Show(One { user }) => AdminCommand::UserShow { user },
+            Self::Set(set) => AdminCommand::UserSet {
+                user: set.user,
+                edit: UserEdit {
+                    claims: set.told.claims()?,
+                    removed: set.removed,
+                },
+            },
             Self::Disable(One { user }) => AdminCommand::UserDisable { user },
             Self::Enable(One { user }) => AdminCommand::UserEnable { user },
         })
@@ -98,26 +133,32 @@ impl Act {
 impl Add {
     /// Somebody of whom only a name is known.
     pub(super) fn named(username: String, name: Option<String>) -> Self {
-        Self {
-            username,
+        let told = Told {
             name,
-            given_name: None,
-            family_name: None,
-            email: None,
-            phone: None,
-            claims: Vec::new(),
-        }
+            ..Told::default()
+        };
+        Self { username, told }
     }
 
     pub(super) fn command(self) -> Result<AdminCommand, Failed> {
-        let parts = [&self.given_name, &self.family_name];
+        let mut told = self.told;
+        let parts = [&told.given_name, &told.family_name];
         let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-        let name = self
-            .name
-            .or_else(|| (!parts.is_empty()).then(|| parts.join(" ")));
+        if told.name.is_none() && !parts.is_empty() {
+            told.name = Some(parts.join(" "));
+        }
+        Ok(AdminCommand::UserAdd {
+            username: self.username,
+            claims: told.claims()?,
+        })
+    }
+}
+
+impl Told {
+    fn claims(self) -> Result<Map<String, Value>, Failed> {
         let mut claims = Map::new();
         for (claim, value) in [
-            ("name", name),
+            ("name", self.name),
             ("given_name", self.given_name),
             ("family_name", self.family_name),
             ("email", self.email),
@@ -131,10 +172,7 @@ impl Add {
             let (name, value) = claim(text)?;
             claims.insert(name, value);
         }
-        Ok(AdminCommand::UserAdd {
-            username: self.username,
-            claims,
-        })
+        Ok(claims)
     }
 }
 
@@ -192,8 +230,8 @@ mod tests {
     #[test]
     fn the_full_name_is_made_of_its_parts() {
         let mut add = Add::named("ada".to_owned(), None);
-        add.given_name = Some("Ada".to_owned());
-        add.family_name = Some("Lovelace".to_owned());
+        add.told.given_name = Some("Ada".to_owned());
+        add.told.family_name = Some("Lovelace".to_owned());
         let AdminCommand::UserAdd { claims, .. } = add.command().unwrap() else {
             panic!("not an account");
         };

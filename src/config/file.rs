@@ -230,6 +230,16 @@ impl Default for LogFile {
     }
 }
 
+/// The names of the environment's settings.
+fn variables() -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<_> = names
+        .filter(|name| name.starts_with("COUNTERSIGN__"))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 impl File {
     /// Reads the file and, over it, the environment.
     ///
@@ -249,12 +259,25 @@ impl File {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("proxy.peers");
-        config::Config::builder()
-            .add_source(config::File::from_str(&text, FileFormat::Toml))
-            .add_source(environment)
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .map_err(|error| format!("the configuration {shown}: {error}"))
+        let written = || {
+            config::Config::builder().add_source(config::File::from_str(&text, FileFormat::Toml))
+        };
+        let read = |builder: config::ConfigBuilder<config::builder::DefaultState>| {
+            builder
+                .build()
+                .and_then(config::Config::try_deserialize::<Self>)
+                .map_err(|error| error.to_string())
+        };
+        read(written().add_source(environment)).map_err(|why| {
+            let variables = variables();
+            // What is so with the file alone is the file's; what the environment adds is its own.
+            let of_the_file = read(written()).err().as_ref() == Some(&why);
+            if of_the_file || variables.is_empty() {
+                format!("the configuration {shown}: {why}")
+            } else {
+                format!("the environment ({}): {why}", variables.join(", "))
+            }
+        })
     }
 
     /// Demands of each setting what it needs.

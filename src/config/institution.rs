@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use url::Url;
 
 use super::Refused;
 use super::brand::{Colours, Logo};
@@ -24,6 +25,9 @@ pub struct InstitutionFile {
     pub logo_dark: Option<PathBuf>,
     pub action_colour: String,
     pub action_colour_dark: String,
+    pub documentation_uri: Option<String>,
+    pub policy_uri: Option<String>,
+    pub terms_uri: Option<String>,
 }
 
 impl Default for InstitutionFile {
@@ -37,6 +41,9 @@ impl Default for InstitutionFile {
             logo_dark: None,
             action_colour: Colours::OWN.light.to_string(),
             action_colour_dark: Colours::OWN.dark.to_string(),
+            documentation_uri: None,
+            policy_uri: None,
+            terms_uri: None,
         }
     }
 }
@@ -58,6 +65,12 @@ pub struct Institution {
     pub logo_dark: Option<Logo>,
     /// The colours of its buttons and links.
     pub colours: Colours,
+    /// Where developers read more (`service_documentation`, RFC 8414 §2).
+    pub documentation_uri: Option<String>,
+    /// What a developer may do with data from here (`op_policy_uri`).
+    pub policy_uri: Option<String>,
+    /// The terms of service (`op_tos_uri`).
+    pub terms_uri: Option<String>,
 }
 
 impl InstitutionFile {
@@ -92,10 +105,25 @@ impl InstitutionFile {
             logo: logo("institution.logo", self.logo)?,
             logo_dark: logo("institution.logo_dark", self.logo_dark)?,
             colours: Colours::check(&self.action_colour, &self.action_colour_dark)?,
+            documentation_uri: page("institution.documentation_uri", self.documentation_uri)?,
+            policy_uri: page("institution.policy_uri", self.policy_uri)?,
+            terms_uri: page("institution.terms_uri", self.terms_uri)?,
             name: self.name,
             help_phone: self.help_phone,
         })
     }
+}
+
+/// The address of a page on the web.
+fn page(setting: &'static str, uri: Option<String>) -> Result<Option<String>, Refused> {
+    let Some(uri) = uri.filter(|uri| !uri.is_empty()) else {
+        return Ok(None);
+    };
+    if Url::parse(&uri).is_ok_and(|url| url.scheme() == "https") {
+        return Ok(Some(uri));
+    }
+    let why = format!("{uri:?} must be an address that begins with https://");
+    Err(Refused { setting, why })
 }
 
 fn spoken(setting: &'static str, tag: &str, among: &[Lang]) -> Result<Lang, Refused> {

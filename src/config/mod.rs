@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rules::network::is_loopback_host;
 use url::Url;
 
 pub use file::{
@@ -65,7 +66,7 @@ impl Issuer {
         let Ok(url) = Url::parse(text) else {
             return refuse("is not a URL; write it as https://login.bank.example");
         };
-        let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let loopback = url.host_str().is_some_and(is_loopback_host);
         let secure = match url.scheme() {
             "https" => true,
             "http" if loopback => false,

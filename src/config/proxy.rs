@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use rules::network::Cidr;
 use serde::Deserialize;
 
 use super::Refused;
@@ -32,7 +32,7 @@ impl Default for ProxyFile {
 /// Who stands in front of the listener.
 #[derive(Clone, Debug, Default)]
 pub struct Proxy {
-    peers: Vec<IpNet>,
+    peers: Vec<Cidr>,
     /// Which header is believed, when a peer sends it.
     pub header: ForwardedBy,
 }
@@ -52,7 +52,7 @@ impl Proxy {
     #[must_use]
     pub fn is_peer(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.peers.iter().any(|net| net.contains(&address))
+        self.peers.iter().any(|net| net.holds(address))
     }
 
     /// Whether there is a proxy at all.
@@ -71,12 +71,8 @@ impl ProxyFile {
         let mut peers = Vec::with_capacity(self.peers.len());
         for text in &self.peers {
             let text = text.trim();
-            let parsed = text
-                .parse::<IpNet>()
-                .ok()
-                .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-            match parsed {
-                Some(net) if net.prefix_len() == 0 => {
+            match text.parse::<Cidr>() {
+                Ok(net) if net.is_everything() => {
                     return refuse(
                         "proxy.peers",
                         format!(
@@ -85,13 +81,8 @@ impl ProxyFile {
                         ),
                     );
                 }
-                Some(net) => peers.push(net),
-                None => {
-                    return refuse(
-                        "proxy.peers",
-                        format!("{text:?} must be an address or a network, such as 10.0.0.7/32"),
-                    );
-                }
+                Ok(net) => peers.push(net),
+                Err(error) => return refuse("proxy.peers", error.to_string()),
             }
         }
         let header = match self.header.as_str() {
@@ -126,14 +117,20 @@ mod tests {
         for peer in ["127.0.0.1", "10.1.255.7", "fd12::1", "::ffff:10.1.0.1"] {
             assert!(proxy.is_peer(peer.parse().unwrap()), "{peer}");
         }
-        for stranger in ["127.0.0.2", "10.2.0.1", "2001:db8::1"] {
+        for stranger in ["127.0.0.2", "10.2.0.1", "2001:db8::1", "64:ff9b::10.1.0.1"] {
             assert!(!proxy.is_peer(stranger.parse().unwrap()), "{stranger}");
         }
     }
 
     #[test]
     fn nobody_may_trust_everybody() {
-        for wrong in ["0.0.0.0/0", "::/0", "proxy.bank.example", "10.0.0.0/33"] {
+        for wrong in [
+            "0.0.0.0/0",
+            "::/0",
+            "proxy.bank.example",
+            "10.0.0.0/33",
+            "10.0.0.7/24",
+        ] {
             assert_eq!(proxy(&[wrong]).unwrap_err().setting, "proxy.peers");
         }
         let file = ProxyFile {

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
-use rules::protocol::{AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params};
+use rules::protocol::{AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params, Scopes};
 
 use super::answer::{Asking, Reply, holds};
 use super::fit::{Fit, fit};
@@ -186,6 +186,19 @@ fn parse(
     let registered = app.registry.now();
     let resources = registered.resources();
     let mut request = AuthorizeRequest::parse(params, client, return_to, resources)?;
+    let asked = params.get("scope").map(Scopes::parse);
+    if let Some(Ok(asked)) = asked
+        && !asked.is_subset(&request.scopes)
+    {
+        // OpenID Connect Core §3.1.2.1: unknown ones are ignored, and somebody looks for them here.
+        let ignored = asked.difference(&request.scopes).to_string();
+        let id = client.id.as_str();
+        tracing::info!(
+            client.id = id,
+            ignored,
+            "scopes that nothing here has are ignored"
+        );
+    }
     if let Some(token) = params.get("id_token_hint") {
         // OpenID Connect Core §3.1.2.1: it may have expired, but it must be ours and this client's.
         let hint = id_token_hint::read(app, token).filter(|hint| hint.is_for(client));

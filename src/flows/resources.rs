@@ -1,5 +1,7 @@
 //! Resources, the institution's APIs, as an operator registers them (RFC 8707).
 
+use std::collections::BTreeMap;
+
 use rules::audit::{Actor, Kind};
 use rules::protocol::resource::is_identifier;
 use rules::protocol::scope::is_token;
@@ -48,9 +50,16 @@ pub async fn list(app: &App) -> Result<Vec<Resource>, Fault> {
 pub struct ResourceEdit {
     /// Its name.
     pub name: Option<String>,
+    /// Its names in other languages, by tag; an empty one is taken away, others stay.
+    pub names: BTreeMap<String, String>,
+    /// Titles of scopes in other languages, by scope and tag; an empty one is taken away, others stay.
+    pub scope_titles: BTreeMap<String, BTreeMap<String, String>>,
+    /// Whether nothing that can be asked of it moves money or changes anything.
+    pub read_only: Option<bool>,
     /// The client that introspects tokens for it.
     pub client_id: Option<String>,
-    /// Its scopes, all of them.
+    /// Its scopes, all of them. One that was registered before keeps the titles of other languages and
+    /// the detail that are not named.
     pub scopes: Option<Vec<ScopeInfo>>,
     /// How its tokens look.
     pub token_format: Option<Format>,
@@ -80,14 +89,28 @@ pub async fn set(
     let all = list(app).await?;
     let before = all.into_iter().find(|one| one.uri == uri);
     let before = before.ok_or_else(|| unknown(uri))?;
-    let was = before.clone();
+    let mut was = before.clone();
+    overlay(&mut was.names, edit.names);
+    let mut scopes = match edit.scopes {
+        None => was.scopes,
+        Some(scopes) => kept(scopes, &was.scopes),
+    };
+    for (name, titles) in edit.scope_titles {
+        let Some(scope) = scopes.iter_mut().find(|scope| scope.name == name) else {
+            return Err(AdminFailure::Refused(format!(
+                "a title is given for the scope {name}, which {uri} does not have; `countersign \
+                 resource list` shows its scopes"
+            )));
+        };
+        overlay(&mut scope.titles, titles);
+    }
     let after = Resource {
         uri: was.uri,
         name: edit.name.unwrap_or(was.name),
         names: was.names,
-        read_only: was.read_only,
+        read_only: edit.read_only.unwrap_or(was.read_only),
         client_id: edit.client_id.unwrap_or(was.client_id),
-        scopes: edit.scopes.unwrap_or(was.scopes),
+        scopes,
         token_format: edit.token_format.unwrap_or(was.token_format),
         access_token_lifetime: edit
             .access_token_lifetime
@@ -95,6 +118,32 @@ pub async fn set(
     };
     save(app, after.clone(), true, caller).await?;
     Ok(Changed { before, after })
+}
+
+/// Puts texts over others; an empty one takes away what was there.
+fn overlay(texts: &mut BTreeMap<String, String>, over: BTreeMap<String, String>) {
+    for (tag, text) in over {
+        if text.is_empty() {
+            texts.remove(&tag);
+        } else {
+            texts.insert(tag, text);
+        }
+    }
+}
+
+/// Scopes that keep what was registered of them before and is not named now.
+fn kept(scopes: Vec<ScopeInfo>, before: &[ScopeInfo]) -> Vec<ScopeInfo> {
+    let keep = |mut scope: ScopeInfo| {
+        if let Some(was) = before.iter().find(|was| was.name == scope.name) {
+            for (tag, title) in &was.titles {
+                let title = title.clone();
+                scope.titles.entry(tag.clone()).or_insert(title);
+            }
+            scope.detail = scope.detail.or_else(|| was.detail.clone());
+        }
+        scope
+    };
+    scopes.into_iter().map(keep).collect()
 }
 
 /// Removes a resource: no API is told of its tokens any more, and nobody can ask for its scopes.
@@ -296,8 +345,6 @@ fn readable(what: &str, text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-    use std::collections::BTreeMap;
 
     use rules::jose::Alg;
     use rules::protocol::{ClientAuth, Format, Metadata, Profile, ScopeInfo, Scopes};

@@ -1,8 +1,10 @@
 //! People's accounts, as an operator makes and stops them. Nobody can sign in to a new account
 //! until its invitation was used.
 
+mod edit;
+
 use rules::audit::{Actor, Kind};
-use rules::identity::Username;
+use rules::identity::{Password, Username};
 use rules::protocol::claims;
 use rules::time::Timestamp;
 use serde_json::{Map, Value};
@@ -15,6 +17,8 @@ use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
 use crate::store::users::{self, Profile, User, UserState};
 use crate::store::{Tx, factors, invites, sessions};
+
+pub use edit::{UserEdit, set};
 
 /// How many people one look shows at most.
 pub const LONGEST_PAGE: u32 = 1000;
@@ -139,6 +143,22 @@ pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited,
             "{username} is disabled; enable the account first with `countersign user enable {username}`"
         ))),
     }
+}
+
+/// Whether somebody's password is this one; the demonstration asks it about its own people, and nobody
+/// else may.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is nobody.
+pub async fn has_password(app: &App, name: &str, password: &Secret) -> Result<bool, AdminFailure> {
+    let wanted = Wanted::parse(name);
+    let found = app
+        .store
+        .read(move |tx| Box::pin(async move { wanted.find(tx).await }))
+        .await?;
+    let user = found.ok_or_else(|| unknown(name))?;
+    let password = Password::normalise(password.expose());
+    Ok(app.hasher.verify(password, user.password).await?)
 }
 
 /// People by the time their accounts were made, after the account `after`; at most `limit`

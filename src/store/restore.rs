@@ -17,6 +17,7 @@ use super::feed::Revocations;
 use super::sql::{Conn, Sql};
 use super::{Location, Shared, Tx, inspect, migrate, postgres, sqlite};
 use crate::fault::Fault;
+use crate::paths::{beside, folder_of};
 use crate::vault::Vault;
 
 type PgTransactions = <Postgres as sqlx::Database>::TransactionManager;
@@ -283,10 +284,7 @@ async fn put_in_place(draft: &Path, path: &Path) -> Result<Option<PathBuf>, Faul
     File::open(draft)
         .and_then(|file| file.sync_all())
         .map_err(io)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(path);
     hand_over(draft, path, folder)?;
     let kept = keep_aside(path).await?;
     fs::rename(draft, path).map_err(io)?;
@@ -340,12 +338,51 @@ async fn in_one_file(path: &Path) -> Result<(), sqlx::Error> {
     options.connect().await?.close().await
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
 fn io(error: std::io::Error) -> Fault {
     Fault::Storage(sqlx::Error::Io(error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    /// An account that is nobody's here.
+    const SERVER: u32 = 54_321;
+
+    #[test]
+    fn what_root_restores_belongs_to_whose_folder_it_is() {
+        let id = crate::rng::uuid(Timestamp::default()).unwrap();
+        let folder = std::env::temp_dir().join(format!("countersign-hand-over-{id}"));
+        fs::create_dir(&folder).unwrap();
+        let (draft, path) = (folder.join("x.db.restoring"), folder.join("x.db"));
+        fs::write(&draft, "").unwrap();
+        let mine = fs::metadata(&draft).unwrap().uid();
+        let owner = |path: &Path| {
+            let file = fs::metadata(path).unwrap();
+            (file.uid(), file.gid())
+        };
+        if mine == 0 {
+            chown(&folder, Some(SERVER), Some(SERVER)).unwrap();
+            hand_over(&draft, &path, &folder).unwrap();
+            assert_eq!(owner(&draft), (SERVER, SERVER), "a new database");
+            // What is replaced decides, when there is something.
+            chown(&draft, Some(0), Some(0)).unwrap();
+            fs::write(&path, "").unwrap();
+            chown(&path, Some(SERVER + 1), Some(SERVER + 2)).unwrap();
+            hand_over(&draft, &path, &folder).unwrap();
+            assert_eq!(owner(&draft), (SERVER + 1, SERVER + 2), "one in its place");
+            // Root's own stays root's.
+            chown(&draft, Some(0), Some(0)).unwrap();
+            chown(&path, Some(0), Some(0)).unwrap();
+            hand_over(&draft, &path, &folder).unwrap();
+            assert_eq!(owner(&draft), (0, 0));
+        } else {
+            eprintln!("only root gives files away: the rest of this test is skipped");
+            hand_over(&draft, &path, &folder).unwrap();
+            assert_eq!(owner(&draft).0, mine);
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -20,6 +20,7 @@ use super::feed::Change;
 use super::sql::Conn;
 use super::{Guard, Shared, Tx, Work};
 use crate::fault::Fault;
+use crate::paths::beside;
 
 /// How many pieces of work share one commit at most.
 const BATCH: usize = 256;
@@ -70,13 +71,11 @@ impl Sqlite {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let tx = Tx::new(Conn::Sqlite(writer.acquire().await?), Arc::clone(shared));
         tokio::spawn(run(jobs, tx));
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
         Ok(Self {
             readers,
             writer,
             queue,
-            wal: Arc::new(wal.into()),
+            wal: Arc::new(beside(path, "-wal")),
             readings: Arc::default(),
             _lock: Arc::new(lock),
         })
@@ -163,9 +162,7 @@ impl Drop for Reading {
 
 /// Takes the lock file beside the database.
 pub(super) fn lock(path: &Path) -> Result<File, Fault> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = private(Path::new(&name))?;
+    let file = private(&beside(path, ".lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Fault::Busy(

@@ -217,6 +217,23 @@ pub async fn change_password(
         .map(drop)
 }
 
+/// Makes sure that an account, whatever its state, is changed by nobody else until this transaction
+/// ends; false when there is none.
+pub async fn keep(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
+    const KEEP: Sql = Sql("UPDATE users SET state = state WHERE id = $1");
+    Ok(tx.execute(KEEP, vec![id.into()]).await? == 1)
+}
+
+/// Writes who somebody is anew; the account is kept ([`keep`]), and the name stays.
+pub async fn change_profile(tx: &mut Tx, user: &User, now: Timestamp) -> Result<(), Fault> {
+    const CHANGE: Sql = Sql("UPDATE users SET profile = $2, changed_at = $3 WHERE id = $1");
+    let plain =
+        serde_json::to_vec(&user.profile).map_err(|error| Fault::Internal(error.to_string()))?;
+    let sealed = user.keys.seal_profile(profile_cell(&user.id), &plain)?;
+    let values = vec![user.id.into(), sealed.into(), now.into()];
+    tx.execute(CHANGE, values).await.map(drop)
+}
+
 /// Makes sure that an account stays usable until this transaction ends; false when it is not.
 pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
     const LOCK: Sql = Sql("UPDATE users SET state = state WHERE id = $1 AND state = 'active'");

@@ -142,7 +142,7 @@ impl Vault {
                 .open(wrap_cell(key.id), &key.wrapped)
                 .map_err(|_| {
                     Fault::Unreadable(
-                        "the root key does not open this database; check vault.root_key_file"
+                        "vault.root_key_file: the root key does not open this database; use the one that was made with it"
                             .to_owned(),
                     )
                 })?;

@@ -47,6 +47,7 @@ async function callback(session, url) {
     idTokenExpected: true,
   })
   session.refreshToken = session.tokens.refresh_token
+  session.idToken = session.tokens.id_token
   session.person = session.tokens.claims()
 }
 
@@ -78,6 +79,14 @@ async function disconnect(session) {
   await client.tokenRevocation(bank, session.refreshToken)
 }
 
+/** Where to send the browser to sign out at the bank too; it comes back without being asked. */
+function signOut(session) {
+  return client.buildEndSessionUrl(bank, {
+    id_token_hint: session.idToken,
+    post_logout_redirect_uri: HOME,
+  })
+}
+
 // A real app keeps sessions in its database.
 const sessions = new Map()
 
@@ -104,6 +113,10 @@ const server = createServer(async (request, response) => {
     if (url.pathname === '/refresh') {
       await refresh(session)
       return show(200, session.tokens)
+    }
+    if (url.pathname === '/sign-out') {
+      sessions.delete(id)
+      return go(signOut(session).href)
     }
     if (url.pathname === '/disconnect') {
       await disconnect(session)

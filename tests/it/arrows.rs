@@ -14,6 +14,7 @@ const FLOORS: [&[&str]; 8] = [
         "document",
         "fault",
         "hasher",
+        "paths",
         "rng",
         "secret",
         "telemetry",

@@ -234,6 +234,11 @@ impl Visitor {
 
     /// From the partner's button to the bank's consent page.
     async fn sign_in(&mut self, demo: &Demo) -> Page {
+        self.sign_in_with(demo, &demo.told("/people/0/password"))
+            .await
+    }
+
+    async fn sign_in_with(&mut self, demo: &Demo, password: &str) -> Page {
         let sign_in = self.post(&demo.partner("/connect"), &[]).await;
         assert!(
             sign_in
@@ -243,14 +248,11 @@ impl Visitor {
             "{}",
             sign_in.url
         );
-        let (name, password) = (
-            demo.told("/people/0/username"),
-            demo.told("/people/0/password"),
-        );
+        let name = demo.told("/people/0/username");
         let code = self.code(demo, &name).await;
         let form = [
             ("username", name.as_str()),
-            ("password", &password),
+            ("password", password),
             ("code", &code),
         ];
         self.submit(&sign_in, "/sign-in", &form).await
@@ -422,6 +424,55 @@ async fn the_demo_survives_a_restart_and_invites_the_next_person() {
     let mut ada = Visitor::new();
     let consent = ada.sign_in(&demo).await;
     assert!(consent.html.contains("Pocket Budget"), "{}", consent.html);
+    demo.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_data_of_an_older_demo_is_brought_up_to_date() {
+    let folder = Folder::new("demo-older");
+    let base = free_base();
+    let demo = Demo::start(&folder.0, base);
+    let issuer = demo.told("/issuer");
+    demo.stop();
+    let settings = folder.0.join("countersign.toml");
+    let text = format!(
+        "issuer = \"{issuer}\"\n[database]\nurl = \"sqlite:{0}/countersign.db\"\n\
+         [vault]\nroot_key_file = \"{0}/root.key\"\n",
+        folder.0.display()
+    );
+    std::fs::write(&settings, text).unwrap();
+    for line in [
+        "client set pocket-budget --name Older --clear contacts",
+        "resource set http://127.0.0.1:PORT/accounts --name Older",
+    ] {
+        let line = line.replace("PORT", &(base + 2).to_string());
+        let set = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .arg("--config")
+            .arg(&settings)
+            .args(line.split(' '))
+            .output()
+            .unwrap();
+        assert!(
+            set.status.success(),
+            "{}",
+            String::from_utf8_lossy(&set.stderr)
+        );
+    }
+    // As if she had changed it on her account page.
+    let notes = folder.0.join("demo.json");
+    let mut written: Value = serde_json::from_slice(&std::fs::read(&notes).unwrap()).unwrap();
+    let password = written["people"]["ada"]["password"].take();
+    written["people"]["ada"]["password"] = "not-hers-any-more".into();
+    std::fs::write(&notes, written.to_string()).unwrap();
+
+    let demo = Demo::start(&folder.0, base);
+    assert_eq!(demo.told["people"][0]["password"], Value::Null);
+    let mut ada = Visitor::new();
+    let password = password.as_str().unwrap();
+    let consent = ada.sign_in_with(&demo, password).await;
+    assert!(consent.html.contains("Pocket Budget"), "{}", consent.html);
+    assert!(!consent.html.contains("Older"), "{}", consent.html);
+    assert!(consent.html.contains("privacy@pocket-budget.example"));
     demo.stop();
 }
 

@@ -66,6 +66,12 @@ pub fn is_loopback(address: IpAddr) -> bool {
     plain(address).is_loopback()
 }
 
+/// Whether a URL's host (as `url::Url::host_str` writes it) can only be this machine (RFC 8252 §7.3).
+#[must_use]
+pub fn is_loopback_host(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
 /// Whether an address is link-local, where machines keep what only they may read.
 #[must_use]
 pub fn is_link_local(address: IpAddr) -> bool {
@@ -110,13 +116,21 @@ const fn v6(s: [u16; 8], bits: u8) -> Cidr {
 }
 
 impl Cidr {
+    /// Whether it is every address there is.
+    #[must_use]
+    pub const fn is_everything(&self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether an address lies in it; an IPv4 address inside IPv6 counts as what it is.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.holds(plain(address))
     }
 
-    fn holds(&self, address: IpAddr) -> bool {
+    /// Whether an address lies in it, taken as it is written.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
         let differ = |width: u32, difference: u128| {
             let free = width.saturating_sub(self.bits.into());
             difference.checked_shr(free).unwrap_or(0) != 0

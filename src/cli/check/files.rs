@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use crate::config::{Config, Database};
+use crate::paths::{beside, folder_of};
 use crate::vault::RootKey;
 
 /// What a file is for.
@@ -51,22 +52,19 @@ pub(super) fn look(settings: &Path, config: &Config) -> Seen {
         }
     };
     add(settings, Role::Settings);
-    let folder = |path: &Path| path.parent().map(Path::to_owned);
-    let mut folders: Vec<PathBuf> = folder(&config.server.admin_socket).into_iter().collect();
+    let mut folders = vec![folder_of(&config.server.admin_socket)];
     let mut together = false;
     if let Database::Sqlite(path) = &config.database {
         for end in ["", "-wal", ".lock"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(end);
-            add(Path::new(&name), Role::Database);
+            add(&beside(path, end), Role::Database);
         }
-        together = folder(path) == folder(&config.root_key_file);
-        folders.extend(folder(path));
+        together = folder_of(path) == folder_of(&config.root_key_file);
+        folders.push(folder_of(path));
     }
-    folders.extend(folder(&config.root_key_file));
+    folders.push(folder_of(&config.root_key_file));
     folders.sort_unstable();
     folders.dedup();
-    for folder in &folders {
+    for folder in folders {
         add(folder, Role::Folder);
     }
     Seen {
@@ -79,15 +77,12 @@ pub(super) fn look(settings: &Path, config: &Config) -> Seen {
 
 /// Whose the folder is that the server writes to. The root key may belong to root alone, who hands
 /// it over (systemd's `LoadCredential`), so it does not tell.
-fn server_account(config: &Config) -> u32 {
+pub(super) fn server_account(config: &Config) -> u32 {
     let writes_to = match &config.database {
         Database::Sqlite(path) => path,
         Database::Postgres(_) => &config.server.admin_socket,
     };
-    writes_to
-        .parent()
-        .and_then(|folder| fs::metadata(folder).ok())
-        .map_or(0, |folder| folder.uid())
+    fs::metadata(folder_of(writes_to)).map_or(0, |folder| folder.uid())
 }
 
 /// Judges them.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rules::network::is_loopback_host;
 use rules::time::Timestamp;
 use url::Url;
 
@@ -211,7 +212,7 @@ fn client(client: &ClientFact, now: Timestamp) -> Vec<Finding> {
     let show = format!("see `countersign client show {id}`, and register an https address instead");
     for uri in &client.redirect_uris {
         let Ok(url) = Url::parse(uri) else { continue };
-        let loopback = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+        let loopback = url.host_str().is_some_and(is_loopback_host);
         match url.scheme() {
             "https" => {}
             "http" if loopback => add(

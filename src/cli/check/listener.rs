@@ -37,8 +37,9 @@ pub(super) fn judge(seen: Result<Option<Certificate>, String>, now: Timestamp) -
             "tls.ends_soon"
         };
         let what = format!(
-            "the certificate of {} ends in {days} days",
-            certificate.subject
+            "the certificate of {} ends in {days} {}",
+            certificate.subject,
+            if days == 1 { "day" } else { "days" }
         );
         found.push(Finding::new(id, what, RENEW));
     }

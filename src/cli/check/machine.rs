@@ -9,6 +9,7 @@ use rules::time::Timestamp;
 
 use super::finding::Finding;
 use crate::config::{Config, Database};
+use crate::paths::folder_of;
 
 /// How much must be free, in bytes.
 const SPACE: u64 = 1 << 30;
@@ -66,7 +67,7 @@ pub(super) fn look(config: &Config, now: Timestamp) -> Seen {
         .ok()
         .map(|file| Timestamp::from_secs(file.mtime()));
     if let Database::Sqlite(path) = &config.database {
-        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+        let folder = folder_of(path);
         seen.free = rustix::fs::statvfs(folder)
             .ok()
             .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));

@@ -67,8 +67,8 @@ pub(super) async fn run(path: &Path, arguments: &Arguments, json: bool) -> Resul
     match failing {
         0 => Ok(()),
         failing => Err(Failed::new(format!(
-            "{failing} of {} findings are {} or worse; each says what mends it",
-            found.len(),
+            "{failing} of {}: {} or worse; each says what mends it",
+            output::counted(found.len() as u64, "finding", "findings"),
             arguments.fail_on.as_str()
         ))),
     }

@@ -306,3 +306,41 @@ fn names_are_unique() {
     let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.0).collect();
     assert_eq!(names.len(), KINDS.len());
 }
+
+#[test]
+fn the_servers_account_is_whose_folder_the_server_writes_to() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let id = crate::rng::uuid(Timestamp::default()).unwrap();
+    let folder = std::env::temp_dir().join(format!("countersign-account-{id}"));
+    let (data, socket) = (folder.join("data"), folder.join("run"));
+    for folder in [&data, &socket] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let mine = std::fs::metadata(&data).unwrap().uid();
+    let (ours, theirs) = if mine == 0 {
+        (54_321, 54_322)
+    } else {
+        (mine, mine)
+    };
+    if mine == 0 {
+        chown(&data, Some(ours), None).unwrap();
+        chown(&socket, Some(theirs), None).unwrap();
+    } else {
+        eprintln!("only root gives folders away: both are of one account here");
+    }
+    let mut config = config("");
+    config.server.admin_socket = socket.join("countersign.sock");
+    config.database = crate::config::Database::Sqlite(data.join("x.db"));
+    assert_eq!(files::server_account(&config), ours);
+    // What belongs to somebody else is found, root's settings and keys are not.
+    std::fs::write(data.join("x.db"), "").unwrap();
+    let seen = files::look(&folder.join("none.toml"), &config);
+    let wrong = ids(&files::judge(&seen)).contains(&"files.owner");
+    assert_eq!(wrong, mine == 0);
+    let url = crate::secret::Secret::new("postgres://x/x".to_owned());
+    config.database = crate::config::Database::Postgres(url);
+    assert_eq!(files::server_account(&config), theirs);
+    config.server.admin_socket = folder.join("gone").join("x.sock");
+    assert_eq!(files::server_account(&config), 0, "nobody to compare with");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -60,10 +60,10 @@ pub fn print(told: &Told, json: bool) -> Result<(), String> {
 }
 
 fn text(data: &Path, at: &Addresses, notes: &Notes, curl: &[String; 3]) -> String {
-    let password = notes
-        .people
-        .get(ADA)
-        .map_or("", |ada| ada.password.as_str());
+    let password = notes.people.get(ADA).map(|ada| ada.password.as_str());
+    let password = password
+        .filter(|password| !password.is_empty())
+        .unwrap_or("the password that you chose");
     let data = data.display();
     let mut text = String::new();
     let _ = write!(
@@ -146,7 +146,8 @@ fn object(
             json!({
                 "username": username,
                 "name": name_of(username),
-                "password": credentials.password,
+                // None when she changed it: then she alone knows it.
+                "password": Some(&credentials.password).filter(|known| !known.is_empty()),
                 "totp_secret": credentials.totp_secret,
             })
         })

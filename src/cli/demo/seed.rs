@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rules::identity::totp::STEP_SECONDS;
 use rules::jose::{Alg, JwkSet, SigningKey};
-use rules::protocol::{Format, GrantType, Metadata, Profile, Resource, ScopeInfo};
+use rules::protocol::{Client, Format, GrantType, Metadata, Profile, Resource, ScopeInfo};
 use rules::time::Timestamp;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Addresses;
@@ -22,9 +23,9 @@ use super::phone::Mail;
 use crate::app::App;
 use crate::cli::Failed;
 use crate::flows::activate::{self, Stepped, View};
-use crate::flows::clients::{self, NewAuth, NewClient};
+use crate::flows::clients::{self, ClientEdit, NewAuth, NewClient};
 use crate::flows::users::{self, NewUser};
-use crate::flows::{Caller, resources};
+use crate::flows::{AdminFailure, Caller, resources};
 use crate::secret::Secret;
 use crate::store::users::UserState;
 
@@ -62,11 +63,10 @@ pub async fn seed(
     seed_clients(app, notebook, addresses).await?;
     // An API needs its client first.
     let resource = resource(addresses);
-    if !resources::list(app)
-        .await?
-        .iter()
-        .any(|known| known.uri == resource.uri)
-    {
+    let all = resources::list(app).await?;
+    let known = all.iter().find(|known| known.uri == resource.uri);
+    // What an older version registered is brought up to date.
+    if known.is_none_or(|known| !same(known, &resource)) {
         resources::put(app, resource, &Caller::default()).await?;
     }
     seed_ada(app, notebook).await?;
@@ -186,7 +186,11 @@ async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> 
     let caller = Caller::default();
     for mut new in registrations(addresses) {
         let id = new.id.clone().unwrap_or_default();
-        let known = registered.iter().any(|client| client.id == id);
+        let before = registered.iter().find(|client| client.id == id);
+        let known = before.is_some();
+        if let Some(before) = before {
+            refresh(app, before, &new).await?;
+        }
         let notes = notebook.read();
         let secret = match &new.auth {
             NewAuth::Jwks(_) if known && notes.client_keys.contains_key(&id) => None,
@@ -210,6 +214,51 @@ async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> 
         }
     }
     Ok(())
+}
+
+/// Brings a client that an older version registered up to date.
+async fn refresh(app: &App, before: &Client, new: &NewClient) -> Result<(), Failed> {
+    let same = same(&before.metadata, &new.metadata)
+        && before.name == new.name
+        && before.redirect_uris == new.redirect_uris
+        && before.grant_types == new.grant_types
+        && before.scopes == new.scopes
+        && before.profile == new.profile;
+    if same {
+        return Ok(());
+    }
+    let members = |metadata: &Metadata| match serde_json::to_value(metadata) {
+        Ok(Value::Object(members)) => members,
+        _ => serde_json::Map::new(),
+    };
+    // What is not registered any more is taken away (RFC 7396 §2).
+    let mut metadata: serde_json::Map<_, _> = members(&before.metadata)
+        .into_iter()
+        .map(|(name, _)| (name, Value::Null))
+        .collect();
+    metadata.extend(members(&new.metadata));
+    let edit = ClientEdit {
+        name: Some(new.name.clone()),
+        redirect_uris: Some(new.redirect_uris.clone()),
+        grant_types: Some(new.grant_types.clone()),
+        scopes: Some(new.scopes.clone()),
+        profile: Some(new.profile),
+        metadata,
+        ..ClientEdit::default()
+    };
+    match clients::set(app, &before.id, edit, &Caller::default()).await {
+        // What somebody changed by hand, so that it does not fit any more, is left as it is.
+        Ok(_) | Err(AdminFailure::Refused(_)) => Ok(()),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// Whether two things are written alike.
+fn same<T: serde::Serialize>(one: &T, other: &T) -> bool {
+    match (serde_json::to_value(one), serde_json::to_value(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// The public half of a client's key, which is made when there is none.
@@ -252,8 +301,8 @@ async fn seed_ada(app: &Arc<App>, notebook: &Notebook) -> Result<(), Failed> {
     let invited = match state_of(app).await?.get(ADA) {
         Some(UserState::Active | UserState::Disabled) => {
             let known = notebook.read().people.get(ADA).cloned();
-            return match known.and_then(|credentials| credentials.totp_secret) {
-                Some(_) => Ok(()),
+            return match known.filter(|credentials| credentials.totp_secret.is_some()) {
+                Some(credentials) => forget_a_changed_password(app, notebook, credentials).await,
                 None => Err(Failed::from(format!(
                     "{ADA} has an account, but demo.json does not know how she signs in; delete the \
                      demo's data folder to begin anew"
@@ -278,6 +327,23 @@ async fn seed_ada(app: &Arc<App>, notebook: &Notebook) -> Result<(), Failed> {
     notebook.change(|notes| drop(notes.people.insert(ADA.to_owned(), credentials)))?;
     let token = invited.link.expose().rsplit('/').next().unwrap_or_default();
     activate(app, notebook, token, &Secret::new(password)).await
+}
+
+/// What somebody changed on the account page is hers alone to know: the notes must not tell another.
+async fn forget_a_changed_password(
+    app: &App,
+    notebook: &Notebook,
+    credentials: Credentials,
+) -> Result<(), Failed> {
+    let password = Secret::new(credentials.password);
+    if password.expose().is_empty() || users::has_password(app, ADA, &password).await? {
+        return Ok(());
+    }
+    Ok(notebook.change(|notes| {
+        if let Some(credentials) = notes.people.get_mut(ADA) {
+            credentials.password.clear();
+        }
+    })?)
 }
 
 /// Goes through the whole ceremony, as a person would in her browser.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{fields, plain, table};
+use super::{counted, fields, plain, table};
 use crate::http::admin::{AuditView, BackupView, RestoredView};
 
 pub(super) fn backup(made: &BackupView) -> String {
@@ -34,7 +34,7 @@ pub(super) fn restored(done: &RestoredView) -> String {
         ("Invitations ended", done.invitations_ended.to_string()),
         (
             "Without recovery codes",
-            format!("{} people", done.recovery_sets_ended),
+            counted(done.recovery_sets_ended, "person", "people"),
         ),
         (
             "Signing keys retired",
@@ -49,18 +49,19 @@ pub(super) fn restored(done: &RestoredView) -> String {
     if done.audit_leaves_lost > 0 {
         let _ = write!(
             out,
-            "\n{} audit events after the backup are lost from this database; what you shipped off this \
-             host is\ntheir only copy. The log says so in a backup.restored event.\n",
-            done.audit_leaves_lost
+            "\n{} after the backup: lost from this database; what you shipped off this host is the only\n\
+             copy. The log says so in a backup.restored event.\n",
+            counted(done.audit_leaves_lost, "audit event", "audit events")
         );
     }
     let _ = write!(
         out,
-        "\n{} accounts and {} clients are usable. The backup cannot know which of them were disabled after\nit \
+        "\nUsable: {} and {}. The backup cannot know which of them were disabled after\nit \
          was made, or which passwords and factors were changed: look through what you know of that time, \
          and\nrepeat `countersign user disable` and `countersign client disable` before you start the \
          server.\n",
-        done.active_users, done.enabled_clients
+        counted(done.active_users, "account", "accounts"),
+        counted(done.enabled_clients, "client", "clients")
     );
     out
 }
@@ -69,8 +70,8 @@ pub(super) fn verified(found: &AuditView) -> String {
     match (&found.difference, found.size) {
         (Some(difference), _) => format!("Altered: {}\n", plain(difference)),
         (None, size) => format!(
-            "Intact: {} sealed events, each as it was written.\n",
-            size.unwrap_or(0)
+            "Intact: {}, each as it was written.\n",
+            counted(size.unwrap_or(0), "sealed event", "sealed events")
         ),
     }
 }

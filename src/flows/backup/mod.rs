@@ -13,6 +13,7 @@ use rules::time::Timestamp;
 use super::{AdminFailure, Caller, Progress};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::paths::{beside, folder_of};
 use crate::store::copy::{Datum, Snapshot, Table};
 use crate::vault::BackupKey;
 use file::{Frame, Header, Reader, Writer};
@@ -56,7 +57,7 @@ pub async fn make(
 ) -> Result<Made, AdminFailure> {
     let now = app.clock.now();
     let file = place(app, &new, now)?;
-    let draft = with_ending(&file, ".part");
+    let draft = beside(&file, ".part");
     let made = write(app, &draft, now, progress).await;
     let finished = match made {
         Ok((bytes, header)) => record(app, &file, (bytes, &header), caller)
@@ -230,10 +231,7 @@ async fn record(
 
 /// Gives the draft its name; a link, unlike a rename, replaces nothing.
 fn publish(draft: &Path, file: &Path) -> Result<(), AdminFailure> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(file);
     let linked = match std::fs::hard_link(draft, file) {
         // Some file systems have no links.
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists && !file.exists() => {
@@ -274,10 +272,4 @@ async fn rotate(app: &App, folder: &Path, made: &Path, keep: usize) -> Vec<PathB
     let old = others.into_iter().take(surplus).map(|(_, path)| path);
     old.filter(|path| std::fs::remove_file(path).is_ok())
         .collect()
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }

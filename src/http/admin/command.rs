@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::flows::clients::ClientEdit;
 use crate::flows::read_audit::Wanted;
 use crate::flows::resources::ResourceEdit;
+use crate::flows::users::UserEdit;
 
 /// One act of an operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +40,13 @@ pub enum AdminCommand {
     UserShow {
         /// Name or identifier.
         user: String,
+    },
+    /// Changes what is told of a person.
+    UserSet {
+        /// Name or identifier.
+        user: String,
+        /// What changes.
+        edit: UserEdit,
     },
     /// Stops an account and everything issued for it.
     UserDisable {
@@ -205,6 +213,7 @@ impl AdminCommand {
             Self::UserInvite { .. } => "user invite",
             Self::UserList { .. } => "user list",
             Self::UserShow { .. } => "user show",
+            Self::UserSet { .. } => "user set",
             Self::UserDisable { .. } => "user disable",
             Self::UserEnable { .. } => "user enable",
             Self::ClientAdd(_) => "client add",

@@ -35,6 +35,9 @@ pub async fn execute(
             AdminReply::Users(views(users::list(app, after, limit).await?))
         }
         C::UserShow { user } => AdminReply::User(users::find(app, &user).await?.into()),
+        C::UserSet { user, edit } => {
+            AdminReply::User(users::set(app, &user, edit, caller).await?.into())
+        }
         C::UserDisable { user } => {
             AdminReply::User(users::disable(app, &user, caller).await?.into())
         }

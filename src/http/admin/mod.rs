@@ -29,6 +29,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::app::App;
 use crate::flows::{Caller, Progress};
+use crate::paths::folder_of;
 use crate::rng;
 
 pub use command::{AdminCommand, AuthRequest, ClientRequest};
@@ -199,10 +200,7 @@ impl Place {
         clear(path).await?;
         // Made in a folder that nobody else can enter and moved when its mode is right, so that
         // there is no moment in which others could open it.
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or_else(|| Path::new("."));
+        let folder = folder_of(path);
         let [a, b, c, d] = rng::bytes::<4>().map_err(io::Error::other)?;
         let hidden = folder.join(format!(".cs{a:02x}{b:02x}{c:02x}{d:02x}"));
         std::fs::DirBuilder::new().mode(0o700).create(&hidden)?;

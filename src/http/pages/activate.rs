@@ -215,6 +215,7 @@ fn over(app: &App, caller: &Caller) -> Response {
         heading: say.activate_over(),
         what: say.activate_over_what(),
         todo: Some(say.activate_over_todo()),
+        link: None,
     }
     .show(app, caller, None)
 }

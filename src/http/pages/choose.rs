@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use rules::protocol::{AuthorizeRequest, Client};
 
-use super::interaction::token;
+use super::interaction::Held;
 use super::sign_in::signed_in;
 use super::view::ChooseAccount;
-use super::{Stop, chrome, gone, own_form, page, see_other};
+use super::{Stop, chrome, gone, page, see_other};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::authorize;
@@ -38,20 +38,12 @@ pub(super) fn ask(
 }
 
 /// `POST /interaction/{id}/go-on`: she is the one whom the page named.
-pub async fn go_on(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, params, caller) = own_form(&app, request).await?;
-    let Some(token) = token(&app, &id, &headers) else {
-        return Ok(gone(&app, &caller));
-    };
-    let signed_in = signed_in(&app, &headers).await?;
-    let session = params.get("session").unwrap_or_default();
-    let held = (id.as_str(), token.as_str());
+pub async fn go_on(State(app): State<Arc<App>>, form: Held) -> Result<Response, Stop> {
+    let signed_in = signed_in(&app, &form.headers).await?;
+    let session = form.params.get("session").unwrap_or_default();
+    let held = (form.id.as_str(), form.token.as_str());
     if !authorize::go_on(&app, held, signed_in.as_ref(), session).await? {
-        return Ok(gone(&app, &caller));
+        return Ok(gone(&app, &form.caller));
     }
-    Ok(see_other(&format!("/interaction/{id}")))
+    Ok(see_other(&format!("/interaction/{}", form.id)))
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::RequestExt as _;
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::HeaderMap;
 use axum::response::Response;
-use rules::protocol::{AuthorizeRequest, Client};
+use rules::protocol::{AuthorizeRequest, Client, Params};
 
 use super::asking::ask;
 use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
@@ -66,16 +67,49 @@ pub async fn show(
     })
 }
 
+/// A form of one of our pages about an interaction that this browser holds. Another site's form, and
+/// one about an interaction that the browser does not hold, get a page of their own.
+pub struct Held {
+    /// The interaction.
+    pub(super) id: String,
+    /// The browser's hold on it.
+    pub(super) token: String,
+    pub(super) headers: HeaderMap,
+    pub(super) params: Params,
+    pub(super) caller: Caller,
+}
+
+impl FromRequest<Arc<App>> for Held {
+    type Rejection = Stop;
+
+    async fn from_request(mut request: Request, app: &Arc<App>) -> Result<Self, Stop> {
+        let named = request.extract_parts::<Path<String>>().await;
+        let (headers, params, caller) = own_form(app, request).await?;
+        let Ok(Path(id)) = named else {
+            return Err(gone(app, &caller).into());
+        };
+        let Some(token) = token(app, &id, &headers) else {
+            return Err(gone(app, &caller).into());
+        };
+        Ok(Self {
+            id,
+            token,
+            headers,
+            params,
+            caller,
+        })
+    }
+}
+
 /// `POST /interaction/{id}/sign-in`.
-pub async fn sign_in(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, params, caller) = own_form(&app, request).await?;
-    let Some(token) = token(&app, &id, &headers) else {
-        return Ok(gone(&app, &caller));
-    };
+pub async fn sign_in(State(app): State<Arc<App>>, form: Held) -> Result<Response, Stop> {
+    let Held {
+        id,
+        token,
+        headers,
+        params,
+        caller,
+    } = form;
     // The interaction must be alive before anything about a person is looked at.
     let Some((client, asked)) = authorize::look(&app, &id, &token).await? else {
         return Ok(gone(&app, &caller));
@@ -100,71 +134,48 @@ pub async fn sign_in(
 }
 
 /// `POST /interaction/{id}/consent`. Anything but a clear yes is a no.
-pub async fn consent(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, params, caller) = own_form(&app, request).await?;
-    let Some(token) = token(&app, &id, &headers) else {
-        return Ok(gone(&app, &caller));
-    };
-    let decision = match params.get("decision") {
+pub async fn consent(State(app): State<Arc<App>>, form: Held) -> Result<Response, Stop> {
+    let decision = match form.params.get("decision") {
         Some("allow") => Decision::Allow {
-            ticked: params.all("scope").iter().map(String::as_str).collect(),
+            ticked: form
+                .params
+                .all("scope")
+                .iter()
+                .map(String::as_str)
+                .collect(),
         },
         _ => Decision::Deny,
     };
-    let signed_in = signed_in(&app, &headers).await?;
-    let held = (id.as_str(), token.as_str());
-    let answered = consent::answer(&app, held, signed_in.as_ref(), decision, &caller).await?;
-    Ok(conclude(&app, &id, &headers, answered, &caller))
+    let signed_in = signed_in(&app, &form.headers).await?;
+    let held = (form.id.as_str(), form.token.as_str());
+    let caller = &form.caller;
+    let answered = consent::answer(&app, held, signed_in.as_ref(), decision, caller).await?;
+    Ok(conclude(&app, &form, answered))
 }
 
 /// `POST /interaction/{id}/cancel`: back to the app, with nothing.
-pub async fn cancel(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, _, caller) = own_form(&app, request).await?;
-    let Some(token) = token(&app, &id, &headers) else {
-        return Ok(gone(&app, &caller));
-    };
-    let signed_in = signed_in(&app, &headers).await?;
-    let held = (id.as_str(), token.as_str());
-    let answered = consent::cancel(&app, held, signed_in.as_ref(), &caller).await?;
-    Ok(conclude(&app, &id, &headers, answered, &caller))
+pub async fn cancel(State(app): State<Arc<App>>, form: Held) -> Result<Response, Stop> {
+    let signed_in = signed_in(&app, &form.headers).await?;
+    let held = (form.id.as_str(), form.token.as_str());
+    let answered = consent::cancel(&app, held, signed_in.as_ref(), &form.caller).await?;
+    Ok(conclude(&app, &form, answered))
 }
 
 /// `POST /interaction/{id}/switch`: she is somebody else, and signs in as herself.
-pub async fn switch(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Stop> {
-    let (headers, _, caller) = own_form(&app, request).await?;
-    if token(&app, &id, &headers).is_none() {
-        return Ok(gone(&app, &caller));
+pub async fn switch(State(app): State<Arc<App>>, form: Held) -> Result<Response, Stop> {
+    if let Some(held) = held(&app, &form.headers).await? {
+        sessions::end(&app, &held, held.session.id, &form.caller).await?;
     }
-    if let Some(held) = held(&app, &headers).await? {
-        sessions::end(&app, &held, held.session.id, &caller).await?;
-    }
-    let mut response = see_other(&format!("/interaction/{id}"));
-    let cookies = Cookies::of(&headers, &app.config.issuer);
+    let mut response = see_other(&format!("/interaction/{}", form.id));
+    let cookies = Cookies::of(&form.headers, &app.config.issuer);
     set_cookie(&mut response, cookies.forget(cookies::SESSION));
     Ok(response)
 }
 
-fn conclude(
-    app: &App,
-    id: &str,
-    headers: &HeaderMap,
-    answered: Answered,
-    caller: &Caller,
-) -> Response {
+fn conclude(app: &App, form: &Held, answered: Answered) -> Response {
+    let (id, caller) = (&form.id, &form.caller);
     match answered {
-        Answered::Reply(reply) => finished(app, id, headers, answer(app, caller, &reply)),
+        Answered::Reply(reply) => finished(app, id, &form.headers, answer(app, caller, &reply)),
         Answered::ShowAgain => see_other(&format!("/interaction/{id}")),
         Answered::Gone => gone(app, caller),
     }
@@ -179,7 +190,7 @@ fn finished(app: &App, id: &str, headers: &HeaderMap, mut response: Response) ->
 }
 
 /// The browser's hold on an interaction.
-pub(super) fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
+fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let name = format!("{}{id}", cookies::INTERACTION);
     cookies.get(&name).map(str::to_owned)

@@ -20,12 +20,12 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rules::protocol::{OAuthError, Params, ResponseMode, redirect};
+use rules::protocol::{ErrorCode, OAuthError, Params, ResponseMode, redirect};
 
 use self::view::{Chrome, Detail, FormPost, Message, Tone};
 use super::form::{self, BadForm};
@@ -220,6 +220,7 @@ async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Cal
             heading: say.foreign_form(),
             what: say.foreign_form_what(),
             todo: Some(say.foreign_form_todo()),
+            link: None,
         };
         return Err(foreign.show(app, &caller, None).into());
     }
@@ -236,6 +237,8 @@ struct Notice {
     heading: String,
     what: String,
     todo: Option<String>,
+    /// A page of ours that it names: address and words.
+    link: Option<(String, String)>,
 }
 
 impl Notice {
@@ -247,7 +250,7 @@ impl Notice {
             what: self.what,
             todo: self.todo,
             reference: Some(caller.request_id.clone()),
-            link: None,
+            link: self.link,
             detail,
         };
         page(self.status, &message, None)
@@ -257,13 +260,25 @@ impl Notice {
 /// The page for a request that may not be answered to the client.
 pub fn refused(app: &App, caller: &Caller, error: &OAuthError) -> Response {
     let say = caller.say();
-    let mut response = Notice {
-        status: StatusCode::BAD_REQUEST,
-        heading: say.bad_request(),
-        what: say.bad_request_what(),
-        todo: Some(say.bad_request_todo()),
-    }
-    .show(app, caller, Some(Detail::explained(error)));
+    // A link that was opened before, or too late, is nobody's mistake.
+    let notice = if error.code == ErrorCode::InvalidRequestUri {
+        Notice {
+            status: StatusCode::BAD_REQUEST,
+            heading: say.link_over(),
+            what: say.link_over_what(),
+            todo: Some(say.link_over_todo()),
+            link: None,
+        }
+    } else {
+        Notice {
+            status: StatusCode::BAD_REQUEST,
+            heading: say.bad_request(),
+            what: say.bad_request_what(),
+            todo: Some(say.bad_request_todo()),
+            link: None,
+        }
+    };
+    let mut response = notice.show(app, caller, Some(Detail::explained(error)));
     let cause = Cause::Refused(error.clone());
     response.extensions_mut().insert(cause);
     response
@@ -282,6 +297,7 @@ pub fn unavailable(app: &App, caller: &Caller, why: &str) -> Response {
         heading: say.unavailable(),
         what: say.unavailable_what(),
         todo: Some(say.unavailable_todo()),
+        link: None,
     }
     .show(app, caller, None);
     let headers = response.headers_mut();
@@ -299,6 +315,7 @@ pub fn too_many(app: &App, caller: &Caller, wait: Duration) -> Response {
         heading: say.limits_title(),
         what: say.limits_what(),
         todo: Some(say.limits_todo(say.wait(wait))),
+        link: None,
     }
     .show(app, caller, None)
 }
@@ -311,6 +328,7 @@ pub fn too_large(app: &App, caller: &Caller) -> Response {
         heading: say.too_large(),
         what: say.too_large_what(),
         todo: None,
+        link: None,
     }
     .show(app, caller, None)
 }
@@ -323,6 +341,7 @@ fn gone(app: &App, caller: &Caller) -> Response {
         heading: say.gone(),
         what: say.gone_what(),
         todo: Some(say.gone_todo()),
+        link: None,
     }
     .show(app, caller, None)
 }
@@ -337,6 +356,7 @@ pub fn wrong_host(app: &App, caller: &Caller, detail: String) -> Response {
         heading: say.wrong_host(),
         what: say.wrong_host_what(issuer),
         todo: Some(say.wrong_host_todo()),
+        link: Some((format!("{issuer}/account"), issuer.to_owned())),
     }
     .show(app, caller, Some(detail.into()))
 }
@@ -350,6 +370,7 @@ pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Respons
         heading: say.not_found(),
         what: say.not_found_what(),
         todo: Some(say.not_found_todo()),
+        link: Some(("/account".to_owned(), say.account_title())),
     }
     .show(&app, &caller, None)
 }
@@ -358,12 +379,22 @@ pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Respons
 pub async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
     let caller = caller(&request);
     let say = caller.say();
-    let detail = format!("{} is not a method of this address.", request.method());
+    // What only takes forms is asked for by a link or a reload; the header Allow says it for the rest.
+    let right = match *request.method() {
+        Method::GET | Method::HEAD => "POST",
+        Method::POST => "GET",
+        _ => "GET or POST",
+    };
+    let detail = format!(
+        "{} is not a method of this address; use {right} (the header Allow names its methods).",
+        request.method()
+    );
     Notice {
         status: StatusCode::METHOD_NOT_ALLOWED,
         heading: say.wrong_method(),
         what: say.wrong_method_what(),
-        todo: None,
+        todo: Some(say.wrong_method_todo()),
+        link: Some(("/account".to_owned(), say.account_title())),
     }
     .show(&app, &caller, Some(detail.into()))
 }

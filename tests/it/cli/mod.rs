@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use countersign::http::admin;
 use serde_json::Value;
+
+use crate::support::{Engine, TestServer, template};
 
 /// An installation in a folder of its own, removed at the end.
 struct Installation {
@@ -227,6 +230,68 @@ fn a_server_that_was_killed_is_in_nobodys_way() {
 }
 
 #[test]
+fn a_command_waits_for_a_server_that_is_starting() {
+    let (new, _) = Installation::new();
+    // A server that has opened the store, and never listens on its socket.
+    let lock = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(new.folder.join("countersign.db.lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let clock = countersign::clock::Clock::system();
+    let refused = new.refused("user list");
+    assert!(
+        refused.contains("another server has this database open"),
+        "{refused}"
+    );
+    // It looked for the socket for three seconds, and gave up then.
+    assert!(clock.monotonic() >= Duration::from_secs(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_is_answered_by_a_server_that_listens_in_the_end() {
+    let server = TestServer::start(Engine::Sqlite).await;
+    server.person("ada").await;
+    let folder = server.directory.path();
+    let key = folder.join("root.key");
+    template::ROOT.write_new(&key).unwrap();
+    let settings = folder.join("countersign.toml");
+    let text = format!(
+        "issuer = \"{}\"\n[database]\nurl = \"sqlite:{}\"\n[vault]\nroot_key_file = \"{}\"\n",
+        server.issuer,
+        folder.join("countersign.db").display(),
+        key.display()
+    );
+    std::fs::write(&settings, text).unwrap();
+    let mut waiting = command();
+    waiting.arg("--config").arg(&settings);
+    let waiting = waiting
+        .args(["--json", "user", "list"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let socket = server.config().server.admin_socket.clone();
+    let listening = admin::listen(server.app.clone(), socket, async move {
+        let _ = stopped.await;
+    });
+    let listening = tokio::spawn(listening);
+    let answer = tokio::task::spawn_blocking(move || waiting.wait_with_output().unwrap());
+    let answer = answer.await.unwrap();
+    assert_eq!(
+        answer.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&answer.stderr)
+    );
+    assert_eq!(json(&answer)["users"][0]["username"], "ada");
+    let _ = stop.send(());
+    listening.await.unwrap().unwrap();
+}
+
+#[test]
 fn a_server_on_another_socket_is_named() {
     let (new, _) = Installation::new();
     let serving = new.serve();
@@ -277,6 +342,26 @@ fn what_is_wrong_with_the_settings_is_named() {
         text(&nowhere.stderr).contains("countersign init"),
         "{}",
         text(&nowhere.stderr)
+    );
+    // What the environment says wrong is not the file's.
+    let (new, _) = Installation::new();
+    let mistyped = command()
+        .arg("--config")
+        .arg(new.settings())
+        .env("COUNTERSIGN__SERVER__LISEN", "127.0.0.1:1")
+        .args(["user", "list"])
+        .output()
+        .unwrap();
+    let why = text(&mistyped.stderr);
+    assert!(
+        why.contains("the environment (COUNTERSIGN__SERVER__LISEN)"),
+        "{why}"
+    );
+    std::fs::write(new.settings(), "issue = \"https://x\"\n").unwrap();
+    let why = new.refused("user list");
+    assert!(
+        why.contains("countersign.toml") && !why.contains("environment"),
+        "{why}"
     );
     let wrong = command().args(["user", "lits"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));

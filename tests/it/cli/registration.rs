@@ -122,3 +122,27 @@ fn a_resource_is_changed_and_removed() {
     assert_eq!(told["resource_removed"]["uri"], uri);
     new.done("client remove api --yes");
 }
+
+#[test]
+fn what_apps_are_told_of_a_person_is_changed() {
+    let (new, _) = Installation::new();
+    let told = new.done("user set ada --email ada@new.example --claim email_verified=true");
+    assert_eq!(told["user"]["username"], "ada");
+    let shown = new.done("user show ada")["user"].to_string();
+    assert!(shown.contains("ada@new.example"), "{shown}");
+    assert!(
+        new.refused("user set ada --email ada@new.example")
+            .contains("nothing of ada would change")
+    );
+    new.done("user set ada --remove-claim email --remove-claim email_verified");
+    let shown = new.done("user show ada")["user"].to_string();
+    assert!(!shown.contains("new.example"), "{shown}");
+    assert!(
+        new.refused("user set ada --claim shoe_size=43")
+            .contains("standard claim")
+    );
+    assert!(new.refused("user set ben --name Ben").contains("user list"));
+    let events = new.done("audit list --kind user.changed").to_string();
+    assert!(events.contains("email email_verified"), "{events}");
+    assert!(!events.contains("new.example"), "the log names claims only");
+}

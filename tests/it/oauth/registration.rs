@@ -28,6 +28,7 @@ on_both![
     the_register_has_everybody,
     a_removed_resource_takes_its_tokens_along,
     a_resource_is_changed_in_part,
+    what_a_resource_is_called_elsewhere_stays_until_it_is_named,
 ];
 
 const SCOPE: &str = "openid profile offline_access accounts:read transactions:read";
@@ -516,4 +517,43 @@ async fn a_resource_is_changed_in_part(server: TestServer) {
         .unwrap();
     let told = server.accounts.introspect(&server, &tokens.access).await;
     assert_eq!(told["scope"], "accounts:read");
+}
+
+async fn what_a_resource_is_called_elsewhere_stays_until_it_is_named(server: TestServer) {
+    let set = async |edit| {
+        let changed = resources::set(&server.app, ACCOUNTS, edit, &caller()).await;
+        changed.map(|changed| changed.after)
+    };
+    let one = |key: &str, text: &str| [(key.to_owned(), text.to_owned())].into();
+    let titled = set(ResourceEdit {
+        names: one("de", "Konten"),
+        scope_titles: [("accounts:read".to_owned(), one("de", "Ihre Konten sehen"))].into(),
+        read_only: Some(true),
+        ..ResourceEdit::default()
+    });
+    let mut after = titled.await.unwrap();
+    assert!(after.read_only && after.name_in("de") == "Konten");
+    // The scopes named anew, by their plain titles alone.
+    for scope in &mut after.scopes {
+        scope.titles.clear();
+    }
+    let scopes = Some(after.scopes);
+    let edit = ResourceEdit {
+        scopes,
+        ..ResourceEdit::default()
+    };
+    let after = set(edit).await.unwrap();
+    let scope = after.scopes.iter().find(|one| one.name == "accounts:read");
+    assert_eq!(scope.unwrap().title_in("de"), "Ihre Konten sehen");
+    assert!(after.read_only && after.name_in("de") == "Konten");
+    let edit = ResourceEdit {
+        names: one("de", ""),
+        ..ResourceEdit::default()
+    };
+    assert!(set(edit).await.unwrap().names.is_empty());
+    let edit = ResourceEdit {
+        scope_titles: [("nothing".to_owned(), one("de", "Nichts"))].into(),
+        ..ResourceEdit::default()
+    };
+    assert!(sentence(set(edit).await).contains("nothing"));
 }

@@ -67,3 +67,22 @@ fn attribute(body: &str, begin: &str) -> String {
         .unwrap_or_else(|| panic!("{begin} in {body}"));
     rest.split('"').next().unwrap().to_owned()
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn discovery_names_the_institutions_pages_for_developers() {
+    let server = TestServer::start_with(Engine::Sqlite, |file| {
+        file.institution.documentation_uri = Some("https://developers.bank.example".to_owned());
+        file.institution.terms_uri = Some("https://developers.bank.example/terms".to_owned());
+    })
+    .await;
+    let told = server.get("/.well-known/openid-configuration").await.ok();
+    assert_eq!(
+        told["service_documentation"],
+        "https://developers.bank.example"
+    );
+    assert_eq!(told["op_tos_uri"], "https://developers.bank.example/terms");
+    assert!(
+        told.get("op_policy_uri").is_none(),
+        "what is not set is not named"
+    );
+}

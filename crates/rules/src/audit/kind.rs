@@ -64,6 +64,7 @@ kinds! {
     UserActivated "user.activated" "A person bound a password and a first factor, and the account became usable."
     UserDisabled "user.disabled" "An account was disabled, and everything issued to it ended."
     UserEnabled "user.enabled" "A disabled account was enabled again."
+    UserChanged "user.changed" "What is told of a person was changed by an operator; the detail names the claims."
     UserDisputed "user.disputed" "A person said that something in her account was not her; everything issued to it ended."
     PasswordChanged "password.changed" "A person changed her password, and her other sessions ended."
     PasswordEnded "password.ended" "Too many failures in a row ended a password; it must be bound anew."

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::redirect;
 use crate::jose::Alg;
+use crate::network::is_loopback_host;
 
 /// How a client learns who a person is (OpenID Connect Core §8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,7 +147,7 @@ fn text(what: &str, value: Option<&str>) -> Result<(), String> {
 fn https(what: &str, uri: &str) -> Result<(), String> {
     let fits = uri.len() <= 1000
         && Url::parse(uri).is_ok_and(|url| {
-            let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            let loopback = url.host_str().is_some_and(is_loopback_host);
             let plain = url.username().is_empty() && url.password().is_none();
             plain
                 && url.fragment().is_none()

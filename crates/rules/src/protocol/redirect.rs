@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::network::is_loopback_host;
+
 /// Whether a URI may be registered (RFC 6749 §3.1.2, RFC 9700 §2.1, RFC 8252 §7).
 ///
 /// # Errors
@@ -68,7 +70,7 @@ pub fn csp_source(uri: &str) -> Option<String> {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
+    url.host_str().is_some_and(is_loopback_host)
 }
 
 fn after_authority(uri: &str) -> &str {

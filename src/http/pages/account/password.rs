@@ -27,7 +27,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let caller = caller(&request);
     let held = at_account(&app, request.headers(), HERE).await?;
     let username = &held.user.profile.username;
-    Ok(form(&app, &caller, username, StatusCode::OK, None))
+    Ok(form(&app, &caller, (username, ""), StatusCode::OK, None))
 }
 
 /// `POST /account/password`: one verdict for the current password and the code.
@@ -36,9 +36,14 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let held = at_account(&app, &headers, HERE).await?;
     let say = caller.say();
     let username = held.user.profile.username.clone();
-    let again = |again: Again| {
-        Ok(again.page(|status, problem| form(&app, &caller, &username, status, Some(problem))))
+    let again = |again: Again, kept: &str| {
+        let shown = (username.as_str(), kept);
+        Ok(again.page(|status, problem| form(&app, &caller, shown, status, Some(problem))))
     };
+    // No secret: it is good for half a minute, and with the password alone. A recovery code is one.
+    let code = params.get("code").unwrap_or_default();
+    let is_short = code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit());
+    let unused = if is_short { code } else { "" };
     let field = |name| Secret::new(params.get(name).unwrap_or_default().to_owned());
     let asked = Asked {
         current: field("current"),
@@ -48,16 +53,16 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
     };
     let all = [&asked.current, &asked.code, &asked.new, &asked.repeat];
     if all.iter().any(|typed| typed.expose().is_empty()) {
-        return again(Again::of(Problem::of(say.account_fill_in())));
+        return again(Again::of(Problem::of(say.account_fill_in())), unused);
     }
     let cookies = Cookies::of(&headers, &app.config.issuer);
     let device = cookies.get(cookies::DEVICE).map(str::to_owned);
     match change_password(&app, held, asked, device, &caller).await? {
         Changed::Done(token) => Ok(renewed(&app, &headers, &token, "/account?password")),
         Changed::SignedOut => Ok(see_other("/sign-in")),
-        Changed::Unfit(mend) => again(Again::of(problem(say, mend))),
-        Changed::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
-        Changed::Blocked { until } => again(Again::blocked(&app, say, until)),
+        Changed::Unfit(mend) => again(Again::of(problem(say, mend)), unused),
+        Changed::Refused => again(Again::of(Problem::of(say.sign_in_refused())), ""),
+        Changed::Blocked { until } => again(Again::blocked(&app, say, until), ""),
     }
 }
 
@@ -86,7 +91,7 @@ fn problem(say: Words, mend: Mend) -> Problem {
 fn form(
     app: &App,
     caller: &Caller,
-    username: &str,
+    (username, code): (&str, &str),
     status: StatusCode,
     problem: Option<Problem>,
 ) -> Response {
@@ -94,6 +99,7 @@ fn form(
         chrome: &chrome(app, caller),
         action: HERE.to_owned(),
         username: username.to_owned(),
+        code: code.to_owned(),
         problem,
         back_href: "/account".to_owned(),
     };

@@ -165,6 +165,8 @@ pub struct ChangePassword<'a> {
     pub action: String,
     /// The user name, for password managers; it is not posted.
     pub username: String,
+    /// The code that was typed, given back when it was not used.
+    pub code: String,
     /// Why the form came back; field ids `password`, `repeat`.
     pub problem: Option<Problem>,
     /// The account page.

@@ -33,7 +33,12 @@ impl WebApp {
     async fn start(server: &TestServer, script: &str, api: &Program) -> Self {
         let port = free_port();
         let home = format!("http://127.0.0.1:{port}");
-        let spec = Spec::confidential("pocket-budget").redirect(&[&format!("{home}/callback")]);
+        let spec = Spec::confidential("pocket-budget")
+            .redirect(&[&format!("{home}/callback")])
+            .metadata(Metadata {
+                post_logout_redirect_uris: vec![home.clone()],
+                ..Metadata::default()
+            });
         let client = server.register(spec).await;
         let mut command = program::command(script);
         command
