@@ -439,7 +439,7 @@ async fn grant(
         revoked: false,
     };
     authorizations::insert(tx, &authorization, now).await?;
-    let token = issue::refresh_family(tx, client, &authorization, now).await?;
+    let token = issue::refresh_family(tx, client, &authorization, None, now).await?;
     let token =
         token.ok_or_else(|| Fault::Internal("the client gets no refresh token".to_owned()))?;
     Ok((authorization, token.expose().to_owned()))
@@ -463,6 +463,7 @@ async fn access_tokens(
             refresh_token: None,
             id_token: false,
             nonce: None,
+            confirmation: None,
         };
         let minted = issue::mint(app, issuance)
             .await

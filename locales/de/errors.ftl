@@ -27,6 +27,12 @@ error-invalid-request-two-methods = Der Client authentisiert sich doppelt
 error-invalid-request-two-methods-text = Benutzen Sie den Authorization-Header oder den Body oder eine Assertion, nie zwei davon.
 error-invalid-request-prompt = Die Werte von prompt passen nicht zusammen
 error-invalid-request-prompt-text = prompt nimmt none, login, consent und select_account; none steht allein.
+error-invalid-request-certificate = Das Client-Zertifikat fehlt
+error-invalid-request-certificate-text = Die Token dieses Clients sind an sein TLS-Zertifikat gebunden. Verbinden Sie sich damit, unter den Adressen, die die Metadaten unter mtls_endpoint_aliases nennen.
+error-invalid-request-not-pushed = Die Anfrage muss hinterlegt werden
+error-invalid-request-not-pushed-text = Dieser Client hinterlegt seine Anfragen zuerst angemeldet am PAR-Endpunkt; der Browser bringt dann nur client_id und request_uri.
+error-invalid-request-signed-request = Die Anfrage muss signiert sein
+error-invalid-request-signed-request-text = Dieser Client sendet seine Parameter als Request Object: ein JWT unter seinem registrierten Schlüssel im Parameter request.
 error-invalid-request-pushed-request-uri = Eine Referenz wurde hinterlegt
 error-invalid-request-pushed-request-uri-text = Hinterlegen Sie die Parameter selbst; die Antwort ist die request_uri für den Browser.
 
@@ -114,6 +120,10 @@ error-invalid-grant-redirect-uri = Die Redirect-URI ist eine andere
 error-invalid-grant-redirect-uri-text = Senden Sie dieselbe redirect_uri wie in der Autorisierungsanfrage.
 error-invalid-grant-refresh-token = Der Refresh-Token ist zu Ende
 error-invalid-grant-refresh-token-text = Die Person hat die Freigabe beendet, sich abgemeldet (ohne offline_access), oder die Zeit der Einwilligung ist um; oder ein alter Token eines öffentlichen Clients kam nach seinem Nachfolger. Behalten Sie den neuesten, erneuern Sie an einer Stelle, und fragen Sie die Person erneut.
+error-invalid-grant-code-key = Der Code ist an einen Schlüssel gebunden
+error-invalid-grant-code-key-text = Die Anfrage nannte einen Schlüssel (dpop_jkt) oder wurde mit einem DPoP-Nachweis hinterlegt. Senden Sie dem Token-Endpunkt einen Nachweis mit diesem Schlüssel.
+error-invalid-grant-refresh-token-key = Der Refresh-Token ist an einen Schlüssel gebunden
+error-invalid-grant-refresh-token-key-text = Er gehört einem Client ohne Anmeldung, den nur sein Schlüssel ausweist. Senden Sie einen DPoP-Nachweis mit demselben Schlüssel.
 error-invalid-grant-other-client = Der Token gehört einem anderen Client
 error-invalid-grant-other-client-text = Nur der Client, dem ein Token ausgestellt wurde, darf ihn widerrufen.
 
@@ -141,6 +151,8 @@ error-invalid-target-resource-text = resource ist die registrierte URI der API, 
 error-invalid-token = Der Access-Token fehlt, ist unbekannt, abgelaufen oder widerrufen.
 error-invalid-token-token = Holen Sie einen neuen
 error-invalid-token-token-text = Erneuern Sie, oder schicken Sie die Person zum Authorization-Endpunkt. Senden Sie denselben Token nicht noch einmal: Er wird nicht wieder gültig.
+error-invalid-token-bound = Der Token ist an einen Schlüssel oder ein Zertifikat gebunden
+error-invalid-token-bound-text = Sein token_type sagt, wie er gesendet wird: als DPoP mit einem neuen Nachweis je Anfrage, gemacht mit dem Schlüssel, für den er ausgestellt wurde; oder als Bearer über eine TLS-Verbindung mit dem Zertifikat des Clients.
 
 ## insufficient_scope
 error-insufficient-scope = Der Access-Token gilt, aber nicht hierfür.
@@ -153,3 +165,30 @@ error-temporarily-unavailable-too-many-requests = Es kamen zu viele Anfragen (42
 error-temporarily-unavailable-too-many-requests-text = Warten Sie so viele Sekunden, wie Retry-After sagt; dann wird dieselbe Anfrage angenommen. RateLimit-Policy nennt die Grenze. Behalten Sie Token, bis sie ablaufen, statt für jeden Aufruf einen zu holen.
 error-temporarily-unavailable-fault = Der Server konnte nicht (503)
 error-temporarily-unavailable-fault-text = Es wurde nichts entschieden. Versuchen Sie es nach Retry-After wieder, mit wachsenden Pausen; bleibt es so, nennen Sie dem Institut die x-request-id.
+
+## invalid_dpop_proof
+error-invalid-dpop-proof = Der DPoP-Nachweis fehlt, ist falsch oder für eine andere Anfrage gemacht.
+error-invalid-dpop-proof-missing = Der Nachweis fehlt
+error-invalid-dpop-proof-missing-text = Die Token dieses Clients sind an einen Schlüssel gebunden. Senden Sie einen DPoP-Header mit einem Nachweis, der für jede Anfrage neu ist.
+error-invalid-dpop-proof-proof = Der Nachweis ist nicht so, wie der Standard ihn verlangt
+error-invalid-dpop-proof-proof-text = Ein JWT mit typ dpop+jwt, signiert mit PS256, ES256 oder EdDSA, mit dem öffentlichen Schlüssel als jwk im Header und den Claims jti, htm, htu und iat. Der private Schlüssel gehört nie hinein: Ersetzen Sie einen, der gesendet wurde.
+error-invalid-dpop-proof-proof-time = Der Nachweis ist nicht von jetzt
+error-invalid-dpop-proof-proof-time-text = iat steht in Sekunden und liegt höchstens eine Minute neben der Uhr dieses Servers. Machen Sie für jede Anfrage einen Nachweis, und stellen Sie die Uhr der Maschine nach NTP.
+error-invalid-dpop-proof-proof-target = Der Nachweis gilt einer anderen Anfrage
+error-invalid-dpop-proof-proof-target-text = htm ist die Methode, htu die aufgerufene Adresse ohne Query und Fragment, wie die Metadaten sie nennen. Hinter einem Proxy zählt die äußere Adresse.
+error-invalid-dpop-proof-proof-token = Der Nachweis gilt einem anderen Token
+error-invalid-dpop-proof-proof-token-text = Zusammen mit einem Access-Token enthält der Nachweis ath: den base64url-SHA-256 des Tokens. Signiert wird mit dem Schlüssel, für den der Token ausgestellt wurde.
+error-invalid-dpop-proof-proof-key = dpop_jkt nennt einen anderen Schlüssel
+error-invalid-dpop-proof-proof-key-text = Eine hinterlegte Anfrage mit Nachweis ist an dessen Schlüssel gebunden. Lassen Sie dpop_jkt weg, oder senden Sie den Nachweis des Schlüssels, den es nennt.
+error-invalid-dpop-proof-proof-replay = Der Nachweis wurde schon benutzt
+error-invalid-dpop-proof-proof-replay-text = Jeder Nachweis gilt für eine Anfrage. Machen Sie einen neuen mit neuem jti, auch für eine Wiederholung.
+
+## use_dpop_nonce
+error-use-dpop-nonce = Der Nachweis muss eine Nonce dieses Servers enthalten.
+error-use-dpop-nonce-nonce = Wiederholen Sie die Anfrage mit der Nonce
+error-use-dpop-nonce-nonce-text = Nehmen Sie die Nonce aus dem Header DPoP-Nonce dieser Antwort, machen Sie damit einen neuen Nachweis und senden Sie die Anfrage noch einmal. Behalten Sie die neueste Nonce für das Weitere; die meisten Bibliotheken tun das von selbst.
+
+## invalid_request_object
+error-invalid-request-object = Die signierte Anfrage ist nicht so, wie die Standards sie verlangen, oder nicht von diesem Client signiert.
+error-invalid-request-object-request-object = Das Request Object wird abgelehnt
+error-invalid-request-object-request-object-text = Signieren Sie mit PS256, ES256 oder EdDSA unter einem registrierten Schlüssel; iss und client_id sind der Client, aud ist der Issuer dieses Servers, nbf ist jetzt, exp höchstens 60 Minuten später. Alle Parameter stehen darin, request und request_uri nicht.

@@ -27,6 +27,12 @@ error-invalid-request-two-methods = The client authenticates twice
 error-invalid-request-two-methods-text = Use the Authorization header, or the body, or an assertion; never two of them.
 error-invalid-request-prompt = The prompts do not go together
 error-invalid-request-prompt-text = prompt takes none, login, consent and select_account; none stands alone.
+error-invalid-request-certificate = The client certificate is missing
+error-invalid-request-certificate-text = The tokens of this client are bound to its TLS certificate. Connect with it, at the addresses that the metadata lists under mtls_endpoint_aliases.
+error-invalid-request-not-pushed = The request must be pushed
+error-invalid-request-not-pushed-text = This client’s requests are pushed to the PAR endpoint first, authenticated; the browser then brings client_id and request_uri alone.
+error-invalid-request-signed-request = The request must be signed
+error-invalid-request-signed-request-text = This client sends its parameters as a request object: a JWT under its registered key, in the parameter request.
 error-invalid-request-pushed-request-uri = A reference was pushed
 error-invalid-request-pushed-request-uri-text = Push the parameters themselves; the answer is the request_uri for the browser.
 
@@ -114,6 +120,10 @@ error-invalid-grant-redirect-uri = The redirect URI is another one
 error-invalid-grant-redirect-uri-text = Send the same redirect_uri as in the authorization request.
 error-invalid-grant-refresh-token = The refresh token is over
 error-invalid-grant-refresh-token-text = The person stopped the sharing, signed out (without offline_access), or the consent’s time is over; or an old token of a public client came back after its successor. Keep the newest one, refresh from one place, and ask the person again.
+error-invalid-grant-code-key = The code is bound to a key
+error-invalid-grant-code-key-text = The request named a key (dpop_jkt), or was pushed with a DPoP proof. Send a proof made with that key to the token endpoint.
+error-invalid-grant-refresh-token-key = The refresh token is bound to a key
+error-invalid-grant-refresh-token-key-text = It was issued to a client without authentication, whose key alone proves whose it is. Send a DPoP proof made with the same key.
 error-invalid-grant-other-client = The token is another client’s
 error-invalid-grant-other-client-text = Only the client that a token was issued to may revoke it.
 
@@ -141,6 +151,8 @@ error-invalid-target-resource-text = resource is the API’s registered URI, to 
 error-invalid-token = The access token is missing, not known, expired or revoked.
 error-invalid-token-token = Get a new one
 error-invalid-token-token-text = Refresh, or send the person to the authorization endpoint. Do not send the same token again: nothing makes it good.
+error-invalid-token-bound = The token is bound to a key or certificate
+error-invalid-token-bound-text = Its token_type says how it is sent: DPoP with a new proof for each request, made with the key it was issued to; or Bearer over a TLS connection with the client’s certificate.
 
 ## insufficient_scope
 error-insufficient-scope = The access token is good, but not for this.
@@ -153,3 +165,30 @@ error-temporarily-unavailable-too-many-requests = Too many requests came (429)
 error-temporarily-unavailable-too-many-requests-text = Wait as many seconds as Retry-After says; then the same request is let through. RateLimit-Policy names the limit. Keep tokens until they expire instead of getting one for each call.
 error-temporarily-unavailable-fault = The server failed (503)
 error-temporarily-unavailable-fault-text = Nothing was decided. Try again after Retry-After, with growing pauses; tell the institution the x-request-id if it stays.
+
+## invalid_dpop_proof
+error-invalid-dpop-proof = The DPoP proof is missing, wrong, or made for another request.
+error-invalid-dpop-proof-missing = The proof is missing
+error-invalid-dpop-proof-missing-text = The tokens of this client are bound to a key. Send one DPoP header with a proof that is new for each request.
+error-invalid-dpop-proof-proof = The proof is not as the standard wants it
+error-invalid-dpop-proof-proof-text = A JWT with typ dpop+jwt, signed with PS256, ES256 or EdDSA, the public key in the header as jwk, and the claims jti, htm, htu and iat. Never put the private key there: replace one that was sent.
+error-invalid-dpop-proof-proof-time = The proof is not of this moment
+error-invalid-dpop-proof-proof-time-text = iat is in seconds and within a minute of this server’s clock. Make a proof for each request, and set the machine’s clock by NTP.
+error-invalid-dpop-proof-proof-target = The proof is for another request
+error-invalid-dpop-proof-proof-target-text = htm is the method, htu the address that is called, without query and fragment, as the metadata names it. Behind a proxy it is the outer address that counts.
+error-invalid-dpop-proof-proof-token = The proof is for another token
+error-invalid-dpop-proof-proof-token-text = With an access token, the proof has ath: the base64url SHA-256 of the token. It must be signed with the key that the token was issued to.
+error-invalid-dpop-proof-proof-key = dpop_jkt names another key
+error-invalid-dpop-proof-proof-key-text = A pushed request that comes with a proof is bound to the key of the proof. Leave dpop_jkt out, or send the proof of the key that it names.
+error-invalid-dpop-proof-proof-replay = The proof was used before
+error-invalid-dpop-proof-proof-replay-text = Each proof is good for one request. Make a new one with a new jti, for a retry too.
+
+## use_dpop_nonce
+error-use-dpop-nonce = The proof must hold a nonce of this server.
+error-use-dpop-nonce-nonce = Repeat the request with the nonce
+error-use-dpop-nonce-nonce-text = Take the nonce from the header DPoP-Nonce of this answer, make a new proof with it and send the request again. Keep the newest nonce for what follows; most libraries do all this themselves.
+
+## invalid_request_object
+error-invalid-request-object = The signed request is not as the standards want it, or not signed by this client.
+error-invalid-request-object-request-object = The request object is refused
+error-invalid-request-object-request-object-text = Sign with PS256, ES256 or EdDSA under a registered key; iss and client_id are the client, aud is this server’s issuer, nbf is now, and exp at most 60 minutes later. All parameters stand inside; request and request_uri do not.

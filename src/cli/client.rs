@@ -169,17 +169,20 @@ pub(super) struct Add {
     /// How its ID tokens are signed: RS256 (the default) or ES256
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
-    /// Its rules: oauth21 (the default), or compat for an app on a server that cannot do PKCE
+    /// Its rules: oauth21 (the default), fapi2 (FAPI 2.0: keys, pushed requests, bound tokens), or
+    /// compat for an app on a server that cannot do PKCE
     #[arg(long, value_name = "PROFILE", value_parser = profile)]
     profile: Option<Profile>,
     #[command(flatten)]
     about: metadata::About,
     #[command(flatten)]
     openid: metadata::OpenId,
+    #[command(flatten)]
+    proofs: metadata::Proofs,
 }
 
 fn profile(text: &str) -> Result<Profile, String> {
-    Profile::from_name(text).ok_or_else(|| "must be oauth21 or compat".to_owned())
+    Profile::from_name(text).ok_or_else(|| "must be fapi2, oauth21 or compat".to_owned())
 }
 
 /// A grant as it is typed.
@@ -278,7 +281,7 @@ impl Add {
             scopes,
             id_token_signed_response_alg: self.id_token_alg,
             profile: self.profile.unwrap_or_default(),
-            metadata: metadata::registered(self.about, self.openid),
+            metadata: metadata::registered(self.about, self.openid, self.proofs),
         })
     }
 }

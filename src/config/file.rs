@@ -56,6 +56,8 @@ pub struct File {
     pub log: LogFile,
     #[serde(default)]
     pub outbound: OutboundFile,
+    #[serde(default)]
+    pub dpop: super::Dpop,
 }
 
 /// How long a node among others goes on when it is asked to stop.
@@ -341,6 +343,7 @@ impl File {
                 filter: self.log.filter,
             },
             outbound: self.outbound.check()?,
+            dpop: self.dpop,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `countersign.toml` and the environment, read once into checked values. What exists is valid.
 
 pub mod brand;
+mod dpop;
 mod file;
 mod institution;
 mod limits;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use rules::network::is_loopback_host;
 use url::Url;
 
+pub use dpop::Dpop;
 pub use file::{
     DEFAULT_PATH, DatabaseFile, File, LifetimesFile, LogFile, PeopleFile, ServerFile, VaultFile,
 };
@@ -173,6 +175,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How often what may be asked.
     pub limits: Limits,
+    /// How clients prove that they hold a key.
+    pub dpop: Dpop,
     /// How it logs.
     pub log: Log,
     /// Where it may call.

@@ -2,8 +2,10 @@
 //! the code that it gives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rules::audit::{Actor, Kind};
+use rules::jose::Alg;
 use rules::protocol::authorize::ReturnTo;
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::target::Target;
@@ -12,6 +14,7 @@ use rules::protocol::{AuthorizeRequest, Client, ClientAuth, OAuthError};
 use super::Caller;
 use super::issue::{self, Admission, CodeFor};
 use super::sessions::SignedIn;
+use super::token_format::sign;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
@@ -20,6 +23,9 @@ use crate::store::grants::{self, Consent, Grant};
 use crate::store::interactions::{self, Interaction};
 use crate::store::sessions::Session;
 use crate::store::{Tx, pushed};
+
+/// How long a signed answer is good (JARM §2.1 recommends ten minutes at the most).
+const SIGNED_ANSWER: Duration = Duration::from_mins(5);
 
 /// An answer on its way back to the client.
 #[derive(Debug)]
@@ -47,6 +53,30 @@ impl Reply {
             ("error_uri", error.uri(app.config.issuer.as_str())),
         ];
         Self::finish(app, return_to, parameters)
+    }
+
+    /// The answer as it leaves: signed when the request asked for that (JARM §2.1), so that `response`
+    /// is its only parameter.
+    pub async fn sealed(self, app: &App) -> Result<Self, Fault> {
+        if !self.return_to.response_mode.is_signed() {
+            return Ok(self);
+        }
+        let client_id = &self.return_to.client_id;
+        let client = app.registry.client(client_id);
+        let alg = client.and_then(|client| client.metadata.authorization_signed_response_alg);
+        let now = app.clock.now();
+        let mut claims = serde_json::Map::new();
+        claims.insert("aud".to_owned(), client_id.as_str().into());
+        claims.insert("iat".to_owned(), now.secs().into());
+        claims.insert("exp".to_owned(), now.plus(SIGNED_ANSWER).secs().into());
+        for (name, value) in self.parameters {
+            claims.insert(name.to_owned(), value.into());
+        }
+        let signed = sign(app, alg.unwrap_or(Alg::Es256), None, claims).await?;
+        Ok(Self {
+            return_to: self.return_to,
+            parameters: vec![("response", signed.expose().to_owned())],
+        })
     }
 
     fn finish(app: &App, return_to: ReturnTo, mut parameters: Vec<(&'static str, String)>) -> Self {
@@ -214,6 +244,7 @@ impl Asking {
                 redirect_uri: request.return_to.redirect_uri.clone(),
                 challenge: request.challenge,
                 nonce: request.nonce,
+                dpop_jkt: request.dpop_jkt,
             },
             lifetime: self.app.config.lifetimes.authorization,
         };

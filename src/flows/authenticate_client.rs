@@ -125,6 +125,8 @@ async fn assertion(
         client_id: &client.id,
         issuer: app.config.issuer.as_str(),
         accepted_audiences: match client.profile {
+            // FAPI 2.0 Security Profile §5.3.2.1, RFC 10070
+            Profile::Fapi2 => Audiences::IssuerString,
             Profile::Oauth21 => Audiences::IssuerAlone,
             // OpenID Connect Core §9: what these clients were written for.
             Profile::Compat => Audiences::IssuerOr(&endpoints),

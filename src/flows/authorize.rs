@@ -7,7 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
-use rules::protocol::{AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params, Scopes};
+use rules::protocol::jar;
+use rules::protocol::{
+    AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
+};
 
 use super::answer::{Asking, Reply, holds};
 use super::fit::{Fit, fit};
@@ -59,15 +62,39 @@ impl From<Fault> for NotBegun {
 }
 
 /// Pushes a request (RFC 9126); the client has authenticated.
-pub async fn push(app: &App, client: &Client, params: &Params) -> Result<Token, Failure> {
+pub async fn push(
+    app: &App,
+    client: &Client,
+    params: &Params,
+    possession: Possession,
+) -> Result<Token, Failure> {
     // RFC 9126 §2.1
     if params.get("request_uri").is_some() {
         return Err(OAuthError::invalid_request("request_uri cannot be pushed")
             .about("pushed-request-uri")
             .into());
     }
+    let signed = match params.get("request") {
+        Some(jwt) => Some(jar::read(
+            jwt,
+            client,
+            app.config.issuer.as_str(),
+            app.clock.now(),
+        )?),
+        None if client.metadata.require_signed_request_object => {
+            // RFC 9101 §10.5
+            return Err(OAuthError::invalid_request(
+                "this client's requests must be signed; send them as a request object (RFC 9101)",
+            )
+            .about("signed-request")
+            .into());
+        }
+        None => None,
+    };
+    let params = signed.as_ref().unwrap_or(params);
     let return_to = authorize::return_to(params, client)?;
-    let request = parse(app, params, client, return_to)?;
+    let mut request = parse(app, params, client, return_to)?;
+    bind_to_key(&mut request, possession)?;
     let token = Token::generate(Purpose::PushedRequest)?;
     let (hash, now) = (token.hash(), app.clock.now());
     app.store
@@ -78,6 +105,22 @@ pub async fn push(app: &App, client: &Client, params: &Params) -> Result<Token, 
         })
         .await?;
     Ok(token)
+}
+
+/// RFC 9449 §10.1: a proof that comes with a pushed request binds the code as `dpop_jkt` does.
+fn bind_to_key(request: &mut AuthorizeRequest, possession: Possession) -> Result<(), OAuthError> {
+    match (request.dpop_jkt, possession.key) {
+        (Some(named), Some(shown)) if named != shown => Err(OAuthError::new(
+            ErrorCode::InvalidDpopProof,
+            "dpop_jkt is not the key of the DPoP proof; leave dpop_jkt out, or send the proof of its key",
+        )
+        .about("proof-key")),
+        (None, Some(shown)) => {
+            request.dpop_jkt = Some(shown);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A browser brings a request.
@@ -171,6 +214,14 @@ async fn read(app: &App, params: &Params, client: &Client) -> Result<Read, NotBe
         return Ok(Ok((request, Some(hash))));
     }
     let return_to = authorize::return_to(params, client)?;
+    if client.must_push() || client.metadata.require_signed_request_object {
+        // RFC 9126 §6, FAPI 2.0 Security Profile §5.3.2.2 (2)
+        let error = OAuthError::invalid_request(
+            "this client must push its requests: send them to the PAR endpoint, and request_uri here",
+        )
+        .about("not-pushed");
+        return Ok(Err(Reply::error(app, return_to, &error)));
+    }
     Ok(parse(app, params, client, return_to.clone())
         .map(|request| (request, None))
         .map_err(|error| Reply::error(app, return_to, &error)))

@@ -2,7 +2,7 @@
 //! its own; after the first time nothing but the audit event is written.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use rules::audit::Kind;
 use rules::protocol::target::{self, Target};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::issue::{self, Issuance};
-use super::{Caller, Failure};
+use super::{Failure, Requester};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
@@ -44,11 +44,15 @@ impl Remembered {
 /// Issues an access token to a client for itself.
 pub async fn client_credentials(
     app: &App,
-    client: Arc<Client>,
+    requester: Requester,
     scopes: Option<&Scopes>,
     resources: &[String],
-    caller: &Caller,
 ) -> Result<Value, Failure> {
+    let Requester {
+        client,
+        possession,
+        caller,
+    } = requester;
     let at = app.clock.now();
     if client.valid_from.is_some_and(|from| at <= from) {
         // Enabled again a moment ago: a token made now would be void.
@@ -58,13 +62,16 @@ pub async fn client_credentials(
     let target = target::for_itself(&client, scopes, resources, registered.resources())
         .map_err(|error| refused(app, &client, error))?;
     issue::check_manner(&registered, &target)?;
+    let confirmation = client
+        .bind(possession)
+        .map_err(|error| refused(app, &client, error))?;
     let authorization = authorization(app, &client, target.clone()).await?;
     let event = app
-        .event_by_client(Kind::TokenIssued, &client, caller)?
+        .event_by_client(Kind::TokenIssued, &client, &caller)?
         .authorization(authorization.id)
         .with("grant_type", "client_credentials")
         .with("scope", target.scopes.to_string());
-    let event = app.pending(event, caller, None)?;
+    let event = app.pending(event, &caller, None)?;
     app.store.append(event).await?;
     let issuance = Issuance {
         client,
@@ -74,6 +81,7 @@ pub async fn client_credentials(
         refresh_token: None,
         id_token: false,
         nonce: None,
+        confirmation,
     };
     issue::mint(app, issuance).await
 }

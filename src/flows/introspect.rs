@@ -2,12 +2,15 @@
 //! revoked stands in memory.
 
 use rules::audit::Kind;
+use rules::jose::Alg;
 use rules::protocol::{AccessRecord, Client, Resource};
+use serde_json::{Map, Value};
 
-use super::token_format::read_access;
+use super::token_format::{read_access, sign};
 use super::{Failure, follow};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::secret::Secret;
 
 /// What is told about a token that is not good, or not for the API that asks.
 const INACTIVE: &str = "{\"active\":false}";
@@ -51,6 +54,20 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, 
     record
         .introspection(app.config.issuer.as_str(), &resources, &scopes)
         .map_err(|error| Fault::Internal(error.to_string()).into())
+}
+
+/// The answer as a JWT for the API that asked (RFC 9701 §5).
+pub async fn signed(app: &App, api: &Client, answer: &str) -> Result<Secret, Fault> {
+    let answer: Value =
+        serde_json::from_str(answer).map_err(|error| Fault::Internal(error.to_string()))?;
+    let alg = api.metadata.introspection_signed_response_alg;
+    let mut claims = Map::new();
+    claims.insert("iss".to_owned(), app.config.issuer.as_str().into());
+    claims.insert("aud".to_owned(), api.id.as_str().into());
+    claims.insert("iat".to_owned(), app.clock.now().secs().into());
+    claims.insert("token_introspection".to_owned(), answer);
+    let typ = Some("token-introspection+jwt");
+    sign(app, alg.unwrap_or(Alg::Es256), typ, claims).await
 }
 
 /// The record of an access token that is good now, or why it is not, as a stable word.

@@ -11,7 +11,7 @@ use rules::protocol::claims_request::{self, ClaimsRequest};
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::refresh::Family;
 use rules::protocol::target::Target;
-use rules::protocol::{AccessRecord, Client, Format, GrantType, OAuthError};
+use rules::protocol::{AccessRecord, Client, Confirmation, Format, GrantType, OAuthError};
 use rules::time::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -189,6 +189,7 @@ pub async fn refresh_family(
     tx: &mut Tx,
     client: &Client,
     authorization: &Authorization,
+    confirmation: Option<Confirmation>,
     now: Timestamp,
 ) -> Result<Option<Secret>, Fault> {
     if !client.may(GrantType::RefreshToken) {
@@ -196,11 +197,15 @@ pub async fn refresh_family(
     }
     let secret = zeroize::Zeroizing::new(rng::bytes::<32>()?);
     let id = rng::uuid(now)?;
+    // RFC 9449 §5: what binds the refresh tokens of a public client is its key, and nothing rotates;
+    // those of a client that authenticates are bound to the client, whose keys may change.
+    let confirmation = confirmation.filter(|_| !client.is_confidential());
     let family = Family {
         generation: 0,
         rotated_at: None,
         expires_at: authorization.expires_at,
-        rotates: !client.is_confidential(),
+        rotates: !client.is_confidential() && confirmation.is_none(),
+        confirmation,
     };
     refresh::insert(tx, id, authorization.id, &family, secret.as_slice()).await?;
     Ok(Some(RefreshToken::mint(id, 0, secret.as_slice())))
@@ -232,6 +237,8 @@ pub struct Issuance {
     pub id_token: bool,
     /// What the ID token repeats.
     pub nonce: Option<String>,
+    /// What the access token is bound to.
+    pub confirmation: Option<Confirmation>,
 }
 
 /// The tokens, as they leave (RFC 6749 §5.1).
@@ -244,6 +251,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         refresh_token,
         id_token: with_id_token,
         nonce,
+        confirmation,
     } = issuance;
     let (format, lifetime) = manner(&app.registry.now(), &target)?
         .unwrap_or((Format::Opaque, app.config.lifetimes.access_token));
@@ -262,11 +270,12 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         expires_at,
         acr: person.map(|p| p.acr.clone()),
         auth_time: person.map(|p| p.auth_time),
+        confirmation,
     };
     let access = mint_access(app, &record, format).await?;
     let mut answer = json!({
         "access_token": access.expose(),
-        "token_type": "Bearer",
+        "token_type": record.token_type().as_str(),
         "expires_in": expires_at.since(at).as_secs(),
         "scope": target.scopes.to_string(),
     });

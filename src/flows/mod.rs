@@ -25,6 +25,7 @@ mod judge;
 pub mod limit;
 mod passwords;
 mod progress;
+pub mod prove;
 pub mod read_audit;
 pub mod ready;
 mod recovery_set;
@@ -46,9 +47,10 @@ pub mod userinfo;
 pub mod users;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rules::audit::{Actor, Event, Kind, Personal};
-use rules::protocol::{Client, OAuthError};
+use rules::protocol::{Client, OAuthError, Possession};
 
 use crate::app::App;
 use crate::defence::limits::Exceeded;
@@ -98,6 +100,17 @@ impl Caller {
         }
         self
     }
+}
+
+/// A client that authenticated at the token endpoint.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// Which one.
+    pub client: Arc<Client>,
+    /// What its request proved to hold beside.
+    pub possession: Possession,
+    /// Where the request comes from.
+    pub caller: Caller,
 }
 
 /// Why a flow does not give what was asked for.

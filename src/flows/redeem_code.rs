@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rules::audit::Kind;
 use rules::protocol::redeem::{self, CodeState, Presented, Redemption, unknown_code};
 use rules::protocol::target;
-use rules::protocol::{Client, OAuthError};
+use rules::protocol::{Client, OAuthError, Possession};
 use serde_json::Value;
 
 use super::issue::{self, Issuance};
-use super::{Caller, Failure, about};
+use super::{Caller, Failure, Requester, about};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::secret::{Purpose, TokenHash};
@@ -32,15 +32,16 @@ pub struct Redeem {
 /// Redeems a code for tokens.
 pub async fn redeem_code(
     app: &Arc<App>,
-    client: Arc<Client>,
+    requester: Requester,
     presented: Redeem,
-    caller: &Caller,
 ) -> Result<Value, Failure> {
     let hash = TokenHash::of(Purpose::Code, &presented.code);
+    let client = Arc::clone(&requester.client);
     let redeeming = Redeeming {
         app: Arc::clone(app),
-        client: Arc::clone(&client),
-        caller: caller.clone(),
+        client: requester.client,
+        possession: requester.possession,
+        caller: requester.caller,
         presented,
         hash,
     };
@@ -61,6 +62,7 @@ pub async fn redeem_code(
 struct Redeeming {
     app: Arc<App>,
     client: Arc<Client>,
+    possession: Possession,
     caller: Caller,
     presented: Redeem,
     hash: TokenHash,
@@ -104,6 +106,10 @@ impl Redeeming {
         if let Err(error) = issue::check_manner(&registered, &target) {
             return Ok(Err(error));
         }
+        let confirmation = match self.client.bind(self.possession) {
+            Ok(confirmation) => confirmation,
+            Err(error) => return Ok(Err(error)),
+        };
         // Save
         let now = self.app.clock.now();
         if !codes::consume(tx, self.hash, now).await? {
@@ -111,7 +117,8 @@ impl Redeeming {
             self.replayed(tx, &authorization).await?;
             return Ok(Err(unknown_code().detail("redeemed at the same moment")));
         }
-        let refresh_token = issue::refresh_family(tx, &self.client, &authorization, now).await?;
+        let refresh_token =
+            issue::refresh_family(tx, &self.client, &authorization, confirmation, now).await?;
         let event = self
             .app
             .event_by_client(Kind::TokenIssued, &self.client, &self.caller)?
@@ -127,6 +134,7 @@ impl Redeeming {
             target,
             refresh_token,
             nonce: code.binding.nonce,
+            confirmation,
         }))
     }
 
@@ -141,6 +149,7 @@ impl Redeeming {
             client_id: &self.client.id,
             redirect_uri: self.presented.redirect_uri.as_deref(),
             verifier: self.presented.verifier.as_deref(),
+            possession: self.possession,
         };
         redeem::redeem(&state, presented, self.app.clock.now())
     }

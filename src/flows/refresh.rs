@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rules::audit::Kind;
 use rules::protocol::refresh::{Family, Judgement, judge};
 use rules::protocol::target;
-use rules::protocol::{Client, OAuthError, Scopes};
+use rules::protocol::{Client, OAuthError, Possession, Scopes};
 use serde_json::Value;
 
 use super::issue::{self, Issuance};
 use super::token_format::RefreshToken;
-use super::{Caller, Failure, about};
+use super::{Caller, Failure, Requester, about};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::secret::Secret;
@@ -31,17 +31,18 @@ pub struct Refresh {
 /// Exchanges a refresh token for new tokens.
 pub async fn refresh(
     app: &Arc<App>,
-    client: Arc<Client>,
+    requester: Requester,
     presented: Refresh,
-    caller: &Caller,
 ) -> Result<Value, Failure> {
+    let client = Arc::clone(&requester.client);
     let Some(token) = RefreshToken::parse(&presented.token) else {
         return Err(counted(app, &client, unknown().detail("not one of ours")).into());
     };
     let refreshing = Refreshing {
         app: Arc::clone(app),
-        client: Arc::clone(&client),
-        caller: caller.clone(),
+        client: requester.client,
+        possession: requester.possession,
+        caller: requester.caller,
         presented,
         token,
     };
@@ -73,6 +74,7 @@ fn counted(app: &App, client: &Client, error: OAuthError) -> OAuthError {
 struct Refreshing {
     app: Arc<App>,
     client: Arc<Client>,
+    possession: Possession,
     caller: Caller,
     presented: Refresh,
     token: RefreshToken,
@@ -108,6 +110,10 @@ impl Refreshing {
         if let Err(error) = issue::check_manner(&registered, &target) {
             return Ok(Err(error));
         }
+        let confirmation = match self.client.bind(self.possession) {
+            Ok(confirmation) => confirmation,
+            Err(error) => return Ok(Err(error)),
+        };
         // Save
         let Some(generation) = self.next_generation(tx, &standing.family).await? else {
             return self.reused(tx, &authorization).await.map(Err);
@@ -131,6 +137,7 @@ impl Refreshing {
             target,
             refresh_token: Some(refresh_token),
             nonce: None,
+            confirmation,
         }))
     }
 
@@ -184,6 +191,15 @@ impl Refreshing {
         // RFC 6749 §6: the token was issued to this client.
         if authorization.client_id != self.client.id {
             return Ok(Err(unknown().detail("issued to another client")));
+        }
+        // RFC 9449 §5, RFC 8705 §4: a stolen one is of no use without its key or certificate.
+        let bound = &standing.family.confirmation;
+        if bound.is_some_and(|bound| !self.possession.confirms(&bound)) {
+            return Ok(Err(OAuthError::invalid_grant(
+                "the refresh token is bound to the key that it was issued with; send a DPoP proof \
+                 made with that key",
+            )
+            .about("refresh-token-key")));
         }
         let expired = judge(&standing.family, self.token.generation, now) == Judgement::Expired;
         if !issue::is_valid(&self.client, authorization) || !standing.stands || expired {

@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::jose::{self, Alg};
-use rules::protocol::{AccessRecord, Format};
+use rules::protocol::{AccessRecord, Confirmation, Format};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -20,6 +21,28 @@ const CHECKSUM: usize = 6;
 /// `typ` of an access token (RFC 9068 §2.1).
 const AT_JWT: &str = "at+jwt";
 
+/// The first byte of an opaque token that says more than its record: no envelope begins with it, so a
+/// server that knows nothing of what more there is takes the token for none.
+const EXTENDED: u8 = 0;
+
+/// What a token says beside its record.
+#[derive(Serialize, Deserialize)]
+enum Extra {
+    /// What it is bound to.
+    Confirmation(Confirmation),
+}
+
+/// Reads a record and what stands beside it.
+fn extended(plain: &[u8]) -> Option<AccessRecord> {
+    let (mut record, extras): (AccessRecord, Vec<Extra>) = postcard::from_bytes(plain).ok()?;
+    for extra in extras {
+        match extra {
+            Extra::Confirmation(bound) => record.confirmation = Some(bound),
+        }
+    }
+    Some(record)
+}
+
 /// Makes an access token.
 pub async fn mint_access(
     app: &App,
@@ -28,9 +51,16 @@ pub async fn mint_access(
 ) -> Result<Secret, Fault> {
     match format {
         Format::Opaque => {
-            let plain = postcard::to_stdvec(record).map_err(internal)?;
-            let sealed = app.vault.seal(KeyUse::Tokens, cell(), &plain)?;
-            Ok(Secret::new(dress(ACCESS, &sealed)))
+            let body = if let Some(bound) = record.confirmation {
+                let extras = vec![Extra::Confirmation(bound)];
+                let plain = postcard::to_stdvec(&(record, extras)).map_err(internal)?;
+                let sealed = app.vault.seal(KeyUse::Tokens, extended_cell(), &plain)?;
+                [[EXTENDED].as_slice(), &sealed].concat()
+            } else {
+                let plain = postcard::to_stdvec(record).map_err(internal)?;
+                app.vault.seal(KeyUse::Tokens, cell(), &plain)?
+            };
+            Ok(Secret::new(dress(ACCESS, &body)))
         }
         Format::Jwt => {
             let mut claims = record.jwt_claims(app.config.issuer.as_str());
@@ -45,6 +75,10 @@ pub async fn mint_access(
 pub fn read_access(app: &App, token: &str) -> Result<Option<AccessRecord>, Fault> {
     if let Some(sealed) = undress(ACCESS, token) {
         // The checksum fits, yet the seal may not: then it is a forgery.
+        if let Some((&EXTENDED, sealed)) = sealed.split_first() {
+            let plain = app.vault.open_cell(extended_cell(), sealed).ok();
+            return Ok(plain.and_then(|plain| extended(&plain)));
+        }
         let Ok(plain) = app.vault.open_cell(cell(), &sealed) else {
             return Ok(None);
         };
@@ -213,6 +247,10 @@ fn checksum(text: &str) -> String {
 
 fn cell() -> Cell<'static> {
     Cell::new("tokens", "access", b"")
+}
+
+fn extended_cell() -> Cell<'static> {
+    Cell::new("tokens", "extended", b"")
 }
 
 fn internal(error: impl std::fmt::Display) -> Fault {

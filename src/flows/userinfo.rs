@@ -1,9 +1,13 @@
 //! Userinfo (OpenID Connect Core §5.3).
 
-use rules::protocol::{AccessRecord, Client, ErrorCode, OAuthError, claims, claims_request};
+use rules::protocol::{
+    AccessRecord, Client, ErrorCode, OAuthError, Possession, Thumbprint, TokenType, claims,
+    claims_request,
+};
 use serde_json::{Map, Value};
 
 use super::introspect::standing;
+use super::prove::{Shown, prove};
 use super::token_format::sign;
 use super::{Failure, limit};
 use crate::app::App;
@@ -27,16 +31,96 @@ fn for_us(record: &AccessRecord, app: &App) -> bool {
     record.resources.iter().any(|uri| uri == issuer)
 }
 
+/// An access token as it came with a request.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// Under which scheme.
+    pub scheme: TokenType,
+    /// The proof beside it.
+    pub proof: Option<&'a str>,
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The certificate of the TLS connection.
+    pub certificate: Option<Thumbprint>,
+}
+
+fn invalid(why: &str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidToken, why)
+}
+
 /// What the token's scopes, and the claims asked for one by one, let the client know about the
-/// person.
-pub async fn userinfo(app: &App, token: &str) -> Result<Told, Failure> {
-    let invalid = |why| OAuthError::new(ErrorCode::InvalidToken, why);
-    let record = standing(app, token).await?.map_err(|reason| {
-        invalid("the access token is unknown, expired or revoked; get a new one").detail(reason)
+/// person; and a nonce for the next proof, when it is time for one.
+pub async fn userinfo(
+    app: &App,
+    presented: Presented<'_>,
+) -> Result<(Told, Option<String>), Failure> {
+    let record = standing(app, presented.token).await?.map_err(|reason| {
+        invalid("the access token is unknown, expired or revoked; get a new one")
+            .about("token")
+            .detail(reason)
     })?;
     limit::take(app, Limit::UserinfoPerToken, Whose::Token(record.id))?;
+    let client = app.registry.client(&record.client_id);
+    let client = client.ok_or_else(|| invalid("the client behind the token is gone"))?;
+    let next_nonce = held(app, &client, &record, presented).await?;
+    let told = tell(app, &client, &record).await?;
+    Ok((told, next_nonce))
+}
+
+/// Whether whoever presents a token holds what it is bound to.
+async fn held(
+    app: &App,
+    client: &Client,
+    record: &AccessRecord,
+    presented: Presented<'_>,
+) -> Result<Option<String>, Failure> {
+    if presented.scheme != record.token_type() {
+        // RFC 9449 §7.1, §7.2: no downgrade of one to the other.
+        let why = match record.token_type() {
+            TokenType::Dpop => {
+                "the access token is bound to a key; send it as DPoP, with a proof in the DPoP header"
+            }
+            TokenType::Bearer => "the access token is not bound to a key; send it as Bearer",
+        };
+        return Err(invalid(why).about("bound").into());
+    }
+    let mut possession = Possession {
+        key: None,
+        certificate: presented.certificate,
+    };
+    let mut next_nonce = None;
+    if presented.scheme == TokenType::Dpop {
+        let jwt = presented.proof.ok_or_else(|| {
+            OAuthError::new(
+                ErrorCode::InvalidDpopProof,
+                "the access token is bound to a key; send a proof in the DPoP header",
+            )
+            .about("missing")
+        })?;
+        let shown = Shown {
+            jwt,
+            method: presented.method,
+            path: "/userinfo",
+            access_token: Some(presented.token),
+        };
+        let proved = prove(app, client, shown).await?;
+        possession.key = Some(proved.key);
+        next_nonce = proved.next_nonce;
+    }
+    match record.confirmation {
+        Some(bound) if !possession.confirms(&bound) => {
+            let why = "the access token is bound to another key or certificate";
+            Err(invalid(why).about("bound").into())
+        }
+        _ => Ok(next_nonce),
+    }
+}
+
+async fn tell(app: &App, client: &Client, record: &AccessRecord) -> Result<Told, Failure> {
     let user = match record.user {
-        Some(user) if record.scopes.contains("openid") && for_us(&record, app) => user,
+        Some(user) if record.scopes.contains("openid") && for_us(record, app) => user,
         _ => {
             return Err(Failure::Refused(OAuthError::new(
                 ErrorCode::InsufficientScope,
@@ -57,14 +141,12 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Told, Failure> {
     let Some(user) = found.filter(|user| user.state == UserState::Active) else {
         return Err(invalid("the account behind the token is gone").into());
     };
-    let client = app.registry.client(&record.client_id);
-    let client = client.ok_or_else(|| invalid("the client behind the token is gone"))?;
     let known = &user.profile.claims;
     let mut told = claims::granted(known, &record.scopes);
-    let asked = asked.left_to(&client);
+    let asked = asked.left_to(client);
     told.extend(claims_request::told(known, &asked.userinfo));
     told.insert("sub".to_owned(), record.subject.clone().into());
-    as_registered(app, &client, told).await
+    as_registered(app, client, told).await
 }
 
 /// OpenID Connect Core §5.3.2: signed answers name issuer and client.

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 
 use super::forwarded::{self, Asked};
 use super::reply::{self, Cause};
-use super::{Peer, limit, pages};
+use super::{Peer, limit, pages, proof};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::rng;
@@ -90,6 +90,7 @@ where
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     };
+    proof::add_nonce(&app, &mut response);
     response = reply::finish(response, app.config.issuer.as_str());
     limit::tell(response.headers_mut(), allowance.as_ref());
     dress(app, &caller.request_id, response.headers_mut());
@@ -122,11 +123,11 @@ pub fn open_to_origins(headers: &mut HeaderMap) {
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         (
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "authorization, content-type",
+            "authorization, content-type, dpop",
         ),
         (
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            "www-authenticate, x-request-id, retry-after, ratelimit, ratelimit-policy",
+            "www-authenticate, dpop-nonce, x-request-id, retry-after, ratelimit, ratelimit-policy",
         ),
         (header::ACCESS_CONTROL_MAX_AGE, "3600"),
     ] {

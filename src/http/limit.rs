@@ -9,6 +9,7 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use rules::protocol::ErrorCode;
 
 use super::oauth::caller;
 use super::pages;
@@ -71,7 +72,12 @@ pub async fn wrong_tokens(State(app): State<Arc<App>>, request: Request, next: N
         response.status(),
         StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST
     );
-    if !is_refused {
+    // Whoever is told to use a nonce showed a good token.
+    let is_told = matches!(
+        response.extensions().get::<Cause>(),
+        Some(Cause::Refused(error)) if error.code == ErrorCode::UseDpopNonce
+    );
+    if !is_refused || is_told {
         return response;
     }
     match limit::take(&app, Limit::FailuresPerAddress, Whose::Address(address)) {

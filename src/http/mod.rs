@@ -9,6 +9,7 @@ mod layer;
 mod limit;
 pub mod oauth;
 pub mod pages;
+mod proof;
 mod reply;
 
 pub use front::Front;

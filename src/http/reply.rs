@@ -86,6 +86,12 @@ impl ApiError {
         self
     }
 
+    /// With another status than is usual for the error.
+    pub const fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// The refusal.
     pub const fn error(&self) -> &OAuthError {
         &self.error

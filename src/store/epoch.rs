@@ -57,6 +57,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("meta", "kept; names the epoch"),
     ("person_keys", "kept"),
     ("person_proofs", "kept"),
+    (
+        "proof_ids",
+        "kept; proofs made before the epoch are refused",
+    ),
     ("pushed_requests", "emptied"),
     ("recovery_codes", "emptied"),
     ("recovery_renewals", "emptied"),

@@ -45,6 +45,12 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/postgres/0005_oidc.sql"),
     ),
     (
+        6,
+        "proofs",
+        include_str!("../../migrations/sqlite/0006_proofs.sql"),
+        include_str!("../../migrations/postgres/0006_proofs.sql"),
+    ),
+    (
         8,
         "person_proofs",
         include_str!("../../migrations/sqlite/0008_person_proofs.sql"),

@@ -22,6 +22,7 @@ pub mod meta;
 mod migrate;
 pub mod person_proofs;
 mod postgres;
+mod proofs;
 pub mod pushed;
 pub mod recovery_renewals;
 pub mod refresh;
@@ -35,6 +36,7 @@ pub mod upkeep;
 pub mod users;
 
 pub use assertions::consume as consume_assertion;
+pub use proofs::consume as consume_proof;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Families of refresh tokens.
 
-use rules::protocol::Scopes;
 use rules::protocol::refresh::Family;
+use rules::protocol::{Confirmation, Scopes};
 use rules::time::Timestamp;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -33,8 +33,8 @@ pub async fn insert(
     secret: &[u8],
 ) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
-        "INSERT INTO refresh_families (id, authorization_id, secret, rotates, generation, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO refresh_families (id, authorization_id, secret, rotates, generation, expires_at, \
+         confirmation) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     );
     let sealed = tx.vault()?.seal(KeyUse::Columns, cell(&id), secret)?;
     let values = vec![
@@ -44,6 +44,10 @@ pub async fn insert(
         family.rotates.into(),
         family.generation.into(),
         family.expires_at.into(),
+        family
+            .confirmation
+            .map(|bound| bound.cnf().to_string())
+            .into(),
     ];
     tx.execute(INSERT, values).await.map(drop)
 }
@@ -54,7 +58,8 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
         "SELECT f.secret, f.rotates, f.generation, f.rotated_at, f.expires_at, \
          a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, a.resources, \
          a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
-         a.created_at, u.valid_from, a.claims, g.scopes, g.claims, u.state, s.ended_at \
+         a.created_at, u.valid_from, a.claims, g.scopes, g.claims, u.state, s.ended_at, \
+         f.confirmation \
          FROM refresh_families f JOIN authorizations a ON a.id = f.authorization_id \
          JOIN grants g ON g.id = a.grant_id JOIN users u ON u.id = a.user_id \
          LEFT JOIN sessions s ON s.id = a.session_id WHERE f.id = $1",
@@ -76,6 +81,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
                 generation: row.int(2)?,
                 rotated_at: row.opt_time(3)?,
                 expires_at: row.time(4)?,
+                confirmation: row.opt_text(25)?.map(|text| bound_to(&text)).transpose()?,
             },
             secret: vault.open_cell(cell(&id), &row.bytes(0)?)?,
             authorization,
@@ -83,6 +89,13 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
         })
     })
     .transpose()
+}
+
+/// What is not understood is no reason to take the family for one that is not bound.
+fn bound_to(text: &str) -> Result<Confirmation, Fault> {
+    let cnf = serde_json::from_str(text).ok();
+    cnf.and_then(|cnf| Confirmation::from_cnf(&cnf))
+        .ok_or_else(|| Fault::Unreadable("refresh_families.confirmation".to_owned()))
 }
 
 /// Moves a family on from `generation`; false when that is no longer the current one.

@@ -43,6 +43,12 @@ const SWEEPS: [(Sql, Duration); 14] = [
     ),
     (
         Sql(
+            "DELETE FROM proof_ids WHERE id IN (SELECT id FROM proof_ids WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        Duration::ZERO,
+    ),
+    (
+        Sql(
             "DELETE FROM activations WHERE token_hash IN (SELECT token_hash FROM activations WHERE expires_at < $1 LIMIT 1000)",
         ),
         Duration::ZERO,

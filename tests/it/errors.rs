@@ -319,7 +319,7 @@ async fn every_way_of_telling_an_error_names_its_page(server: TestServer) {
     let request = server.http.get(server.at("/userinfo"));
     let request = request.header("authorization", "Bearer wrong");
     let challenged = crate::support::Reply::of(request).await;
-    let named = format!("error_uri=\"{}\"", server.at("/errors/invalid_token"));
+    let named = format!("error_uri=\"{}\"", server.at("/errors/invalid_token#token"));
     assert!(
         challenged.header("www-authenticate").ends_with(&named),
         "{challenged:?}"

@@ -26,6 +26,7 @@ mod cli;
 mod clients;
 mod demo;
 mod errors;
+mod fapi;
 mod guides;
 mod keep;
 mod limits;

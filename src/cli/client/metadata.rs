@@ -73,14 +73,51 @@ pub(super) struct OpenId {
     backchannel_logout_session_required: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Proofs and signed messages")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(super) struct Proofs {
+    /// Bind its tokens to a key: it must send DPoP proofs
+    #[arg(long)]
+    dpop_bound: bool,
+    /// Whether its DPoP proofs must hold a nonce of this server [default: as dpop.nonces is set]
+    #[arg(long, value_name = "BOOL")]
+    dpop_nonces: Option<bool>,
+    /// Bind its tokens to its TLS certificate
+    #[arg(long)]
+    certificate_bound: bool,
+    /// Take authorization requests from it only when they were pushed (PAR)
+    #[arg(long)]
+    require_par: bool,
+    /// Take authorization requests from it only when they are signed (JAR)
+    #[arg(long)]
+    require_signed_request: bool,
+    /// What alone it signs its requests with: PS256, ES256 or EdDSA
+    #[arg(long, value_name = "ALG")]
+    request_alg: Option<Alg>,
+    /// Sign answers to its authorization requests so, when it asks for that (JARM)
+    #[arg(long, value_name = "ALG")]
+    authorization_alg: Option<Alg>,
+    /// Sign what an API is told of tokens so, when it asks for that
+    #[arg(long, value_name = "ALG")]
+    introspection_alg: Option<Alg>,
+    /// Which authorization details it may ask for; may be given several times
+    #[arg(long = "authorization-details-type", value_name = "TYPE")]
+    authorization_details_types: Vec<String>,
+}
+
 fn subject_type(text: &str) -> Result<SubjectType, String> {
     SubjectType::from_name(text).ok_or_else(|| "must be public or pairwise".to_owned())
 }
 
-/// What was given of both groups, as members of [`Metadata`].
-pub(super) fn changes(about: About, openid: OpenId) -> Result<Map<String, Value>, Failed> {
+/// What was given of the groups, as members of [`Metadata`].
+pub(super) fn changes(
+    about: About,
+    openid: OpenId,
+    proofs: Proofs,
+) -> Result<Map<String, Value>, Failed> {
     let subject_type = openid.subject_type;
-    let given = members(&registered(about, openid))?;
+    let given = members(&registered(about, openid, proofs))?;
     let nothing = members(&Metadata::default())?;
     let mut changes: Map<String, Value> = given
         .into_iter()
@@ -100,8 +137,8 @@ fn members(metadata: &Metadata) -> Result<Map<String, Value>, Failed> {
     }
 }
 
-/// Both groups as they are registered.
-pub(super) fn registered(about: About, openid: OpenId) -> Metadata {
+/// The groups as they are registered.
+pub(super) fn registered(about: About, openid: OpenId, proofs: Proofs) -> Metadata {
     Metadata {
         legal_entity: about.legal_entity,
         licence: about.licence,
@@ -120,5 +157,14 @@ pub(super) fn registered(about: About, openid: OpenId) -> Metadata {
         post_logout_redirect_uris: openid.post_logout_redirect_uris,
         backchannel_logout_uri: openid.backchannel_logout_uri,
         backchannel_logout_session_required: openid.backchannel_logout_session_required,
+        dpop_bound_access_tokens: proofs.dpop_bound,
+        dpop_nonces: proofs.dpop_nonces,
+        tls_client_certificate_bound_access_tokens: proofs.certificate_bound,
+        require_pushed_authorization_requests: proofs.require_par,
+        require_signed_request_object: proofs.require_signed_request,
+        request_object_signing_alg: proofs.request_alg,
+        authorization_signed_response_alg: proofs.authorization_alg,
+        introspection_signed_response_alg: proofs.introspection_alg,
+        authorization_details_types: proofs.authorization_details_types,
     }
 }

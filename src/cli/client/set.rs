@@ -29,7 +29,7 @@ pub(in crate::cli) struct Set {
     /// How its ID tokens are signed: RS256 or ES256
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
-    /// Its rules: oauth21 or compat
+    /// Its rules: fapi2, oauth21 or compat
     #[arg(long, value_name = "PROFILE", value_parser = profile)]
     profile: Option<Profile>,
     /// What is no longer registered; may be given several times
@@ -39,6 +39,8 @@ pub(in crate::cli) struct Set {
     about: metadata::About,
     #[command(flatten)]
     openid: metadata::OpenId,
+    #[command(flatten)]
+    proofs: metadata::Proofs,
 }
 
 /// What can be taken out of a registration.
@@ -62,6 +64,15 @@ enum Clear {
     PostLogoutRedirectUris,
     BackchannelLogoutUri,
     BackchannelLogoutSessionRequired,
+    DpopBound,
+    DpopNonces,
+    CertificateBound,
+    RequirePar,
+    RequireSignedRequest,
+    RequestAlg,
+    AuthorizationAlg,
+    IntrospectionAlg,
+    AuthorizationDetailsTypes,
 }
 
 impl Clear {
@@ -85,6 +96,15 @@ impl Clear {
             Self::PostLogoutRedirectUris => "post_logout_redirect_uris",
             Self::BackchannelLogoutUri => "backchannel_logout_uri",
             Self::BackchannelLogoutSessionRequired => "backchannel_logout_session_required",
+            Self::DpopBound => "dpop_bound_access_tokens",
+            Self::DpopNonces => "dpop_nonces",
+            Self::CertificateBound => "tls_client_certificate_bound_access_tokens",
+            Self::RequirePar => "require_pushed_authorization_requests",
+            Self::RequireSignedRequest => "require_signed_request_object",
+            Self::RequestAlg => "request_object_signing_alg",
+            Self::AuthorizationAlg => "authorization_signed_response_alg",
+            Self::IntrospectionAlg => "introspection_signed_response_alg",
+            Self::AuthorizationDetailsTypes => "authorization_details_types",
         })
     }
 }
@@ -97,7 +117,7 @@ impl Set {
             redirect_uris: given(self.redirect_uris),
             id_token_signed_response_alg: self.id_token_alg,
             profile: self.profile,
-            metadata: metadata::changes(self.about, self.openid)?,
+            metadata: metadata::changes(self.about, self.openid, self.proofs)?,
             ..ClientEdit::default()
         };
         if !self.grants.is_empty() {

@@ -68,7 +68,13 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
         redirect_uris: once(new.redirect_uris),
         grant_types: once(new.grant_types),
         scopes: new.scopes,
-        id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(Alg::Rs256),
+        id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(
+            match new.profile {
+                // FAPI 2.0 Security Profile §5.4.1
+                Profile::Fapi2 => Alg::Es256,
+                Profile::Oauth21 | Profile::Compat => Alg::Rs256,
+            },
+        ),
         metadata: new.metadata,
         valid_from: None,
         disabled_at: None,
@@ -110,6 +116,22 @@ pub(super) fn check(client: &Client) -> Result<(), String> {
         return Err(format!(
             "userinfo cannot be signed with {alg}; use ES256 or RS256"
         ));
+    }
+    for (what, alg) in [
+        (
+            "answers to authorization requests",
+            client.metadata.authorization_signed_response_alg,
+        ),
+        (
+            "answers at introspection",
+            client.metadata.introspection_signed_response_alg,
+        ),
+    ] {
+        if let Some(alg) = alg.filter(|alg| !matches!(alg, Alg::Es256 | Alg::Rs256)) {
+            return Err(format!(
+                "{what} cannot be signed with {alg}; use ES256 or RS256"
+            ));
+        }
     }
     if let ClientAuth::PrivateKeyJwt { jwks } = &client.auth {
         let usable = |alg: &Alg| jwks.keys().iter().any(|key| key.fits(*alg));

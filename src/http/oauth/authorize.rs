@@ -45,7 +45,7 @@ async fn begin(app: &Arc<App>, params: &Params, headers: &HeaderMap, caller: &Ca
         Err(fault) => return pages::failed(app, caller, &fault),
     };
     match authorize::begin(app, params, signed_in.as_ref(), caller).await {
-        Ok(Begun::Reply(reply)) => pages::answer(app, caller, &reply),
+        Ok(Begun::Reply(reply)) => pages::answer(app, caller, reply).await,
         Ok(Begun::Interaction { id, token }) => {
             let name = format!("{}{id}", cookies::INTERACTION);
             let mut response = pages::see_other(&format!("/interaction/{id}"));

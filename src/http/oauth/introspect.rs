@@ -3,20 +3,35 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::http::header::{self, HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
 use rules::protocol::OAuthError;
 
-use super::{Authenticated, authenticated};
+use super::authenticated;
 use crate::app::App;
 use crate::config::Limit;
 use crate::flows::introspect;
 use crate::http::reply::{ApiError, json_text};
+
+/// What a signed answer is called (RFC 9701 §4).
+const SIGNED: &str = "application/token-introspection+jwt";
+
+/// Whether an API asks for a signed answer.
+fn wants_signed(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter();
+    accepted
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.split(';').next())
+        .any(|range| range.trim().eq_ignore_ascii_case(SIGNED))
+}
 
 /// Tells an API whether a token is good.
 pub async fn introspect(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let signed = wants_signed(request.headers());
     let asked = authenticated(&app, request, Limit::IntrospectionPerClient).await?;
     if !asked.client.is_confidential() {
         // RFC 7662 §4: or anybody could try tokens out.
@@ -28,5 +43,14 @@ pub async fn introspect(
     }
     let token = asked.params.require("token")?;
     let answer = introspect::introspect(&app, &asked.client, token).await?;
-    Ok(Authenticated::answer(asked.allowance, json_text(answer)))
+    if !signed {
+        return Ok(asked.told().with(json_text(answer)));
+    }
+    let jwt = introspect::signed(&app, &asked.client, &answer).await?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(SIGNED)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let response = (headers, jwt.expose().to_owned()).into_response();
+    Ok(asked.told().with(response))
 }

@@ -14,13 +14,14 @@ use axum::extract::Request;
 use axum::http::header;
 use axum::response::Response;
 use rules::protocol::credentials::Credentials;
-use rules::protocol::{Client, OAuthError, Params};
+use rules::protocol::{Client, OAuthError, Params, Possession};
 
 use super::reply::ApiError;
-use super::{form, limit as limits};
+use super::{form, limit as limits, proof};
 use crate::app::App;
 use crate::config::Limit;
 use crate::defence::limits::{Allowance, Whose};
+use crate::flows::prove::{Shown, prove};
 use crate::flows::{Caller, authenticate_client, limit};
 
 /// A form whose client has authenticated.
@@ -29,13 +30,58 @@ struct Authenticated {
     params: Params,
     caller: Caller,
     allowance: Option<Allowance>,
+    proof: Result<Option<String>, OAuthError>,
+}
+
+/// What an answer says beside its body.
+struct Told {
+    allowance: Option<Allowance>,
+    nonce: Option<String>,
+}
+
+impl Told {
+    /// The answer, with how much is left when that is little, and the nonce for the next proof.
+    fn with(self, mut response: Response) -> Response {
+        limits::tell(response.headers_mut(), self.allowance.as_ref());
+        if let Some(nonce) = self.nonce {
+            proof::tell_nonce(response.headers_mut(), &nonce);
+        }
+        response
+    }
 }
 
 impl Authenticated {
-    /// The answer, with how much is left when that is little.
-    fn answer(allowance: Option<Allowance>, mut response: Response) -> Response {
-        limits::tell(response.headers_mut(), allowance.as_ref());
-        response
+    /// What the answer says where no proof is asked for.
+    const fn told(&self) -> Told {
+        Told {
+            allowance: self.allowance,
+            nonce: None,
+        }
+    }
+
+    /// What the request proves to hold: its proof is verified and spent.
+    async fn possession(
+        &self,
+        app: &App,
+        path: &'static str,
+    ) -> Result<(Possession, Told), ApiError> {
+        let mut told = self.told();
+        let Some(jwt) = self.proof.clone()? else {
+            return Ok((Possession::default(), told));
+        };
+        let shown = Shown {
+            jwt: &jwt,
+            method: "POST",
+            path,
+            access_token: None,
+        };
+        let proved = prove(app, &self.client, shown).await?;
+        told.nonce = proved.next_nonce;
+        let possession = Possession {
+            key: Some(proved.key),
+            certificate: None,
+        };
+        Ok((possession, told))
     }
 }
 
@@ -48,6 +94,7 @@ async fn authenticated(
     limited: Limit,
 ) -> Result<Authenticated, ApiError> {
     let caller = caller(&request);
+    let proof = proof::of(request.headers());
     let (credentials, params) = match credentials(request).await {
         Ok(read) => read,
         Err(error) => {
@@ -71,6 +118,7 @@ async fn authenticated(
         params,
         caller,
         allowance,
+        proof,
     })
 }
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
-use super::{Authenticated, authenticated};
+use super::authenticated;
 use crate::app::App;
 use crate::config::{Lifetimes, Limit};
 use crate::flows::authorize::{self, REQUEST_URI};
@@ -16,11 +16,12 @@ use crate::http::reply::{ApiError, json as reply};
 /// Takes a request in, and gives a reference to it.
 pub async fn par(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let asked = authenticated(&app, request, Limit::PushPerClient).await?;
-    let reference = authorize::push(&app, &asked.client, &asked.params).await?;
+    let (possession, told) = asked.possession(&app, "/par").await?;
+    let reference = authorize::push(&app, &asked.client, &asked.params, possession).await?;
     let mut response = reply(&json!({
         "request_uri": format!("{REQUEST_URI}{}", reference.expose()),
         "expires_in": Lifetimes::PUSHED.as_secs(),
     }));
     *response.status_mut() = StatusCode::CREATED;
-    Ok(Authenticated::answer(asked.allowance, response))
+    Ok(told.with(response))
 }

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::{Authenticated, authenticated};
+use super::authenticated;
 use crate::app::App;
 use crate::config::Limit;
 use crate::flows::revoke;
@@ -18,5 +18,5 @@ pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let token = asked.params.require("token")?;
     revoke::revoke(&app, &asked.client, token, &asked.caller).await?;
     let done = StatusCode::OK.into_response();
-    Ok(Authenticated::answer(asked.allowance, done))
+    Ok(asked.told().with(done))
 }

@@ -6,9 +6,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use rules::protocol::token_request::{Grant, TokenRequest};
 
-use super::{Authenticated, authenticated};
+use super::authenticated;
 use crate::app::App;
 use crate::config::Limit;
+use crate::flows::Requester;
 use crate::flows::client_credentials::client_credentials;
 use crate::flows::redeem_code::{Redeem, redeem_code};
 use crate::flows::refresh::{Refresh, refresh};
@@ -16,13 +17,14 @@ use crate::http::reply::{ApiError, json};
 
 /// Gives tokens.
 pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let Authenticated {
-        client,
-        params,
-        caller,
-        allowance,
-    } = authenticated(&app, request, Limit::TokenPerClient).await?;
-    let TokenRequest { grant, resources } = TokenRequest::parse(&params, &client)?;
+    let asked = authenticated(&app, request, Limit::TokenPerClient).await?;
+    let TokenRequest { grant, resources } = TokenRequest::parse(&asked.params, &asked.client)?;
+    let (possession, told) = asked.possession(&app, "/token").await?;
+    let requester = Requester {
+        client: asked.client,
+        possession,
+        caller: asked.caller,
+    };
     let tokens = match grant {
         Grant::Code {
             code,
@@ -35,7 +37,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
                 verifier,
                 resources,
             };
-            Box::pin(redeem_code(&app, client, presented, &caller)).await?
+            Box::pin(redeem_code(&app, requester, presented)).await?
         }
         Grant::Refresh { token, scopes } => {
             let presented = Refresh {
@@ -43,12 +45,12 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
                 scopes,
                 resources,
             };
-            Box::pin(refresh(&app, client, presented, &caller)).await?
+            Box::pin(refresh(&app, requester, presented)).await?
         }
         Grant::ClientCredentials { scopes } => {
-            let own = client_credentials(&app, client, scopes.as_ref(), &resources, &caller);
+            let own = client_credentials(&app, requester, scopes.as_ref(), &resources);
             Box::pin(own).await?
         }
     };
-    Ok(Authenticated::answer(allowance, json(&tokens)))
+    Ok(told.with(json(&tokens)))
 }

@@ -1,74 +1,115 @@
-//! `GET` and `POST /userinfo` (OpenID Connect Core §5.3, RFC 6750).
+//! `GET` and `POST /userinfo` (OpenID Connect Core §5.3, RFC 6750, RFC 9449 §7).
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use rules::protocol::{ErrorCode, OAuthError};
+use rules::protocol::{ErrorCode, OAuthError, TokenType};
 
 use crate::app::App;
-use crate::flows::userinfo::{Told, userinfo};
-use crate::http::form;
+use crate::flows::userinfo::{Presented, Told, userinfo};
 use crate::http::reply::{ApiError, json};
+use crate::http::{form, proof};
 
-/// What every challenge begins with (RFC 6750 §3).
-const CHALLENGE: &str = "Bearer realm=\"countersign\"";
+/// What is said to whoever sends no token (RFC 6750 §3, RFC 9449 §7.1).
+const SCHEMES: &str = "Bearer realm=\"countersign\", DPoP algs=\"ES256 PS256 EdDSA Ed25519\"";
 
 /// With the token in the header.
 pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let token = bearer(&headers).map_err(|error| challenged(error.into()))?;
-    answer(&app, token).await
+    let token = in_header(&headers).map_err(|error| challenged(error.into(), TokenType::Bearer))?;
+    answer(&app, &headers, "GET", token).await
 }
 
 /// With the token in the header or in the form (RFC 6750 §2.2), not in both.
 pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let refused = |error: ApiError| challenged(error, TokenType::Bearer);
     let has_form = request.headers().contains_key(header::CONTENT_TYPE);
     if !has_form {
-        let token = bearer(request.headers()).map_err(|error| challenged(error.into()))?;
-        return answer(&app, token).await;
+        let headers = request.headers();
+        let token = in_header(headers).map_err(|error| refused(error.into()))?;
+        return answer(&app, headers, "POST", token).await;
     }
     let read = form::read(request).await;
-    let (headers, params) = read.map_err(|bad| challenged(bad.into()))?;
+    let (headers, params) = read.map_err(|bad| refused(bad.into()))?;
     let in_form = params.get("access_token").map(str::to_owned);
     let token = match (headers.contains_key(header::AUTHORIZATION), in_form) {
         (true, Some(_)) => {
             let error = OAuthError::invalid_request("the access token is sent twice; send it once");
-            return Err(challenged(error.into()));
+            return Err(refused(error.into()));
         }
-        (false, Some(token)) => Some(token),
-        _ => bearer(&headers).map_err(|error| challenged(error.into()))?,
+        (false, Some(token)) => Some((TokenType::Bearer, token)),
+        _ => in_header(&headers).map_err(|error| refused(error.into()))?,
     };
-    answer(&app, token).await
+    answer(&app, &headers, "POST", token).await
 }
 
-async fn answer(app: &App, token: Option<String>) -> Result<Response, ApiError> {
-    let Some(token) = token else {
+async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    method: &str,
+    token: Option<(TokenType, String)>,
+) -> Result<Response, ApiError> {
+    let Some((scheme, token)) = token else {
         // RFC 6750 §3.1: without credentials, no error code in the challenge.
         let error = OAuthError::new(ErrorCode::InvalidToken, "the access token is missing");
-        return Err(ApiError::from(error).challenge(CHALLENGE));
+        return Err(ApiError::from(error).challenge(SCHEMES));
     };
-    match userinfo(app, &token).await {
-        Ok(Told::Json(told)) => Ok(json(&told)),
-        Ok(Told::Jwt(jwt)) => Ok(signed(jwt.expose())),
-        Err(failure) => Err(challenged(failure.into())),
+    let jwt = match scheme {
+        TokenType::Bearer => None,
+        TokenType::Dpop => proof::of(headers).map_err(|error| challenged(error.into(), scheme))?,
+    };
+    let presented = Presented {
+        token: &token,
+        scheme,
+        proof: jwt.as_deref(),
+        method,
+        certificate: None,
+    };
+    let (told, next_nonce) = userinfo(app, presented)
+        .await
+        .map_err(|failure| challenged(failure.into(), scheme))?;
+    let mut response = match told {
+        Told::Json(told) => json(&told),
+        Told::Jwt(jwt) => signed(jwt.expose()),
+    };
+    if let Some(nonce) = next_nonce {
+        proof::tell_nonce(response.headers_mut(), &nonce);
     }
+    Ok(response)
 }
 
-/// A refusal says what is wrong with the credentials (RFC 6750 §3); a failure is not about them.
-fn challenged(error: ApiError) -> ApiError {
+/// A refusal says what is wrong with the credentials (RFC 6750 §3, RFC 9449 §7.1); a failure is not
+/// about them.
+fn challenged(error: ApiError, scheme: TokenType) -> ApiError {
     let OAuthError {
-        code, description, ..
+        code,
+        description,
+        topic,
+        ..
     } = error.error();
     let scope = match code {
         ErrorCode::TemporarilyUnavailable => return error,
         ErrorCode::InsufficientScope => ", scope=\"openid\"",
         _ => "",
     };
+    // A bound token that came as Bearer is to come with a proof.
+    let start = if scheme == TokenType::Dpop || *topic == Some("bound") {
+        "DPoP realm=\"countersign\", algs=\"ES256 PS256 EdDSA Ed25519\""
+    } else {
+        "Bearer realm=\"countersign\""
+    };
+    let is_proof = matches!(code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce);
     let code = code.as_str();
     let challenge =
-        format!("{CHALLENGE}, error=\"{code}\", error_description=\"{description}\"{scope}");
-    error.challenge(&challenge)
+        format!("{start}, error=\"{code}\", error_description=\"{description}\"{scope}");
+    let error = error.challenge(&challenge);
+    if is_proof {
+        error.status(StatusCode::UNAUTHORIZED)
+    } else {
+        error
+    }
 }
 
 /// OpenID Connect Core §5.3.2
@@ -83,17 +124,21 @@ fn signed(jwt: &str) -> Response {
     (headers, jwt.to_owned()).into_response()
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Option<String>, OAuthError> {
+/// The scheme and the token.
+fn in_header(headers: &HeaderMap) -> Result<Option<(TokenType, String)>, OAuthError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Ok(None);
     };
     let malformed = || {
-        OAuthError::invalid_request("the Authorization header must be Bearer and the access token")
+        OAuthError::invalid_request(
+            "the Authorization header must be Bearer or DPoP, and the access token",
+        )
     };
     let text = value.to_str().map_err(|_| malformed())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+    let scheme = TokenType::from_scheme(scheme).ok_or_else(malformed)?;
+    if token.trim().is_empty() {
         return Err(malformed());
     }
-    Ok(Some(token.trim().to_owned()))
+    Ok(Some((scheme, token.trim().to_owned())))
 }

@@ -2,6 +2,7 @@
 //! this server links here.
 
 mod clients;
+mod proofs;
 mod requests;
 mod tokens;
 
@@ -60,6 +61,7 @@ pub fn all() -> impl Iterator<Item = &'static Explained> {
         .iter()
         .chain(&clients::ALL)
         .chain(&tokens::ALL)
+        .chain(&proofs::ALL)
 }
 
 /// `GET /errors`: all errors.

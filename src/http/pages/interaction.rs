@@ -63,7 +63,9 @@ pub async fn show(
         (Step::Consent { .. } | Step::Choose { .. }, None) => {
             see_other(&format!("/interaction/{id}"))
         }
-        (Step::Reply(reply), _) => finished(&app, &id, &headers, answer(&app, &caller, &reply)),
+        (Step::Reply(reply), _) => {
+            finished(&app, &id, &headers, answer(&app, &caller, reply).await)
+        }
     })
 }
 
@@ -150,7 +152,7 @@ pub async fn consent(State(app): State<Arc<App>>, form: Held) -> Result<Response
     let held = (form.id.as_str(), form.token.as_str());
     let caller = &form.caller;
     let answered = consent::answer(&app, held, signed_in.as_ref(), decision, caller).await?;
-    Ok(conclude(&app, &form, answered))
+    Ok(conclude(&app, &form, answered).await)
 }
 
 /// `POST /interaction/{id}/cancel`: back to the app, with nothing.
@@ -158,7 +160,7 @@ pub async fn cancel(State(app): State<Arc<App>>, form: Held) -> Result<Response,
     let signed_in = signed_in(&app, &form.headers).await?;
     let held = (form.id.as_str(), form.token.as_str());
     let answered = consent::cancel(&app, held, signed_in.as_ref(), &form.caller).await?;
-    Ok(conclude(&app, &form, answered))
+    Ok(conclude(&app, &form, answered).await)
 }
 
 /// `POST /interaction/{id}/switch`: she is somebody else, and signs in as herself.
@@ -172,10 +174,12 @@ pub async fn switch(State(app): State<Arc<App>>, form: Held) -> Result<Response,
     Ok(response)
 }
 
-fn conclude(app: &App, form: &Held, answered: Answered) -> Response {
+async fn conclude(app: &App, form: &Held, answered: Answered) -> Response {
     let (id, caller) = (&form.id, &form.caller);
     match answered {
-        Answered::Reply(reply) => finished(app, id, &form.headers, answer(app, caller, &reply)),
+        Answered::Reply(reply) => {
+            finished(app, id, &form.headers, answer(app, caller, reply).await)
+        }
         Answered::ShowAgain => see_other(&format!("/interaction/{id}")),
         Answered::Gone => gone(app, caller),
     }

@@ -110,10 +110,14 @@ pub fn set_cookie(response: &mut Response, cookie: HeaderValue) {
 }
 
 /// The answer to a client, on its way through the browser.
-pub fn answer(app: &App, caller: &Caller, reply: &Reply) -> Response {
+pub async fn answer(app: &App, caller: &Caller, reply: Reply) -> Response {
+    let reply = match reply.sealed(app).await {
+        Ok(reply) => reply,
+        Err(fault) => return failed(app, caller, &fault),
+    };
     match reply.return_to.response_mode {
-        ResponseMode::Query => see_other(&with_query(reply)),
-        ResponseMode::FormPost => form_post(app, caller, reply),
+        ResponseMode::Query | ResponseMode::QueryJwt => see_other(&with_query(&reply)),
+        ResponseMode::FormPost | ResponseMode::FormPostJwt => form_post(app, caller, &reply),
     }
 }
 

@@ -101,6 +101,7 @@ kinds! {
     ClientRemoved "client.removed" "A client was removed for good, and everything issued to it ended."
     ClientAuthenticationRefused "client.authentication_refused" "A request in a client's name did not prove to come from it."
     AssertionReplayed "assertion.replayed" "A client's assertion was presented a second time."
+    ProofRefused "proof.refused" "A client's DPoP proofs were refused: how many, and why; a replayed one is among the reasons."
 
     ResourceCreated "resource.created" "A resource was registered."
     ResourceChanged "resource.changed" "A resource's registration was changed."

@@ -139,7 +139,7 @@ impl SigningKey {
 
     /// The bare signature of `message`.
     #[cfg(test)]
-    pub(super) fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    pub(crate) fn sign_message(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         self.signer.sign(message)
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::proof::{Confirmation, TokenType};
 use super::scope::Scopes;
 use crate::time::Timestamp;
 
@@ -45,6 +46,11 @@ pub struct AccessRecord {
     pub acr: Option<String>,
     /// When.
     pub auth_time: Option<Timestamp>,
+    /// What it is bound to; whoever holds it may use it when there is nothing. It is no part of the
+    /// record's own serialization, which tokens from before this existed have: whoever writes a
+    /// record writes this beside it.
+    #[serde(skip)]
+    pub confirmation: Option<Confirmation>,
 }
 
 impl AccessRecord {
@@ -73,6 +79,10 @@ impl AccessRecord {
         }
         if let Some(at) = self.auth_time {
             claims.insert("auth_time".into(), at.secs().into());
+        }
+        // RFC 7800 §3.1
+        if let Some(confirmation) = &self.confirmation {
+            claims.insert("cnf".into(), confirmation.cnf());
         }
         claims
     }
@@ -107,6 +117,10 @@ impl AccessRecord {
                 .get("auth_time")
                 .and_then(Value::as_i64)
                 .map(Timestamp::from_secs),
+            confirmation: match claims.get("cnf") {
+                None => None,
+                Some(cnf) => Some(Confirmation::from_cnf(cnf)?),
+            },
         })
     }
 
@@ -130,13 +144,22 @@ impl AccessRecord {
             },
             client_id: &self.client_id,
             scope,
-            token_type: "Bearer",
+            token_type: self.token_type().as_str(),
             jti: self.id,
             iat: self.issued_at.secs(),
             exp: self.expires_at.secs(),
             acr: self.acr.as_deref(),
             auth_time: self.auth_time.map(Timestamp::secs),
+            // RFC 9449 §6.2, RFC 8705 §3.2
+            cnf: self.confirmation.as_ref().map(Confirmation::cnf),
         })
+    }
+
+    /// How it is presented.
+    #[must_use]
+    pub fn token_type(&self) -> TokenType {
+        self.confirmation
+            .map_or(TokenType::Bearer, |bound| bound.token_type())
     }
 }
 
@@ -157,6 +180,8 @@ struct Introspection<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Value>,
 }
 
 /// `aud`: a string for one, an array for several.

@@ -9,6 +9,7 @@ use super::client::{Client, GrantType, Profile};
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::Challenge;
+use super::proof::Thumbprint;
 use super::redirect;
 use super::resource::Resource;
 use super::scope::Scopes;
@@ -24,6 +25,12 @@ pub enum ResponseMode {
     Query,
     /// In a form that the browser posts (OAuth 2.0 Form Post Response Mode).
     FormPost,
+    /// In the query, signed (JARM §2.3.1); `jwt` is another name for it (§2.3.4).
+    #[serde(rename = "query.jwt")]
+    QueryJwt,
+    /// In a form, signed (JARM §2.3.3).
+    #[serde(rename = "form_post.jwt")]
+    FormPostJwt,
 }
 
 impl ResponseMode {
@@ -33,13 +40,38 @@ impl ResponseMode {
         match self {
             Self::Query => "query",
             Self::FormPost => "form_post",
+            Self::QueryJwt => "query.jwt",
+            Self::FormPostJwt => "form_post.jwt",
         }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "jwt" => Some(Self::QueryJwt),
+            other => [
+                Self::Query,
+                Self::FormPost,
+                Self::QueryJwt,
+                Self::FormPostJwt,
+            ]
+            .into_iter()
+            .find(|mode| mode.as_str() == other),
+        }
+    }
+
+    /// Whether the answer is signed.
+    #[must_use]
+    pub const fn is_signed(self) -> bool {
+        matches!(self, Self::QueryJwt | Self::FormPostJwt)
     }
 }
 
 /// Where an answer, an error included, may be sent: client and redirect URI were verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnTo {
+    /// The client, which a signed answer names.
+    #[serde(default)]
+    pub client_id: String,
     /// The registered redirect URI that the request named.
     pub redirect_uri: String,
     /// How.
@@ -98,6 +130,9 @@ pub struct AuthorizeRequest {
     /// The languages that she reads, best first (BCP 47).
     #[serde(default)]
     pub ui_locales: Vec<String>,
+    /// The key that the code will be bound to (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 /// The longest `state` and `nonce`, in bytes.
@@ -137,11 +172,12 @@ pub fn return_to(params: &Params, client: &Client) -> Result<ReturnTo, OAuthErro
             "state is longer than {MAX_ECHO} bytes; keep it at the client and send a reference"
         )));
     }
-    let response_mode = match params.get("response_mode") {
-        Some("form_post") => ResponseMode::FormPost,
-        _ => ResponseMode::Query,
-    };
+    let response_mode = params
+        .get("response_mode")
+        .and_then(ResponseMode::from_name)
+        .unwrap_or_default();
     Ok(ReturnTo {
+        client_id: client.id.clone(),
         redirect_uri: redirect_uri.to_owned(),
         response_mode,
         state: params.get("state").map(str::to_owned),
@@ -188,12 +224,12 @@ impl AuthorizeRequest {
                 ));
             }
         }
-        if !matches!(
-            params.get("response_mode"),
-            None | Some("query" | "form_post")
-        ) {
+        if params
+            .get("response_mode")
+            .is_some_and(|mode| ResponseMode::from_name(mode).is_none())
+        {
             return Err(OAuthError::invalid_request(
-                "response_mode must be query or form_post",
+                "response_mode must be query, form_post, query.jwt, form_post.jwt or jwt",
             ));
         }
         let scope = params.get("scope").ok_or_else(|| {
@@ -252,6 +288,7 @@ impl AuthorizeRequest {
             required_acr: claims.required_acr,
             claims: request,
             ui_locales: locales(params.get("ui_locales")),
+            dpop_jkt: params.get("dpop_jkt").map(dpop_jkt).transpose()?,
         })
     }
 
@@ -279,6 +316,15 @@ impl AuthorizeRequest {
 #[must_use]
 pub fn needs_no_challenge(client: &Client, scopes: &Scopes) -> bool {
     client.profile == Profile::Compat && client.is_confidential() && scopes.contains("openid")
+}
+
+/// RFC 9449 §10
+fn dpop_jkt(text: &str) -> Result<Thumbprint, OAuthError> {
+    Thumbprint::parse(text).ok_or_else(|| {
+        OAuthError::invalid_request(
+            "dpop_jkt must be the SHA-256 thumbprint of the public key (RFC 7638), base64url",
+        )
+    })
 }
 
 /// `ui_locales` (OpenID Connect Core §3.1.2.1): what is no language tag is ignored.

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_metadata::Metadata;
+use super::error::{ErrorCode, OAuthError};
+use super::fapi2;
+use super::proof::{Confirmation, Possession};
 use super::redirect;
 use super::scope::Scopes;
 use super::sector;
@@ -18,6 +21,8 @@ pub enum Profile {
     Oauth21,
     /// Confidential OpenID Connect clients that cannot do PKCE; always flagged.
     Compat,
+    /// FAPI 2.0 Security Profile: pushed requests, keys instead of secrets, tokens bound to a key.
+    Fapi2,
 }
 
 impl Profile {
@@ -27,13 +32,14 @@ impl Profile {
         match self {
             Self::Oauth21 => "oauth21",
             Self::Compat => "compat",
+            Self::Fapi2 => "fapi2",
         }
     }
 
     /// By its name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Oauth21, Self::Compat]
+        [Self::Oauth21, Self::Compat, Self::Fapi2]
             .into_iter()
             .find(|profile| profile.as_str() == name)
     }
@@ -157,6 +163,40 @@ impl Client {
         self.redirect_uris.iter().any(fits)
     }
 
+    /// Whether it must push its authorization requests (RFC 9126 §6, FAPI 2.0 Security Profile
+    /// §5.3.2.2 (2)).
+    #[must_use]
+    pub fn must_push(&self) -> bool {
+        self.metadata.require_pushed_authorization_requests || self.profile == Profile::Fapi2
+    }
+
+    /// What its new tokens are bound to.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` or `invalid_request` when they must be bound, and nothing was proved.
+    pub fn bind(&self, possession: Possession) -> Result<Option<Confirmation>, OAuthError> {
+        let certificates = self.metadata.tls_client_certificate_bound_access_tokens;
+        let bound = possession.binding(certificates);
+        if bound.is_none() && certificates {
+            // RFC 8705 §3.4
+            return Err(OAuthError::invalid_request(
+                "this client's tokens are bound to its certificate; connect with it, at the \
+                 addresses in mtls_endpoint_aliases",
+            )
+            .about("certificate"));
+        }
+        // RFC 9449 §5.2, FAPI 2.0 Security Profile §5.3.2.1 (4)
+        let demanded = self.metadata.dpop_bound_access_tokens || self.profile == Profile::Fapi2;
+        if bound.is_none() && demanded {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidDpopProof,
+                "this client's tokens are bound to a key; send a DPoP proof in the DPoP header",
+            )
+            .about("missing"));
+        }
+        Ok(bound)
+    }
+
     /// Checks what was registered as a whole.
     ///
     /// # Errors
@@ -191,6 +231,18 @@ impl Client {
         if self.profile == Profile::Compat && !(code && self.is_confidential()) {
             return Err(
                 "the profile compat is for confidential clients that people sign in to".into(),
+            );
+        }
+        if self.profile == Profile::Fapi2 {
+            fapi2::check(self)?;
+        }
+        let metadata = &self.metadata;
+        let keyed = matches!(self.auth, ClientAuth::PrivateKeyJwt { .. });
+        let signs =
+            metadata.require_signed_request_object || metadata.request_object_signing_alg.is_some();
+        if signs && !keyed {
+            return Err(
+                "signed requests need the client's public keys (private_key_jwt)".to_owned(),
             );
         }
         self.metadata.check()?;

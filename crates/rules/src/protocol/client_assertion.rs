@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::numeric_date;
 use crate::jose::printable;
 use crate::time::Timestamp;
 
@@ -21,9 +22,6 @@ pub const MAX_LIFETIME: Duration = Duration::from_mins(10);
 
 /// The longest `jti`, in bytes.
 pub const MAX_JTI_BYTES: usize = 256;
-
-/// The last second of the year 9999; what lies behind is a mistake (milliseconds, mostly).
-const MAX_SECONDS: i64 = 253_402_300_799;
 
 /// What an assertion must say to be this client's, for this server.
 #[derive(Clone, Copy, Debug)]
@@ -172,38 +170,14 @@ fn string<'c>(
     }
 }
 
-/// A `NumericDate` (RFC 7519 §2): seconds since the epoch, possibly with a fraction.
 fn time(
     claims: &Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<Timestamp>, AssertionError> {
-    let number = match claims.get(name) {
-        None => return Ok(None),
-        Some(Value::Number(number)) => number,
-        Some(_) => return Err(AssertionError::NotATime(name)),
-    };
-    let at = match (number.as_i64(), number.as_f64()) {
-        (Some(secs), _) => Some(secs)
-            .filter(|secs| (0..=MAX_SECONDS).contains(secs))
-            .map(Timestamp::from_secs),
-        (None, Some(secs)) => from_fraction(secs),
-        (None, None) => None,
-    };
-    at.map(Some).ok_or(AssertionError::NotATime(name))
-}
-
-fn from_fraction(secs: f64) -> Option<Timestamp> {
-    // f64 holds every whole second up to the year 9999 exactly.
-    let limit = 253_402_300_799.0;
-    if !(0.0..=limit).contains(&secs) {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the range was just checked, and the fraction of a millisecond does not matter"
-    )]
-    let millis = (secs * 1000.0) as i64;
-    Some(Timestamp::from_millis(millis))
+    claims
+        .get(name)
+        .map(|value| numeric_date::read(value).ok_or(AssertionError::NotATime(name)))
+        .transpose()
 }
 
 /// Seconds, rounded up.

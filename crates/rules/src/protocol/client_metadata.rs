@@ -42,6 +42,10 @@ impl SubjectType {
 /// Registered metadata; everything is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the registered names, each a choice of its own"
+)]
 pub struct Metadata {
     /// The legal entity behind it, as people read it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +95,44 @@ pub struct Metadata {
     pub backchannel_logout_uri: Option<String>,
     /// Whether logout tokens must have `sid`.
     pub backchannel_logout_session_required: bool,
+    /// Whether its tokens must be bound to a key (RFC 9449 §5.2).
+    #[serde(skip_serializing_if = "is_false")]
+    pub dpop_bound_access_tokens: bool,
+    /// Whether its proofs must hold a nonce of this server (RFC 9449 §8); as the configuration says
+    /// when nothing is said here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dpop_nonces: Option<bool>,
+    /// Whether its tokens must be bound to its certificate (RFC 8705 §3.4).
+    #[serde(skip_serializing_if = "is_false")]
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// Whether it must push its requests (RFC 9126 §6).
+    #[serde(skip_serializing_if = "is_false")]
+    pub require_pushed_authorization_requests: bool,
+    /// Whether it must sign its requests (RFC 9101 §10.5).
+    #[serde(skip_serializing_if = "is_false")]
+    pub require_signed_request_object: bool,
+    /// With what alone it signs its requests (RFC 9101 §10.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<Alg>,
+    /// With what the answers to its requests are signed when it asks for that (JARM §3); ES256 when
+    /// nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<Alg>,
+    /// With what it is answered at introspection when it asks for a signed answer (RFC 9701 §6);
+    /// ES256 when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<Alg>,
+    /// Which authorization details it may ask for (RFC 9396 §10).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types: Vec<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Metadata {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::client::GrantType;
 use super::resource::Resource;
 use super::target::OPENID_SCOPES;
-use super::{acr, claims};
+use super::{acr, claims, dpop};
 use crate::identity::Acr;
 
 /// What ID tokens and userinfo may be signed with.
@@ -45,7 +45,7 @@ pub fn document<'r>(
         "private_key_jwt",
         "none",
     ];
-    json!({
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
         "pushed_authorization_request_endpoint": at("/par"),
@@ -59,7 +59,7 @@ pub fn document<'r>(
         "jwks_uri": at("/jwks"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": ["query", "form_post", "query.jwt", "form_post.jwt", "jwt"],
         "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": SIGNING_ALGS,
@@ -78,10 +78,33 @@ pub fn document<'r>(
         "require_pushed_authorization_requests": false,
         "claims_supported": told,
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
+
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "protected_resources": owned.iter().map(|r| r.uri.as_str()).collect::<Vec<_>>(),
         "ui_locales_supported": languages,
-    })
+    });
+    let signed = [
+        // RFC 9449 §5.1
+        ("dpop_signing_alg_values_supported", json!(dpop::ALGS)),
+        // RFC 9101 §9; JARM §4; RFC 9701 §7
+        (
+            "request_object_signing_alg_values_supported",
+            json!(ASSERTION_ALGS),
+        ),
+        ("require_signed_request_object", json!(false)),
+        ("request_parameter_supported", json!(true)),
+        (
+            "authorization_signing_alg_values_supported",
+            json!(SIGNING_ALGS),
+        ),
+        (
+            "introspection_signing_alg_values_supported",
+            json!(SIGNING_ALGS),
+        ),
+    ];
+    for (name, value) in signed {
+        document[name] = value;
+    }
+    document
 }

@@ -63,6 +63,25 @@ impl Params {
         Ok(params)
     }
 
+    /// From names and values that came in another form.
+    ///
+    /// # Errors
+    /// As [`Params::parse`].
+    pub fn from_pairs<'n>(
+        pairs: impl IntoIterator<Item = (&'n str, String)>,
+    ) -> Result<Self, OAuthError> {
+        let mut params = Self::default();
+        for (count, (name, value)) in pairs.into_iter().enumerate() {
+            if count >= MAX_COUNT {
+                return Err(OAuthError::invalid_request(format!(
+                    "more than {MAX_COUNT} parameters"
+                )));
+            }
+            params.take(name, value, &REPEATABLE)?;
+        }
+        Ok(params)
+    }
+
     fn take(&mut self, name: &str, value: String, repeatable: &[&str]) -> Result<(), OAuthError> {
         let shown: String = name.chars().take(40).collect();
         if value.len() > MAX_VALUE || name.len() > 256 {

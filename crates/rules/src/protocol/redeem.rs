@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OAuthError;
 use super::pkce::Challenge;
+use super::proof::{Confirmation, Possession, Thumbprint};
 use crate::time::Timestamp;
 
 /// What a code was issued with.
@@ -15,6 +16,9 @@ pub struct CodeBinding {
     pub challenge: Option<Challenge>,
     /// For the ID token.
     pub nonce: Option<String>,
+    /// The key that a proof must be made with to redeem it (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
 }
 
 /// A code, as it stands.
@@ -39,6 +43,8 @@ pub struct Presented<'a> {
     pub redirect_uri: Option<&'a str>,
     /// `code_verifier`, when sent.
     pub verifier: Option<&'a str>,
+    /// What it proved to hold.
+    pub possession: Possession,
 }
 
 /// What is decided.
@@ -84,6 +90,16 @@ pub fn redeem(code: &CodeState<'_>, presented: Presented<'_>, now: Timestamp) ->
 
 /// Whether the request for the code came from whoever redeems it now.
 fn check_binding(binding: &CodeBinding, presented: Presented<'_>) -> Result<(), OAuthError> {
+    // RFC 9449 §10
+    if let Some(key) = binding.dpop_jkt
+        && !presented.possession.confirms(&Confirmation::Jkt(key))
+    {
+        return Err(OAuthError::invalid_grant(
+            "the code is bound to another key (dpop_jkt, or the proof sent with the pushed \
+             request); send a DPoP proof made with that key",
+        )
+        .about("code-key"));
+    }
     if presented
         .redirect_uri
         .is_some_and(|uri| uri != binding.redirect_uri)
@@ -133,6 +149,7 @@ mod tests {
             redirect_uri: "https://app.example/cb".into(),
             challenge: Challenge::parse(&Params::parse(form.as_bytes()).unwrap()).unwrap(),
             nonce: None,
+            dpop_jkt: None,
         }
     }
 
@@ -148,6 +165,7 @@ mod tests {
             client_id,
             redirect_uri: Some("https://app.example/cb"),
             verifier,
+            possession: Possession::default(),
         };
         redeem(&code, presented, Timestamp::from_secs(now))
     }
@@ -178,6 +196,7 @@ mod tests {
                 client_id: "app",
                 redirect_uri,
                 verifier,
+                possession: Possession::default(),
             };
             redeem(&code, presented, Timestamp::from_secs(1)) == Redemption::Granted
         };
@@ -188,6 +207,33 @@ mod tests {
         assert!(decide(&binding, uri, None));
         assert!(!decide(&binding, uri, Some(VERIFIER)));
         assert!(!decide(&binding, None, None));
+    }
+
+    #[test]
+    fn a_code_bound_to_a_key_is_redeemed_with_that_key_only() {
+        let key = Thumbprint::of_certificate(b"a key");
+        let other = Thumbprint::of_certificate(b"another key");
+        let mut binding = binding();
+        binding.dpop_jkt = Some(key);
+        let code = CodeState {
+            client_id: "app",
+            binding: &binding,
+            expires_at: Timestamp::from_secs(60),
+            used: false,
+        };
+        let with = |key, certificate| {
+            let presented = Presented {
+                client_id: "app",
+                redirect_uri: None,
+                verifier: Some(VERIFIER),
+                possession: Possession { key, certificate },
+            };
+            redeem(&code, presented, Timestamp::from_secs(1)) == Redemption::Granted
+        };
+        assert!(with(Some(key), None));
+        assert!(!with(Some(other), None));
+        assert!(!with(None, None));
+        assert!(!with(None, Some(key)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::proof::Confirmation;
 use crate::time::Timestamp;
 
 /// How long the token before the current one still gets the same successor: long enough for a
@@ -20,6 +21,9 @@ pub struct Family {
     pub expires_at: Timestamp,
     /// Whether this client's tokens rotate.
     pub rotates: bool,
+    /// What its tokens are bound to: the tokens of clients that authenticate are bound to the
+    /// client and to nothing here (RFC 9449 §5, RFC 8705 §4).
+    pub confirmation: Option<Confirmation>,
 }
 
 /// What a presented, authentic token of the family means.
@@ -71,6 +75,7 @@ mod tests {
             rotated_at: Some(Timestamp::from_secs(100)),
             expires_at: Timestamp::from_secs(1000),
             rotates: true,
+            confirmation: None,
         }
     }
 

@@ -177,6 +177,39 @@ Content-Type: application/json
              \x20 &prompt=login",
             },
             Topic {
+                id: "certificate",
+                title: |say| say.error_invalid_request_certificate(),
+                text: |say| say.error_invalid_request_certificate_text(),
+                spec: Spec(
+                    "RFC 8705 §3.4",
+                    "https://www.rfc-editor.org/rfc/rfc8705#section-3.4",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "not-pushed",
+                title: |say| say.error_invalid_request_not_pushed(),
+                text: |say| say.error_invalid_request_not_pushed_text(),
+                spec: Spec(
+                    "RFC 9126 §6",
+                    "https://www.rfc-editor.org/rfc/rfc9126#section-6",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "signed-request",
+                title: |say| say.error_invalid_request_signed_request(),
+                text: |say| say.error_invalid_request_signed_request_text(),
+                spec: Spec(
+                    "RFC 9101 §10.5",
+                    "https://www.rfc-editor.org/rfc/rfc9101#section-10.5",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
                 id: "pushed-request-uri",
                 title: |say| say.error_invalid_request_pushed_request_uri(),
                 text: |say| say.error_invalid_request_pushed_request_uri_text(),

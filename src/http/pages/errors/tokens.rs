@@ -102,6 +102,28 @@ pub(super) const ALL: [Explained; 8] = [
              &refresh_token=REFRESH_TOKEN",
             },
             Topic {
+                id: "code-key",
+                title: |say| say.error_invalid_grant_code_key(),
+                text: |say| say.error_invalid_grant_code_key_text(),
+                spec: Spec(
+                    "RFC 9449 §10",
+                    "https://www.rfc-editor.org/rfc/rfc9449#section-10",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "refresh-token-key",
+                title: |say| say.error_invalid_grant_refresh_token_key(),
+                text: |say| say.error_invalid_grant_refresh_token_key_text(),
+                spec: Spec(
+                    "RFC 9449 §5",
+                    "https://www.rfc-editor.org/rfc/rfc9449#section-5",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
                 id: "other-client",
                 title: |say| say.error_invalid_grant_other_client(),
                 text: |say| say.error_invalid_grant_other_client_text(),
@@ -224,19 +246,32 @@ pub(super) const ALL: [Explained; 8] = [
             "RFC 6750 §3.1",
             "https://www.rfc-editor.org/rfc/rfc6750#section-3.1",
         ),
-        topics: &[Topic {
-            id: "token",
-            title: |say| say.error_invalid_token_token(),
-            text: |say| say.error_invalid_token_token_text(),
-            spec: Spec(
-                "RFC 6750 §2.1",
-                "https://www.rfc-editor.org/rfc/rfc6750#section-2.1",
-            ),
-            wrong: "GET /userinfo\n\
+        topics: &[
+            Topic {
+                id: "token",
+                title: |say| say.error_invalid_token_token(),
+                text: |say| say.error_invalid_token_token_text(),
+                spec: Spec(
+                    "RFC 6750 §2.1",
+                    "https://www.rfc-editor.org/rfc/rfc6750#section-2.1",
+                ),
+                wrong: "GET /userinfo\n\
              Authorization: Bearer AN_OLD_TOKEN",
-            right: "GET /userinfo\n\
+                right: "GET /userinfo\n\
              Authorization: Bearer ACCESS_TOKEN",
-        }],
+            },
+            Topic {
+                id: "bound",
+                title: |say| say.error_invalid_token_bound(),
+                text: |say| say.error_invalid_token_bound_text(),
+                spec: Spec(
+                    "RFC 9449 §7.2",
+                    "https://www.rfc-editor.org/rfc/rfc9449#section-7.2",
+                ),
+                wrong: "",
+                right: "",
+            },
+        ],
     },
     Explained {
         code: ErrorCode::InsufficientScope,

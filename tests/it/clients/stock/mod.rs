@@ -4,6 +4,7 @@
 mod apache;
 mod api;
 mod authlib;
+mod fapi;
 mod jwe;
 mod nginx;
 mod openid_client;
