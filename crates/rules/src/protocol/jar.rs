@@ -18,7 +18,7 @@ const CLOCK_LEEWAY: Duration = Duration::from_secs(10);
 
 /// How long a request object may be good, and how long ago that may have begun (FAPI 2.0 Message
 /// Signing §5.3.1).
-const LONGEST: Duration = Duration::from_mins(60);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// Claims of the JWT itself, which are no parameters.
 const OF_THE_JWT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
