@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::proxy::ProxyFile;
 use super::tls::TlsFile;
 use super::{
-    Argon2Cost, Config, Database, InstitutionFile, Issuer, Lifetimes, LimitsFile, Log,
+    Argon2Cost, Config, Database, DpopFile, InstitutionFile, Issuer, Lifetimes, LimitsFile, Log,
     OutboundFile, People, Refused, Server,
 };
 use crate::secret::Secret;
@@ -57,7 +57,7 @@ pub struct File {
     #[serde(default)]
     pub outbound: OutboundFile,
     #[serde(default)]
-    pub dpop: super::Dpop,
+    pub dpop: DpopFile,
 }
 
 /// How long a node among others goes on when it is asked to stop.
@@ -343,7 +343,7 @@ impl File {
                 filter: self.log.filter,
             },
             outbound: self.outbound.check()?,
-            dpop: self.dpop,
+            dpop: self.dpop.check(),
         })
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use rules::network::is_loopback_host;
 use url::Url;
 
-pub use dpop::Dpop;
+pub use dpop::{Dpop, DpopFile};
 pub use file::{
     DEFAULT_PATH, DatabaseFile, File, LifetimesFile, LogFile, PeopleFile, ServerFile, VaultFile,
 };

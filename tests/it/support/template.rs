@@ -118,7 +118,7 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         // The clock stands still and all come from one address: what tests do is no flood.
         limits: config::LimitsFile::all("1000000/min"),
         log: config::LogFile::default(),
-        dpop: config::Dpop::default(),
+        dpop: config::DpopFile::default(),
         outbound: config::OutboundFile {
             // Receivers of the tests listen there.
             allow: vec!["127.0.0.1".to_owned()],
