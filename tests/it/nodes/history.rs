@@ -116,7 +116,7 @@ async fn watch_for(long: Duration) {
     for task in tasks {
         task.await.unwrap();
     }
-    judge(&history.lock().await, &cuts);
+    judge(&*history.lock().await, &cuts);
 }
 
 fn wires(site: &Site) -> Vec<Wire> {
