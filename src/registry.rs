@@ -94,6 +94,12 @@ impl Registered {
         ids
     }
 
+    /// The clients that may act.
+    pub fn clients(&self) -> impl Iterator<Item = &Client> {
+        let clients = self.clients.values().map(Arc::as_ref);
+        clients.filter(|client| client.disabled_at.is_none())
+    }
+
     /// Every resource.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {

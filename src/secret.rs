@@ -55,6 +55,8 @@ pub enum Purpose {
     Activation,
     /// A client secret (RFC 6749 §2.3.1).
     ClientSecret,
+    /// A browser's hold on its ceremonies with passkeys and security keys.
+    Ceremony,
 }
 
 impl Purpose {
@@ -70,6 +72,7 @@ impl Purpose {
             Self::Invite => "cs_iv_",
             Self::Activation => "cs_av_",
             Self::ClientSecret => "cs_sk_",
+            Self::Ceremony => "cs_pk_",
         }
     }
 
@@ -83,6 +86,7 @@ impl Purpose {
             Self::Invite => "invite",
             Self::Activation => "activation",
             Self::ClientSecret => "client-secret",
+            Self::Ceremony => "ceremony",
         }
     }
 }

@@ -314,11 +314,13 @@ fn resource(uri: &str, scope: &str, token_format: Format) -> Resource {
             titles: BTreeMap::default(),
             detail: None,
             optional: false,
+            require_acr: None,
         }],
         token_format,
         // The tokens must outlive the benchmark.
         names: BTreeMap::default(),
         read_only: false,
+        require_acr: None,
         access_token_lifetime: 86_400,
     }
 }

@@ -13,12 +13,12 @@ list-newest = Neueste
 list-newer = Neuere
 list-older = Ältere
 
-## Vor einer Änderung noch einmal gefragt: Passwort und Code.
+## Vor einer Änderung noch einmal gefragt.
 proof-password = Bisheriges Passwort
 sign-in-away = Sie haben Ihre Kontoseiten eine Weile nicht benutzt. Bitte melden Sie sich noch einmal an.
 
 change-password = Passwort ändern
-change-password-what = Wir fragen noch einmal nach Ihrem Passwort und einem Code, damit das niemand anders tun kann. Danach sind alle anderen Geräte abgemeldet. Apps bleiben verbunden, auch während Sie abgemeldet sind; jede können Sie auf Ihrer Kontoseite stoppen.
+change-password-what = Wir fragen noch einmal, wer Sie sind, damit das niemand anders tun kann. Danach sind alle anderen Geräte abgemeldet. Apps bleiben verbunden, auch während Sie abgemeldet sind; jede können Sie auf Ihrer Kontoseite stoppen.
 change-password-save = Passwort ändern
 change-password-same = Das ist Ihr bisheriges Passwort. Bitte wählen Sie ein anderes.
 change-password-back = Passwort behalten; zurück zu Ihrem Konto

@@ -13,12 +13,12 @@ list-newest = Newest
 list-newer = Newer
 list-older = Older
 
-## Asked again before a change: password and code.
+## Asked again before a change.
 proof-password = Current password
 sign-in-away = You did not use your account pages for a while, so we ask you to sign in again.
 
 change-password = Change password
-change-password-what = We ask for your password and a code again, so that nobody else can do this. All your other devices are signed out then. Apps stay connected, also while you are signed out; you can stop each on your account page.
+change-password-what = We ask who you are again, so that nobody else can do this. All your other devices are signed out then. Apps stay connected, also while you are signed out; you can stop each on your account page.
 change-password-save = Change password
 change-password-same = This is your current password. Choose another one.
 change-password-back = Keep your password; go back to your account

@@ -4,7 +4,7 @@ activate-title = Set up your sign-in
 activate-welcome = Welcome, { $name }
 activate-invited = { $institution } invites you to set up your sign-in. It takes about five minutes, in three steps:
 activate-step-password = Choose a password
-activate-step-app = Connect an authenticator app on your phone
+activate-step-factor = Create a passkey, or connect an authenticator app on your phone
 activate-step-codes = Save your recovery codes
 activate-once = This invitation works once, until { $until }. If you did not expect it, close this page; nothing happens.
 activate-begin = Begin
@@ -23,6 +23,12 @@ activate-password-weak = Please choose another password.
 activate-passwords-differ = The two passwords differ.
 activate-passwords-differ-hint = Type the same password in both fields.
 
+activate-factor = Choose your second factor
+activate-passkey = A passkey
+activate-passkey-what = You sign in with your fingerprint, your face or the PIN of your device, without password and code. No false page can take it from you.
+activate-passkey-create = Create a passkey
+activate-passkey-not-taken = This passkey could not be used. Try again, or connect an authenticator app.
+activate-or-app = Or an authenticator app
 activate-app = Connect your authenticator app
 activate-app-what = The app on your phone shows a new code every 30 seconds. You need one each time you sign in.
 activate-app-add = 1. Add this account
@@ -43,9 +49,9 @@ activate-app-wrong = That code doesn’t match.
 activate-app-wrong-hint = Enter the six digits that the app shows now. If they never match, check that the clock of your phone is set automatically.
 
 activate-codes = Save your recovery codes
-activate-codes-what = If your phone is lost, one of these takes the place of the app’s code. Each works once. We show them only now: print this page, or copy them to a password manager or onto paper.
+activate-codes-what = If your phone is lost, you sign in with your password and one of these. Each works once. We show them only now: print this page, or copy them to a password manager or onto paper.
 activate-codes-for = Recovery codes for { $name }
-activate-codes-print = Each works once, in place of the app’s code. Keep them where only you can find them. We never ask for them by phone, mail or message.
+activate-codes-print = Each works once, in place of a code. Keep them where only you can find them. We never ask for them by phone, mail or message.
 activate-codes-confirm = Type code number { $number }
 activate-codes-confirm-hint = So that we know they are saved. It stays usable.
 activate-codes-finish = Finish set-up
@@ -53,7 +59,7 @@ activate-codes-wrong = That is not the code we asked for.
 activate-codes-wrong-hint = Type the code with the number shown, from the list you saved.
 
 activate-done = Your sign-in is ready
-activate-done-what = From now on you sign in with your user name, your password and the code in your app. Keep your recovery codes where only you can find them.
+activate-done-what = From now on you sign in with your passkey, or with your user name, your password and the code in your app. Keep your recovery codes where only you can find them.
 activate-done-never = We never ask for your password or a code by phone, mail or message.
 activate-done-account = Go to your account
 

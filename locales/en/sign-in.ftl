@@ -11,3 +11,18 @@ sign-in-cancel = Don’t continue; go back to { $app }
 sign-in-missing = Please fill in your name, your password and a code.
 sign-in-refused = These details don’t match. Check your password and enter a new code.
 sign-in-blocked = There were too many attempts for this name, so we wait. Try again in { $wait }.
+
+sign-in-with-passkey = Sign in with a passkey
+sign-in-or = or with your password
+sign-in-with-key = Use a security key in place of the code
+sign-in-passkey-instead = Use a passkey instead
+passkey-failed = No passkey or security key answered. Try again, or go on with your password and a code.
+passkey-refused = That passkey does not open anything here. Try another one, or go on with your password and a code.
+
+## More proof than the sign-in gave.
+step-up-title = One more step
+step-up-what = For this we ask for a passkey or a security key, because no false page can take it from you.
+step-up-passkey = Use a passkey
+step-up-key = Use a security key
+step-up-needs-script = This step needs JavaScript. Switch it on for this page.
+step-up-none = You have none yet?

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand, ValueEnum};
+use rules::identity::Acr;
 use rules::protocol::{Format, Resource, ScopeInfo};
 
 use super::Failed;
@@ -68,6 +69,12 @@ pub(super) struct Add {
     /// Nothing that can be asked of it moves money or changes anything; people are told so
     #[arg(long)]
     read_only: bool,
+    /// What people must prove behind its tokens: 2fa, or phr (a passkey or a security key)
+    #[arg(long, value_name = "ACR")]
+    require_acr: Option<Acr>,
+    /// What people must prove behind one scope; may be given several times
+    #[arg(long = "scope-acr", value_name = "SCOPE=ACR")]
+    scope_acrs: Vec<String>,
     /// How its access tokens look
     #[arg(long, default_value = "opaque")]
     format: TokenFormat,
@@ -104,6 +111,12 @@ pub(super) struct Set {
     /// Whether nothing that can be asked of it moves money or changes anything
     #[arg(long, value_name = "true|false")]
     read_only: Option<bool>,
+    /// What people must prove behind its tokens: 2fa, or phr (a passkey or a security key)
+    #[arg(long, value_name = "ACR")]
+    require_acr: Option<Acr>,
+    /// What people must prove behind one of the scopes that are given; may be given several times
+    #[arg(long = "scope-acr", value_name = "SCOPE=ACR")]
+    scope_acrs: Vec<String>,
     /// How its access tokens look
     #[arg(long)]
     format: Option<TokenFormat>,
@@ -152,11 +165,13 @@ impl Act {
         for text in &add.scope_titles {
             translate(&mut scopes, text)?;
         }
+        strengthen(&mut scopes, &add.scope_acrs)?;
         Ok(AdminCommand::ResourceAdd {
             resource: Resource {
                 scopes,
                 names,
                 read_only: add.read_only,
+                require_acr: add.require_acr,
                 uri: add.uri,
                 name: add.name,
                 client_id: add.client,
@@ -170,7 +185,8 @@ impl Act {
 
 impl Set {
     fn command(self) -> Result<AdminCommand, Failed> {
-        let scopes = scopes(&self.scopes, &self.optional_scopes)?;
+        let mut scopes = scopes(&self.scopes, &self.optional_scopes)?;
+        strengthen(&mut scopes, &self.scope_acrs)?;
         let mut scope_titles = BTreeMap::<_, BTreeMap<_, _>>::new();
         for text in &self.scope_titles {
             let (tag, scope, title) = scope_title(text)?;
@@ -185,6 +201,7 @@ impl Set {
                 read_only: self.read_only,
                 client_id: self.client,
                 scopes: (!scopes.is_empty()).then_some(scopes),
+                require_acr: self.require_acr,
                 token_format: self.format.map(Into::into),
                 access_token_lifetime: self.lifetime,
             },
@@ -215,6 +232,7 @@ fn scope(text: &str, optional: bool) -> Result<ScopeInfo, Failed> {
             titles: BTreeMap::new(),
             detail: None,
             optional,
+            require_acr: None,
         }),
         None => Err(Failed(format!(
             "the scope {text:?} must be NAME=TITLE, such as 'accounts:read=See your accounts'"
@@ -245,6 +263,21 @@ fn translate(scopes: &mut [ScopeInfo], text: &str) -> Result<(), Failed> {
         )));
     };
     scope.titles.insert(tag, title);
+    Ok(())
+}
+
+/// What people must prove behind a scope: `payments=phr`.
+fn strengthen(scopes: &mut [ScopeInfo], texts: &[String]) -> Result<(), Failed> {
+    for text in texts {
+        let (name, acr) = pair(text, '=', "SCOPE=ACR, such as payments=phr")?;
+        let Some(scope) = scopes.iter_mut().find(|scope| scope.name == name) else {
+            return Err(Failed(format!(
+                "--scope-acr names the scope {name}, which no --scope or --optional-scope has"
+            )));
+        };
+        let acr = acr.parse::<Acr>();
+        scope.require_acr = Some(acr.map_err(|why| Failed(format!("--scope-acr: {why}")))?);
+    }
     Ok(())
 }
 

@@ -26,6 +26,7 @@ pub(super) enum Act {
     Invite(One),
     /// List people, oldest account first
     #[command(after_help = "  countersign user list
+  countersign user list --blocked-by-policy
   countersign user list --limit 1000 --after 0190a6de-7b0c-7c3e-b6a7-3f6d5f0f7a11")]
     List(List),
     /// Show one person
@@ -107,6 +108,9 @@ pub(super) struct List {
     /// How many at most
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(LONGEST_PAGE)))]
     limit: u32,
+    /// Only active people who have no factor as strong as what apps, resources or scopes require
+    #[arg(long)]
+    blocked_by_policy: bool,
 }
 
 impl Act {
@@ -115,7 +119,15 @@ impl Act {
         Ok(match self {
             Self::Add(add) => add.command()?,
             Self::Invite(One { user }) => AdminCommand::UserInvite { user },
-            Self::List(List { after, limit }) => AdminCommand::UserList { after, limit },
+            Self::List(List {
+                after,
+                limit,
+                blocked_by_policy,
+            }) => AdminCommand::UserList {
+                after,
+                limit,
+                blocked_by_policy,
+            },
             Self::Show(One { user }) => AdminCommand::UserShow { user },
             Self::Set(set) => AdminCommand::UserSet {
                 user: set.user,

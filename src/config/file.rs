@@ -11,7 +11,7 @@ use super::proxy::ProxyFile;
 use super::tls::TlsFile;
 use super::{
     Argon2Cost, Config, Database, DpopFile, InstitutionFile, Issuer, Lifetimes, LimitsFile, Log,
-    OutboundFile, People, Refused, Server,
+    OutboundFile, PasskeysFile, People, Refused, Server,
 };
 use crate::secret::Secret;
 
@@ -48,6 +48,8 @@ pub struct File {
     pub institution: InstitutionFile,
     #[serde(default)]
     pub people: PeopleFile,
+    #[serde(default)]
+    pub passkeys: PasskeysFile,
     #[serde(default)]
     pub lifetimes: LifetimesFile,
     #[serde(default)]
@@ -332,6 +334,7 @@ impl File {
             root_key_file,
             institution,
             people,
+            passkeys: self.passkeys.check()?,
             lifetimes: Lifetimes {
                 authorization: hours(24 * life.authorization_days),
                 access_token: Duration::from_secs(life.access_token_seconds),

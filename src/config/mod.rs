@@ -6,6 +6,7 @@ mod file;
 mod institution;
 mod limits;
 mod outbound;
+mod passkeys;
 mod proxy;
 mod tls;
 
@@ -23,6 +24,7 @@ pub use file::{
 };
 pub use limits::{Limit, Limits, LimitsFile, Rate};
 pub use outbound::{Allowed, Outbound, OutboundFile};
+pub use passkeys::{Attestation, Passkeys, PasskeysFile};
 pub use proxy::{ForwardedBy, Proxy, ProxyFile};
 pub use tls::{Tls, TlsFile};
 
@@ -114,6 +116,13 @@ impl Issuer {
         &self.authority
     }
 
+    /// Whether passkeys can be bound to it: the RP ID must be a name, and no address (Web
+    /// Authentication §5.1.3, step 7).
+    #[must_use]
+    pub fn takes_passkeys(&self) -> bool {
+        self.host().parse::<std::net::IpAddr>().is_err()
+    }
+
     /// Whether browsers reach it over TLS.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
@@ -171,6 +180,8 @@ pub struct Config {
     pub institution: Institution,
     /// How people sign in.
     pub people: People,
+    /// What passkeys and security keys are taken for.
+    pub passkeys: Passkeys,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// How often what may be asked.
@@ -246,6 +257,8 @@ impl Lifetimes {
     pub const INTERACTION: Duration = Duration::from_mins(30);
     /// An activation ceremony.
     pub const ACTIVATION: Duration = Duration::from_mins(30);
+    /// A challenge for a passkey or a security key.
+    pub const PASSKEY: Duration = Duration::from_mins(5);
     /// A set of new recovery codes that waits to be confirmed.
     pub const RECOVERY_CODES: Duration = Duration::from_mins(10);
     /// The longest access token that a resource may ask for.

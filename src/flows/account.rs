@@ -7,11 +7,12 @@ use super::Caller;
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;
-use crate::store::factors;
 pub use crate::store::factors::Kept;
 use crate::store::grants;
 pub use crate::store::grants::Grant as GrantInfo;
 use crate::store::sessions::{self, Session};
+use crate::store::webauthn::{self, Listed};
+use crate::store::{factors, users};
 
 /// What stands.
 pub struct Overview {
@@ -21,6 +22,8 @@ pub struct Overview {
     pub sessions: Vec<Session>,
     /// Her second factors.
     pub kept: Kept,
+    /// Her passkeys and security keys.
+    pub keys: Vec<Listed>,
 }
 
 /// Everything the account page shows.
@@ -35,6 +38,10 @@ pub async fn overview(app: &App, signed_in: &SignedIn) -> Result<Overview, Fault
                     grants: grants::of_user(tx, user).await?,
                     sessions: sessions::of_user(tx, user, since).await?,
                     kept: factors::kept(tx, user).await?,
+                    keys: match users::find(tx, user).await? {
+                        Some(user) => webauthn::of_user(tx, user.id, &user.keys).await?,
+                        None => Vec::new(),
+                    },
                 })
             })
         })

@@ -6,19 +6,23 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rules::audit::{Actor, Kind};
-use rules::identity::{TypedCode, Weakness};
+use rules::identity::{KeyKind, TypedCode, Weakness};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Caller;
 use super::judge::name_pool;
 use super::passwords::{self, Unfit};
 use super::recovery_set::RecoverySet;
+use super::webauthn::register::{self, Made, Registering};
+use super::{Caller, passkeys};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
+use crate::rng;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
+use crate::store::ceremonies::{self, Ceremony};
 use crate::store::invites::{self, Activation};
 use crate::store::users::{self, User, UserState};
 use crate::store::{factors, lockouts};
@@ -32,6 +36,13 @@ enum Stage {
     Password,
     /// The authenticator app is bound.
     Factor { password: String, secret: String },
+    /// The same, after a passkey.
+    KeyCodes {
+        password: String,
+        made: Box<Made>,
+        #[serde(flatten)]
+        set: RecoverySet,
+    },
     /// The recovery codes are saved.
     Codes {
         password: String,
@@ -46,6 +57,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         match self {
             Self::Password => {}
+            Self::KeyCodes { password, .. } => password.zeroize(),
             Self::Factor { password, secret }
             | Self::Codes {
                 password, secret, ..
@@ -103,6 +115,8 @@ pub enum Mend {
     Differ,
     /// The code is not the app's code of now.
     WrongCode,
+    /// The passkey is not what was asked for.
+    PasskeyNotTaken,
     /// This is not the recovery code that was asked for.
     WrongRecovery,
 }
@@ -156,7 +170,7 @@ pub async fn view(app: &App, token: &str) -> Result<Option<View>, Fault> {
             username,
             secret: decode(secret)?,
         },
-        Stage::Codes { set, .. } => View::Codes {
+        Stage::Codes { set, .. } | Stage::KeyCodes { set, .. } => View::Codes {
             username,
             codes: set.shown(),
             asked: set.asked(),
@@ -216,6 +230,79 @@ pub async fn prove_factor(app: &App, token: &str, typed: &str) -> Result<Stepped
     advance(app, token, activation.version, next).await
 }
 
+/// What a device is asked to make for step 2, when it is to be a passkey; none when the ceremony is
+/// at another step, or over.
+pub async fn ask_passkey(app: &App, token: &str) -> Result<Option<Value>, Fault> {
+    let Some((activation, user)) = load(app, token).await? else {
+        return Ok(None);
+    };
+    if !matches!(&activation.state, Stage::Factor { .. }) {
+        return Ok(None);
+    }
+    let wanted = (KeyKind::Passkey, "");
+    let Some(registering) = register::ask(app, &user.profile, wanted, &[])? else {
+        return Ok(None);
+    };
+    let options = registering.options.clone();
+    let (holder, now) = (holder(token), app.clock.now());
+    let ceremony = Ceremony {
+        id: rng::uuid(now)?,
+        holder,
+        purpose: PURPOSE,
+    };
+    let until = now.plus(Lifetimes::PASSKEY);
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                ceremonies::end(tx, holder, PURPOSE).await?;
+                ceremonies::begin(tx, ceremony, &registering, until).await
+            })
+        })
+        .await?;
+    Ok(Some(options))
+}
+
+/// Step 2, with a passkey: what the device made.
+pub async fn prove_passkey(app: &App, token: &str, answer: &Secret) -> Result<Stepped, Fault> {
+    let Some((activation, _)) = load(app, token).await? else {
+        return Ok(Stepped::Gone);
+    };
+    let Stage::Factor { password, .. } = &activation.state else {
+        return Ok(Stepped::Next);
+    };
+    let (holder, now) = (holder(token), app.clock.now());
+    let taken = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let found = ceremonies::waiting::<Registering>(tx, holder, PURPOSE, now).await?;
+                let Some((id, _)) = found else {
+                    return Ok(None);
+                };
+                let ceremony = Ceremony {
+                    id,
+                    holder,
+                    purpose: PURPOSE,
+                };
+                ceremonies::take::<Registering>(tx, ceremony, now).await
+            })
+        })
+        .await?;
+    let made = match taken {
+        Some(registering) => register::made(app, registering, answer)?,
+        None => None,
+    };
+    let Some(made) = made else {
+        return Ok(Stepped::Mend(Mend::PasskeyNotTaken));
+    };
+    let next = Stage::KeyCodes {
+        password: password.clone(),
+        made: Box::new(made),
+        set: RecoverySet::generate()?,
+    };
+    advance(app, token, activation.version, next).await
+}
+
 /// Step 3: one of the recovery codes, typed to show that they are saved. Then all of it counts.
 pub async fn confirm_codes(
     app: &Arc<App>,
@@ -226,14 +313,19 @@ pub async fn confirm_codes(
     let Some((activation, user)) = load(app, token).await? else {
         return Ok(Stepped::Gone);
     };
-    let Stage::Codes {
-        password,
-        secret,
-        step,
-        set,
-    } = &activation.state
-    else {
-        return Ok(Stepped::Next);
+    let (password, set, factor) = match &activation.state {
+        Stage::Codes {
+            password,
+            secret,
+            step,
+            set,
+        } => (password, set, Factor::App(decode(secret)?, *step)),
+        Stage::KeyCodes {
+            password,
+            made,
+            set,
+        } => (password, set, Factor::Passkey(made.clone())),
+        Stage::Password | Stage::Factor { .. } => return Ok(Stepped::Next),
     };
     if !set.is_asked(typed) {
         return Ok(Stepped::Mend(Mend::WrongRecovery));
@@ -244,9 +336,10 @@ pub async fn confirm_codes(
         .by(Actor::User(user.id))
         .subject(user.id);
     let event = app.pending(event, caller, Some(&user.keys))?;
-    let (password, secret, step) = (Secret::new(password.clone()), decode(secret)?, *step);
+    let password = Secret::new(password.clone());
     let pool = name_pool(app, &user.profile.username);
     let (invite, id, now) = (activation.invite_hash, user.id, app.clock.now());
+    let (of, by) = (Arc::clone(app), caller.clone());
     let done = app
         .store
         .write(move |tx| {
@@ -256,7 +349,20 @@ pub async fn confirm_codes(
                 {
                     return Ok(false);
                 }
-                factors::bind_totp(tx, id, &secret, step, now).await?;
+                match &factor {
+                    Factor::App(secret, step) => {
+                        factors::bind_totp(tx, id, secret, *step, now).await?;
+                    }
+                    Factor::Passkey(made) => {
+                        let Some(key) = register::bind(tx, &user, made, now).await? else {
+                            return Err(Fault::Constraint(
+                                "the passkey is bound already".to_owned(),
+                            ));
+                        };
+                        let event = passkeys::added(&of, id, (key, made), &by)?;
+                        tx.record(of.pending(event, &by, Some(&user.keys))?);
+                    }
+                }
                 factors::replace_recovery(tx, id, &hashed, now).await?;
                 invites::end_activations(tx, id).await?;
                 // Failures before this were against credentials that are no more.
@@ -267,6 +373,19 @@ pub async fn confirm_codes(
         })
         .await?;
     Ok(if done { Stepped::Done } else { Stepped::Gone })
+}
+
+/// What is bound at the end.
+enum Factor {
+    App(Zeroizing<Vec<u8>>, i64),
+    Passkey(Box<Made>),
+}
+
+const PURPOSE: &str = "activate";
+
+/// A ceremony's hold on the passkey that it waits for.
+fn holder(token: &str) -> TokenHash {
+    TokenHash::of(Purpose::Ceremony, &format!("activation {token}"))
 }
 
 /// An invitation that is neither used nor over, with its person, who is still only invited.

@@ -11,10 +11,10 @@ use rules::protocol::redeem::CodeBinding;
 use rules::protocol::target::Target;
 use rules::protocol::{AuthorizeRequest, Client, ClientAuth, OAuthError};
 
-use super::Caller;
 use super::issue::{self, Admission, CodeFor};
 use super::sessions::SignedIn;
 use super::token_format::sign;
+use super::{Caller, fit};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
@@ -126,8 +126,10 @@ impl Asking {
                 Box::pin(async move {
                     let request = &interaction.request;
                     let (target, claims) = (asked(request), request.claims.beyond(&request.scopes));
-                    let acr = request.required_acr;
-                    let Some(admission) = issue::admit_session(tx, &session, acr).await? else {
+                    let acr = Some(fit::required(&self.app, &self.client, request));
+                    let policy = self.app.config.passkeys.policy;
+                    let Some(admission) = issue::admit_session(tx, &session, acr, policy).await?
+                    else {
                         return Ok(None);
                     };
                     let grant = grants::lock(tx, session.user_id, &self.client.id).await?;
@@ -161,7 +163,9 @@ impl Asking {
     ) -> Result<Option<Reply>, Fault> {
         let request = &interaction.request;
         // Session, grant, interaction: the same order everywhere, so that no two wait for each other.
-        let Some(admission) = issue::admit_session(tx, session, request.required_acr).await? else {
+        let acr = Some(fit::required(&self.app, &self.client, request));
+        let policy = self.app.config.passkeys.policy;
+        let Some(admission) = issue::admit_session(tx, session, acr, policy).await? else {
             return Ok(None);
         };
         grants::lock(tx, session.user_id, &self.client.id).await?;

@@ -277,6 +277,13 @@ pub enum Step {
         /// The request.
         request: AuthorizeRequest,
     },
+    /// Somebody is signed in, and must prove more than she did.
+    StepUp {
+        /// The client that asks.
+        client: Arc<Client>,
+        /// The request.
+        request: AuthorizeRequest,
+    },
     /// Somebody is signed in: she says whether it is she who goes on.
     Choose {
         /// The client that asks.
@@ -323,6 +330,7 @@ pub async fn next_step(
     match fit(app, &client, &interaction, signed_in) {
         Fit::Fits => {}
         Fit::SignIn => return Ok(Step::SignIn { client, request }),
+        Fit::StepUp => return Ok(Step::StepUp { client, request }),
         Fit::Choose => return Ok(Step::Choose { client, request }),
         Fit::AnotherPerson => {
             // OpenID Connect Core §3.1.2.1, §3.1.2.2 (4)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::issue;
-use super::judge::{Act, Proven, Ruling, Typed, judge};
+use super::judge::{Act, Evidence, Proven, Ruling, judge};
 use super::passwords::{self, Unfit};
 use super::sessions::SignedIn;
 use crate::app::App;
@@ -20,10 +20,8 @@ use crate::store::{Tx, recovery_renewals, sessions, users};
 
 /// What was typed.
 pub struct Asked {
-    /// The password she has.
-    pub current: Secret,
-    /// A code from the app, or a recovery code.
-    pub code: Secret,
+    /// What proves that it is she.
+    pub evidence: Evidence,
     /// The password she wants.
     pub new: Secret,
     /// The same again.
@@ -38,7 +36,7 @@ pub enum Changed {
     SignedOut,
     /// The new password cannot be taken.
     Unfit(Mend),
-    /// The current password or the code was not right; nobody learns which.
+    /// What she gave was not right; nobody learns which part.
     Refused,
     /// Too many failures; nothing was looked at.
     Blocked {
@@ -72,14 +70,11 @@ pub async fn change_password(
         Err(Unfit::Weak(weakness)) => return Ok(Changed::Unfit(Mend::Weak(weakness))),
     };
     // Compared with what was typed as the current one, so it tells nothing about the real one.
-    if passwords::same(&new, &Password::normalise(asked.current.expose())) {
+    if let Evidence::Typed(typed) = &asked.evidence
+        && passwords::same(&new, &Password::normalise(typed.password.expose()))
+    {
         return Ok(Changed::Unfit(Mend::Same));
     }
-    let typed = Typed {
-        username: held.user.profile.username.clone(),
-        password: asked.current,
-        code: asked.code,
-    };
     let act = Change {
         app: Arc::clone(app),
         caller: caller.clone(),
@@ -89,7 +84,7 @@ pub async fn change_password(
         hash: Secret::default(),
     };
     Ok(
-        match judge(app, typed, device.as_deref(), caller, act).await? {
+        match judge(app, asked.evidence, device.as_deref(), caller, act).await? {
             Ruling::Granted(Some(token)) => Changed::Done(token),
             Ruling::Granted(None) => Changed::SignedOut,
             Ruling::Refused => Changed::Refused,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rules::audit::{Actor, Kind};
 use rules::protocol::target::{OPENID_SCOPES, Target};
-use rules::protocol::{AuthorizeRequest, ErrorCode, OAuthError, Scopes};
+use rules::protocol::{AuthorizeRequest, ErrorCode, OAuthError, Scopes, acr};
 
 use super::Caller;
 use super::answer::{Asking, Reply};
@@ -120,6 +120,15 @@ pub async fn cancel(
         caller: caller.clone(),
         is_stored: true,
     };
+    let stepping = signed_in
+        .filter(|held| fit(app, &asking.client, &interaction, held) == Fit::StepUp)
+        .is_some();
+    if stepping {
+        // RFC 9470 §5: nobody gets less than what was asked for.
+        let error = acr::unmet("the person did not prove as much as is required");
+        let unmet = asking.refuse(interaction, signed_in, (error, "not_proved"));
+        return Ok(unmet.await?.map_or(Answered::Gone, Answered::Reply));
+    }
     deny(asking, interaction, signed_in).await
 }
 

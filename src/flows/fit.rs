@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rules::identity::{Acr, Assurance};
-use rules::protocol::{AuthorizeRequest, Client};
+use rules::protocol::target::Target;
+use rules::protocol::{AuthorizeRequest, Client, acr};
 
 use super::sessions::SignedIn;
 use crate::app::App;
@@ -21,6 +22,8 @@ pub(super) enum Fit {
     Choose,
     /// Somebody must sign in.
     SignIn,
+    /// She may, once she has proved more than she did.
+    StepUp,
     /// Somebody signed in for this request, but not the person whom it names.
     AnotherPerson,
 }
@@ -32,8 +35,10 @@ pub(super) fn fit(app: &App, client: &Client, interaction: &Interaction, held: &
     if request.prompt.login && !signed_in_for_it {
         return Fit::SignIn;
     }
-    let required = request.required_acr.unwrap_or(Acr::TwoFactor);
-    let Some(assurance) = Assurance::reaching(required, &held.session.proofs) else {
+    let (policy, proofs) = (app.config.passkeys.policy, &held.session.proofs);
+    let required = required(app, client, request);
+    let reached = Assurance::reaching(required, proofs, policy);
+    let Some(assurance) = reached.clone().or_else(|| Assurance::of(proofs, policy)) else {
         return Fit::SignIn;
     };
     // OpenID Connect Core §3.1.2.1. Who signed in for this request has time to read the page.
@@ -54,8 +59,23 @@ pub(super) fn fit(app: &App, client: &Client, interaction: &Interaction, held: &
         (false, true) => Fit::AnotherPerson,
         (false, false) => Fit::SignIn,
         (true, false) if request.prompt.select_account => Fit::Choose,
+        (true, _) if reached.is_none() => Fit::StepUp,
         (true, _) => Fit::Fits,
     }
+}
+
+/// What must be reached today for all that a request asks for: by its own wish, and by what the
+/// institution requires of client, resources and scopes.
+pub(super) fn required(app: &App, client: &Client, request: &AuthorizeRequest) -> Acr {
+    let target = Target {
+        scopes: request.scopes.clone(),
+        resources: request.resources.clone(),
+    };
+    let registered = app.registry.now();
+    let required = acr::required(client, &target, registered.resources());
+    request
+        .required_acr
+        .map_or(required, |asked| asked.max(required))
 }
 
 /// The user name to fill in at sign-in: what the client says, or who was signed in in this very

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::identity::{Acr, Assurance, Proof};
+use rules::identity::{Acr, Assurance, Policy, Proof};
 use rules::jose::half_hash;
 use rules::protocol::claims_request::{self, ClaimsRequest};
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::refresh::Family;
 use rules::protocol::target::Target;
-use rules::protocol::{AccessRecord, Client, Confirmation, Format, GrantType, OAuthError};
+use rules::protocol::{AccessRecord, Client, Confirmation, Format, GrantType, OAuthError, acr};
 use rules::time::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -47,11 +47,16 @@ impl Admission {
 }
 
 /// Admits a person who signs in now: her account is usable, and she proved two factors.
-pub async fn admit(tx: &mut Tx, user: Uuid, proofs: &[Proof]) -> Result<Option<Admission>, Fault> {
+pub async fn admit(
+    tx: &mut Tx,
+    user: Uuid,
+    proofs: &[Proof],
+    policy: Policy,
+) -> Result<Option<Admission>, Fault> {
     if !users::is_active(tx, user).await? {
         return Ok(None);
     }
-    let assurance = Assurance::reaching(REQUIRED, proofs);
+    let assurance = Assurance::reaching(REQUIRED, proofs, policy);
     Ok(assurance.map(|assurance| Admission { assurance }))
 }
 
@@ -62,12 +67,13 @@ pub async fn admit_session(
     tx: &mut Tx,
     session: &Session,
     required: Option<Acr>,
+    policy: Policy,
 ) -> Result<Option<Admission>, Fault> {
     if !sessions::hold(tx, session.id).await? || !users::is_active(tx, session.user_id).await? {
         return Ok(None);
     }
     let required = required.map_or(REQUIRED, |asked| asked.max(REQUIRED));
-    let assurance = Assurance::reaching(required, &session.proofs);
+    let assurance = Assurance::reaching(required, &session.proofs, policy);
     Ok(assurance.map(|assurance| Admission { assurance }))
 }
 
@@ -123,6 +129,18 @@ pub async fn renewed_session(
     let token = Token::generate(Purpose::Session)?;
     sessions::renew(tx, &by.writes(id, &token), by.keys, now).await?;
     Ok((id, token))
+}
+
+/// Lets a session go on with one proof more, under a new cookie; its limits stay.
+pub async fn stepped_session(
+    tx: &mut Tx,
+    _: &Admission,
+    id: Uuid,
+    proofs: &[Proof],
+) -> Result<Token, Fault> {
+    let token = Token::generate(Purpose::Session)?;
+    sessions::step_up(tx, id, token.hash(), proofs).await?;
+    Ok(token)
 }
 
 /// What a code is issued for.
@@ -406,6 +424,30 @@ fn manner(
         first.token_format,
         Duration::from_secs(seconds.into()),
     )))
+}
+
+/// Refuses what the institution requires more for today than the person proved when it was issued.
+pub fn check_assurance(
+    app: &App,
+    client: &Client,
+    authorization: &Authorization,
+    target: &Target,
+) -> Result<(), OAuthError> {
+    let Some(person) = &authorization.person else {
+        return Ok(());
+    };
+    let required = acr::required(client, target, app.registry.now().resources());
+    let policy = app.config.passkeys.policy;
+    let reached = Acr::parse(&person.acr).map(|acr| policy.today(acr, &person.amr));
+    if reached.is_some_and(|reached| reached.satisfies(required)) {
+        return Ok(());
+    }
+    let description = format!(
+        "the person must prove more than she did: send her to the authorization endpoint with \
+         acr_values={}",
+        required.as_str()
+    );
+    Err(OAuthError::invalid_grant(description))
 }
 
 /// Refuses early what [`mint`] could not make, before anything one-time is spent.

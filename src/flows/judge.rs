@@ -1,6 +1,10 @@
-//! The one judge of password and code: at sign-in, and when a signed-in person proves herself anew
-//! before a sensitive change. Nobody learns which part was wrong (PSD2 RTS Art. 4(3)(a)), somebody
-//! who does not exist costs the same work, and a wrong password spends no code.
+//! The one judge of what a person gives: at sign-in, and when she proves herself anew before a
+//! sensitive change. A password and a code, or a security key in the place of the code, are judged
+//! together: nobody learns which part was wrong (PSD2 RTS Art. 4(3)(a)), somebody who does not exist
+//! costs the same work, and a wrong password spends no code. A passkey is judged by itself.
+
+mod case;
+mod passkey;
 
 use std::future::ready;
 use std::sync::Arc;
@@ -8,23 +12,23 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rules::audit::{Actor, Kind};
-use rules::identity::{Method, Password, Proof, TypedCode, Username, lockout};
+use rules::audit::Kind;
+use rules::identity::{Proof, Username};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
-use super::issue::{self, Admission, SignedInBy};
+use self::case::Case;
+use super::issue::{Admission, SignedInBy};
+use super::webauthn::Presented;
 use super::{Caller, limit};
 use crate::app::App;
 use crate::config::Limit;
 use crate::defence::limits::{Exceeded, Whose};
 use crate::fault::Fault;
-use crate::rng;
 use crate::secret::{Purpose, Secret, TokenHash};
 use crate::store::lockouts::{self, Pool, Pools, Reservation};
-use crate::store::users::{self, User, UserState};
+use crate::store::users::{self, User};
 use crate::store::{Tx, factors, person_proofs, sessions};
-use crate::totp;
 
 /// How long a browser is remembered as one that signed this person in.
 const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
@@ -32,14 +36,30 @@ const DEVICE_LIFETIME: Duration = Duration::from_hours(90 * 24);
 /// What strange browsers at one address may do wrong, for any names.
 const LIMIT: Limit = Limit::SignInFailuresPerAddress;
 
+/// What somebody gives for a proof of who she is.
+pub enum Evidence {
+    /// A name, and two factors.
+    Typed(Typed),
+    /// A passkey, which says both.
+    Passkey(Presented),
+}
+
 /// What was typed.
 pub struct Typed {
     /// The name.
     pub username: String,
     /// The password.
     pub password: Secret,
+    /// What came with it.
+    pub second: Second,
+}
+
+/// What comes with a password.
+pub enum Second {
     /// A code from the app, or a recovery code.
-    pub code: Secret,
+    Code(Secret),
+    /// What a security key, or a passkey, answered.
+    Key(Presented),
 }
 
 /// Something that is done for whoever types the right things, in the transaction that spends the
@@ -72,7 +92,7 @@ pub(super) struct Proven {
     /// Who she is; her account is held until the transaction ends.
     pub user: User,
     /// What she proved.
-    pub proofs: [Proof; 2],
+    pub proofs: Vec<Proof>,
     /// That she may have a session.
     pub admission: Admission,
     /// Whether the browser signed her in before.
@@ -127,8 +147,23 @@ struct Loaded {
     knows_device: bool,
 }
 
-/// Judges what was typed in a browser with this device cookie, and does `act` when it is right.
+/// Judges what was given in a browser with this device cookie, and does `act` when it is right.
 pub(super) async fn judge<A: Act>(
+    app: &Arc<App>,
+    evidence: Evidence,
+    device: Option<&str>,
+    caller: &Caller,
+    act: A,
+) -> Result<Ruling<A::Gain>, Fault> {
+    match evidence {
+        Evidence::Typed(typed) => judge_typed(app, typed, device, caller, act).await,
+        // A signature cannot be guessed: it is in no pool, and whoever guesses passwords for this
+        // name, or from this network, keeps nobody from using her passkey.
+        Evidence::Passkey(presented) => passkey::judge(app, presented, device, caller, act).await,
+    }
+}
+
+async fn judge_typed<A: Act>(
     app: &Arc<App>,
     typed: Typed,
     device: Option<&str>,
@@ -252,171 +287,43 @@ async fn load(app: &Arc<App>, who: Who<'_>) -> Result<Option<Loaded>, Fault> {
         .await
 }
 
-/// What a typed code proves, once it is spent.
-enum Spendable {
-    Step(i64),
-    Recovery(Vec<u8>),
+/// One event for each refusal, until so many come in a minute that they are counted: a flood of
+/// guesses writes no flood of rows.
+fn record_refusal(
+    app: &App,
+    caller: &Caller,
+    tx: &mut Tx,
+    (kind, user): (Kind, Option<&User>),
+) -> Result<(), Fault> {
+    let (reason, subject) = ("not_right", user.map(|user| user.id));
+    if !app.refusals.is_worth_an_event(app.clock.monotonic()) {
+        app.refusals.count_about(kind, subject, reason);
+        return Ok(());
+    }
+    let event = app.event(kind, caller)?.refused(reason);
+    let event = match subject {
+        Some(subject) => event.subject(subject),
+        None => event,
+    };
+    let keys = user.map(|user| &user.keys);
+    tx.record(app.pending(event, caller, keys)?);
+    Ok(())
 }
 
-/// One attempt on its way to the verdict.
-struct Case {
-    app: Arc<App>,
-    caller: Caller,
-    loaded: Loaded,
-    consecutive: u32,
-}
-
-impl Case {
-    /// The slow work, and then the verdict.
-    async fn hear<A: Act>(self, typed: Typed, mut act: A) -> Result<Ruling<A::Gain>, Fault> {
-        let user = self.loaded.user.as_ref();
-        let usable = user.filter(|user| user.state == UserState::Active);
-        let hash = usable.and_then(|user| user.password.clone());
-        let password = Password::normalise(typed.password.expose());
-        let knows_password = self.app.hasher.verify(password, hash).await?;
-        let code = self.second_factor(&typed.code).await?;
-        act.prepare().await?;
-        // A wrong password goes on without a proof, so it spends no step and no code.
-        let code = code.filter(|_| knows_password);
-        let store = self.app.store.clone();
-        store
-            .write(move |tx| Box::pin(async move { self.rule(tx, code, act).await }))
-            .await
+/// Whoever has her factors, herself or not, is bounded too, on all nodes together: until when, when
+/// it was too often.
+async fn too_often<A: Act>(
+    app: &App,
+    tx: &mut Tx,
+    user: &User,
+    at: Timestamp,
+) -> Result<Option<Timestamp>, Fault> {
+    let Some(rate) = app.config.limits.proofs_per_person else {
+        return Ok(None);
+    };
+    let until = person_proofs::count(tx, user.id, rate, at).await?;
+    if until.is_some() {
+        app.refusals.count(A::BLOCKED, None, "too_often");
     }
-
-    async fn second_factor(&self, code: &Secret) -> Result<Option<Spendable>, Fault> {
-        let app = &self.app;
-        match TypedCode::parse(code.expose()) {
-            None => Ok(None),
-            Some(TypedCode::Totp(code)) => Ok(self.loaded.totp.as_ref().and_then(|totp| {
-                totp::matched_step(&totp.secret, code.as_str(), app.clock.now())
-                    .map(Spendable::Step)
-            })),
-            Some(TypedCode::Recovery(code)) => {
-                let code = Secret::new(code.as_str().to_owned());
-                let salt = match &self.loaded.salt {
-                    Some(salt) => salt.clone(),
-                    None => rng::bytes::<16>()?.to_vec(),
-                };
-                let hash = app.hasher.derive(code, salt).await?;
-                let has_codes = self.loaded.salt.is_some();
-                Ok(has_codes.then_some(Spendable::Recovery(hash)))
-            }
-        }
-    }
-
-    async fn rule<A: Act>(
-        mut self,
-        tx: &mut Tx,
-        code: Option<Spendable>,
-        act: A,
-    ) -> Result<Ruling<A::Gain>, Fault> {
-        let Some(user) = self.loaded.user.take() else {
-            return self.refuse::<A>(tx, None).await;
-        };
-        let Some(second) = self.spend(tx, &user, code).await? else {
-            return self.refuse::<A>(tx, Some(&user)).await;
-        };
-        let at = self.app.clock.now();
-        // Whoever has her factors, herself or not, is bounded too, on all nodes together.
-        if let Some(rate) = self.app.config.limits.proofs_per_person
-            && let Some(until) = person_proofs::count(tx, user.id, rate, at).await?
-        {
-            lockouts::succeeded(tx, self.loaded.pools).await?;
-            self.app.refusals.count(A::BLOCKED, None, "too_often");
-            return Ok(Ruling::Blocked { until });
-        }
-        let proofs = [Method::Password, second].map(|method| Proof { method, at });
-        let Some(admission) = issue::admit(tx, user.id, &proofs).await? else {
-            return self.refuse::<A>(tx, Some(&user)).await;
-        };
-        let proven = Proven {
-            user,
-            proofs,
-            admission,
-            knows_device: self.loaded.knows_device,
-            at,
-        };
-        let Some(gain) = act.perform(tx, &proven).await? else {
-            return self.refuse::<A>(tx, Some(&proven.user)).await;
-        };
-        lockouts::succeeded(tx, self.loaded.pools).await?;
-        if second == Method::Recovery {
-            let user = &proven.user;
-            let event = self
-                .app
-                .event(Kind::RecoveryCodeUsed, &self.caller)?
-                .by(Actor::User(user.id))
-                .subject(user.id);
-            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        }
-        Ok(Ruling::Granted(gain))
-    }
-
-    /// Spends the code that came with the right password; none when it was spent before, or when
-    /// the account or its password changed meanwhile.
-    async fn spend(
-        &self,
-        tx: &mut Tx,
-        user: &User,
-        code: Option<Spendable>,
-    ) -> Result<Option<Method>, Fault> {
-        let Some(code) = code else {
-            return Ok(None);
-        };
-        if !users::hold(tx, user).await? {
-            return Ok(None);
-        }
-        let now = self.app.clock.now();
-        let (fresh, method) = match code {
-            Spendable::Step(step) => {
-                let fresh = factors::consume_step(tx, user.id, step, now).await?;
-                (fresh, Method::Totp)
-            }
-            Spendable::Recovery(hash) => {
-                let fresh = factors::consume_recovery(tx, user.id, &hash, now).await?;
-                (fresh, Method::Recovery)
-            }
-        };
-        Ok(fresh.then_some(method))
-    }
-
-    /// One event each, until so many come in a minute that they are counted: a flood of guesses
-    /// writes no flood of rows.
-    fn record_refusal(&self, tx: &mut Tx, kind: Kind, user: Option<&User>) -> Result<(), Fault> {
-        let (reason, subject) = ("not_right", user.map(|user| user.id));
-        let refusals = &self.app.refusals;
-        if !refusals.is_worth_an_event(self.app.clock.monotonic()) {
-            refusals.count_about(kind, subject, reason);
-            return Ok(());
-        }
-        let event = self.app.event(kind, &self.caller)?.refused(reason);
-        let event = match subject {
-            Some(subject) => event.subject(subject),
-            None => event,
-        };
-        let keys = user.map(|user| &user.keys);
-        tx.record(self.app.pending(event, &self.caller, keys)?);
-        Ok(())
-    }
-
-    async fn refuse<A: Act>(
-        &self,
-        tx: &mut Tx,
-        user: Option<&User>,
-    ) -> Result<Ruling<A::Gain>, Fault> {
-        self.record_refusal(tx, A::REFUSED, user)?;
-        // NIST SP 800-63B-4 §3.2.2: after so many in a row the password ends until it is rebound.
-        let user = user.filter(|user| user.password.is_some());
-        if let Some(user) = user.filter(|_| lockout::ends_password(self.consecutive)) {
-            users::end_password(tx, user.id, self.app.clock.now()).await?;
-            let event = self
-                .app
-                .event(Kind::PasswordEnded, &self.caller)?
-                .by(Actor::Server)
-                .subject(user.id);
-            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        }
-        Ok(Ruling::Refused)
-    }
+    Ok(until)
 }

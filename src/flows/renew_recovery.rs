@@ -8,14 +8,14 @@ use rules::time::Timestamp;
 
 use super::Caller;
 use super::issue;
-use super::judge::{Act, Proven, Ruling, Typed, judge};
+use super::judge::{Act, Evidence, Proven, Ruling, judge};
 use super::recovery_set::RecoverySet;
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
-use crate::secret::{Secret, Token};
+use crate::secret::Token;
 use crate::store::recovery_renewals::{self, Renewal};
 use crate::store::{Tx, factors, sessions};
 
@@ -25,7 +25,7 @@ pub enum Begun {
     Shown(Token),
     /// The session ended meanwhile; nothing was made.
     SignedOut,
-    /// The password or the code was not right; nobody learns which.
+    /// What she gave was not right; nobody learns which part.
     Refused,
     /// Too many failures; nothing was looked at.
     Blocked {
@@ -57,22 +57,17 @@ pub enum Confirmed {
 pub async fn begin(
     app: &Arc<App>,
     held: SignedIn,
-    (password, code): (Secret, Secret),
+    evidence: Evidence,
     device: Option<&str>,
     caller: &Caller,
 ) -> Result<Begun, Fault> {
-    let typed = Typed {
-        username: held.user.profile.username.clone(),
-        password,
-        code,
-    };
     let act = Begin {
         app: Arc::clone(app),
         caller: caller.clone(),
         held,
         set: RecoverySet::generate()?,
     };
-    Ok(match judge(app, typed, device, caller, act).await? {
+    Ok(match judge(app, evidence, device, caller, act).await? {
         Ruling::Granted(Some(token)) => Begun::Shown(token),
         Ruling::Granted(None) => Begun::SignedOut,
         Ruling::Refused => Begun::Refused,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rules::audit::{Actor, Kind};
+use rules::identity::Acr;
 use rules::protocol::resource::is_identifier;
 use rules::protocol::scope::is_token;
 use rules::protocol::target::OPENID_SCOPES;
@@ -61,6 +62,8 @@ pub struct ResourceEdit {
     /// Its scopes, all of them. One that was registered before keeps the titles of other languages and
     /// the detail that are not named.
     pub scopes: Option<Vec<ScopeInfo>>,
+    /// What is required of people behind its tokens.
+    pub require_acr: Option<Acr>,
     /// How its tokens look.
     pub token_format: Option<Format>,
     /// How long its access tokens live, in seconds.
@@ -109,6 +112,7 @@ pub async fn set(
         name: edit.name.unwrap_or(was.name),
         names: was.names,
         read_only: edit.read_only.unwrap_or(was.read_only),
+        require_acr: edit.require_acr.or(was.require_acr),
         client_id: edit.client_id.unwrap_or(was.client_id),
         scopes,
         token_format: edit.token_format.unwrap_or(was.token_format),
@@ -360,6 +364,7 @@ mod tests {
             titles: BTreeMap::default(),
             detail: None,
             optional: false,
+            require_acr: None,
         }
     }
 
@@ -372,6 +377,7 @@ mod tests {
             token_format: Format::Opaque,
             names: BTreeMap::default(),
             read_only: false,
+            require_acr: None,
             access_token_lifetime: 300,
         }
     }

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::issue;
-pub use super::judge::Typed;
 use super::judge::{Act, Proven, Ruling, judge};
+pub use super::judge::{Evidence, Second, Typed};
 use super::sessions::{SignedIn, is_live};
 use crate::app::App;
 use crate::defence::limits::Exceeded;
@@ -55,7 +55,7 @@ pub struct Gained {
 /// Signs a person in.
 pub async fn sign_in(
     app: &Arc<App>,
-    typed: Typed,
+    evidence: Evidence,
     held: Held,
     caller: &Caller,
 ) -> Result<Verdict, Fault> {
@@ -66,7 +66,7 @@ pub async fn sign_in(
         held,
     };
     Ok(
-        match judge(app, typed, device.as_deref(), caller, act).await? {
+        match judge(app, evidence, device.as_deref(), caller, act).await? {
             Ruling::Granted(gained) => Verdict::SignedIn(gained),
             Ruling::Refused => Verdict::Refused,
             Ruling::Blocked { until } => Verdict::Blocked { until },

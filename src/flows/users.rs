@@ -5,7 +5,7 @@ mod edit;
 
 use rules::audit::{Actor, Kind};
 use rules::identity::{Password, Username};
-use rules::protocol::claims;
+use rules::protocol::{acr, claims};
 use rules::time::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -175,6 +175,51 @@ pub async fn list(app: &App, after: Option<Uuid>, limit: u32) -> Result<Vec<User
     Ok(people.into_iter().map(info).collect())
 }
 
+/// Those active people, after the account `after`, who have no factor that is as strong as the
+/// strongest class that any app, resource or scope requires: whom that policy stops. At most `limit`.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn blocked_by_policy(
+    app: &App,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Vec<UserInfo>, Fault> {
+    let limit = limit.min(LONGEST_PAGE);
+    let policy = app.config.passkeys.policy;
+    let registered = app.registry.now();
+    let required = acr::strongest(registered.clients(), registered.resources());
+    let (mut after, mut blocked) = (after, Vec::new());
+    loop {
+        let people = app
+            .store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut people = Vec::new();
+                    for user in users::page(tx, after, LONGEST_PAGE).await? {
+                        let reach = factors::reach(tx, user.id, policy).await?;
+                        people.push((user, reach));
+                    }
+                    Ok(people)
+                })
+            })
+            .await?;
+        let Some((last, _)) = people.last() else {
+            return Ok(blocked);
+        };
+        after = Some(last.id);
+        for (user, reach) in people {
+            let stopped = user.state == UserState::Active && reach < Some(required);
+            if stopped {
+                blocked.push(info(user));
+            }
+            if blocked.len() >= limit as usize {
+                return Ok(blocked);
+            }
+        }
+    }
+}
+
 /// One person, by name or by identifier.
 ///
 /// # Errors
@@ -245,9 +290,9 @@ pub async fn enable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, 
         .write(move |tx| {
             Box::pin(async move {
                 // Without a factor nobody ever activated it: it must not become usable here.
-                let to = match factors::totp(tx, id).await? {
-                    Some(_) => UserState::Active,
-                    None => UserState::Invited,
+                let to = match factors::count_strong(tx, id).await? {
+                    0 => UserState::Invited,
+                    _ => UserState::Active,
                 };
                 let changed = users::change_state(tx, id, UserState::Disabled, to, now).await?;
                 if changed {

@@ -34,7 +34,13 @@ fn of(route: &str, method: &Method) -> Option<Limit> {
             Limit::DocumentsPerAddress
         }
         "/authorize" => Limit::AuthorizePerAddress,
-        "/sign-in" | "/interaction/{id}/sign-in" if method == Method::POST => {
+        // Each challenge is a row that stays for five minutes.
+        "/sign-in"
+        | "/interaction/{id}/sign-in"
+        | "/interaction/{id}/step-up"
+        | "/passkeys/ask"
+            if method == Method::POST =>
+        {
             Limit::SignInPerAddress
         }
         "/invite/{token}" => Limit::InvitationsPerAddress,

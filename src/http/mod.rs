@@ -35,9 +35,10 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
-    use pages::account::{activity, dispute, lists, password, recovery_codes};
+    use pages::account::{activity, dispute, lists, passkeys, password, recovery_codes};
     use pages::{
-        account, activate, assets, choose, errors, health, interaction, language, sign_in, sign_out,
+        account, activate, assets, choose, errors, health, interaction, language, proof, sign_in,
+        sign_out,
     };
 
     let open_to_browsers = Router::new()
@@ -72,6 +73,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/interaction/{id}", get(interaction::show))
         .route("/interaction/{id}/sign-in", post(interaction::sign_in))
+        .route("/interaction/{id}/step-up", post(interaction::step_up))
         .route("/interaction/{id}/consent", post(interaction::consent))
         .route("/interaction/{id}/cancel", post(interaction::cancel))
         .route("/interaction/{id}/go-on", post(choose::go_on))
@@ -110,6 +112,18 @@ pub fn router(app: Arc<App>) -> Router {
             "/account/recovery-codes/cancel",
             post(recovery_codes::cancel),
         )
+        .route("/passkeys/ask", post(proof::ask))
+        .route(
+            "/account/passkeys/add",
+            get(passkeys::show_add).post(passkeys::begin),
+        )
+        .route(
+            "/account/passkeys/new",
+            get(passkeys::show_new).post(passkeys::finish),
+        )
+        .route("/account/passkeys/{id}", get(passkeys::show))
+        .route("/account/passkeys/{id}/rename", post(passkeys::rename))
+        .route("/account/passkeys/{id}/remove", post(passkeys::remove))
         .route("/account/not-me", get(dispute::ask).post(dispute::submit))
         .route(
             "/invite/{token}",
@@ -118,6 +132,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/activate", get(activate::show))
         .route("/activate/password", post(activate::password))
         .route("/activate/factor", post(activate::factor))
+        .route("/activate/passkey/ask", post(activate::ask_passkey))
+        .route("/activate/passkey", post(activate::passkey))
         .route("/activate/codes", post(activate::codes))
         .route("/errors", get(errors::index))
         .route("/errors/{code}", get(errors::show))

@@ -72,6 +72,11 @@ pub const TABLES: &[(&str, &str)] = &[
     ("totp_factors", "kept; steps up to the present are spent"),
     ("users", "kept"),
     ("vault_keys", "kept"),
+    ("webauthn_ceremonies", "emptied"),
+    (
+        "webauthn_credentials",
+        "kept; one that was removed since the backup is there again",
+    ),
 ];
 
 const EPOCH: &str = "epoch";
@@ -96,7 +101,7 @@ pub async fn begin(
     keep_consents: bool,
 ) -> Result<Ended, Fault> {
     // One-time artifacts on their way, and what remembers browsers and clients for themselves.
-    const GONE: [Sql; 9] = [
+    const GONE: [Sql; 10] = [
         Sql("DELETE FROM codes"),
         Sql("DELETE FROM pushed_requests"),
         Sql("DELETE FROM interactions"),
@@ -105,6 +110,7 @@ pub async fn begin(
         Sql("DELETE FROM refresh_families"),
         Sql("DELETE FROM devices"),
         Sql("DELETE FROM authorizations WHERE user_id IS NULL"),
+        Sql("DELETE FROM webauthn_ceremonies"),
         Sql("DELETE FROM feed"),
     ];
     const INVITES: Sql = Sql("DELETE FROM invites");

@@ -1,5 +1,6 @@
 //! Second factors: authenticator apps (TOTP, RFC 6238) and recovery codes.
 
+use rules::identity::{Acr, Policy};
 use rules::time::Timestamp;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -70,10 +71,42 @@ pub async fn unbind_all(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
     const TOTP: Sql = Sql("DELETE FROM totp_factors WHERE user_id = $1");
     const SET: Sql = Sql("DELETE FROM recovery_sets WHERE user_id = $1");
     const CODES: Sql = Sql("DELETE FROM recovery_codes WHERE user_id = $1");
-    for sql in [TOTP, SET, CODES] {
+    const KEYS: Sql = Sql("DELETE FROM webauthn_credentials WHERE user_id = $1");
+    for sql in [TOTP, SET, CODES, KEYS] {
         tx.execute(sql, vec![user.into()]).await?;
     }
     Ok(())
+}
+
+/// How many strong factors a person has: an authenticator app, and every passkey or security key that
+/// was not blocked. Recovery codes are none.
+pub async fn count_strong(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {
+    const APPS: Sql = Sql("SELECT COUNT(*) FROM totp_factors WHERE user_id = $1");
+    const KEYS: Sql =
+        Sql("SELECT COUNT(*) FROM webauthn_credentials WHERE user_id = $1 AND blocked_at IS NULL");
+    let mut count = 0;
+    for sql in [APPS, KEYS] {
+        if let Some(row) = tx.optional(sql, vec![user.into()]).await? {
+            count += row.int(0)?;
+        }
+    }
+    Ok(count)
+}
+
+/// The strongest class that a person can reach by signing in; none when she has no strong factor.
+pub async fn reach(tx: &mut Tx, user: Uuid, policy: Policy) -> Result<Option<Acr>, Fault> {
+    const APP: Sql = Sql("SELECT COUNT(*) FROM totp_factors WHERE user_id = $1");
+    const KEYS: Sql = Sql("SELECT MIN(backup_eligible) FROM webauthn_credentials \
+         WHERE user_id = $1 AND blocked_at IS NULL");
+    let apps = tx.optional(APP, vec![user.into()]).await?;
+    let apps = apps.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    let keys = tx.optional(KEYS, vec![user.into()]).await?;
+    let synced = keys.map(|row| row.opt_int(0)).transpose()?.flatten();
+    let by_key = synced.map(|synced| match synced {
+        0 => Acr::PhishingResistant,
+        _ => policy.synced,
+    });
+    Ok(by_key.or((apps > 0).then_some(Acr::TwoFactor)))
 }
 
 /// A set of recovery codes as it is kept.

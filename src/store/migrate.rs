@@ -51,6 +51,12 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/postgres/0006_proofs.sql"),
     ),
     (
+        7,
+        "webauthn",
+        include_str!("../../migrations/sqlite/0007_webauthn.sql"),
+        include_str!("../../migrations/postgres/0007_webauthn.sql"),
+    ),
+    (
         8,
         "person_proofs",
         include_str!("../../migrations/sqlite/0008_person_proofs.sql"),

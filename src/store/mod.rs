@@ -5,6 +5,7 @@ mod assertions;
 pub mod audit;
 mod audit_list;
 pub mod authorizations;
+pub mod ceremonies;
 pub mod clients;
 pub mod codes;
 pub mod copy;
@@ -34,6 +35,7 @@ mod sqlite;
 mod unreachable;
 pub mod upkeep;
 pub mod users;
+pub mod webauthn;
 
 pub use assertions::consume as consume_assertion;
 pub use proofs::consume as consume_proof;

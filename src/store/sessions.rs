@@ -122,6 +122,24 @@ pub async fn renew(
     }
 }
 
+/// Gives a session other proofs and a new cookie; its limits stay.
+pub async fn step_up(
+    tx: &mut Tx,
+    id: Uuid,
+    token: TokenHash,
+    proofs: &[Proof],
+) -> Result<(), Fault> {
+    const STEP: Sql =
+        Sql("UPDATE sessions SET token_hash = $2, proofs = $3 WHERE id = $1 AND ended_at IS NULL");
+    let proofs =
+        serde_json::to_string(proofs).map_err(|error| Fault::Internal(error.to_string()))?;
+    let values = vec![id.into(), token.into(), proofs.into()];
+    match tx.execute(STEP, values).await? {
+        0 => Err(Fault::Busy("the session was ended at the same moment")),
+        _ => Ok(()),
+    }
+}
+
 /// The session that a browser holds, unless it was ended. Whether its time is over is for the
 /// caller to judge.
 pub async fn find(tx: &mut Tx, token: TokenHash) -> Result<Option<Session>, Fault> {

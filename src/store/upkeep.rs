@@ -16,7 +16,7 @@ const KEEP_LONG: Duration = Duration::from_hours(90 * 24);
 /// How long what nobody was told of stays: longer than anybody is still told.
 const KEEP_LOGOUTS: Duration = Duration::from_hours(72);
 
-const SWEEPS: [(Sql, Duration); 15] = [
+const SWEEPS: [(Sql, Duration); 16] = [
     (
         Sql(
             "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 1000)",
@@ -56,6 +56,12 @@ const SWEEPS: [(Sql, Duration); 15] = [
     (
         Sql(
             "DELETE FROM recovery_renewals WHERE session_id IN (SELECT session_id FROM recovery_renewals WHERE expires_at < $1 LIMIT 1000)",
+        ),
+        Duration::ZERO,
+    ),
+    (
+        Sql(
+            "DELETE FROM webauthn_ceremonies WHERE id IN (SELECT id FROM webauthn_ceremonies WHERE expires_at < $1 LIMIT 1000)",
         ),
         Duration::ZERO,
     ),

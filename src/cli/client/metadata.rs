@@ -6,6 +6,7 @@
 )]
 
 use clap::Args;
+use rules::identity::Acr;
 use rules::jose::Alg;
 use rules::protocol::{Metadata, SubjectType};
 use serde_json::{Map, Value};
@@ -62,6 +63,9 @@ pub(super) struct OpenId {
     /// Which acr is asked for when a request does not say; may be given several times
     #[arg(long = "default-acr", value_name = "ACR")]
     default_acr_values: Vec<String>,
+    /// What everybody must prove who uses it: 2fa, or phr (a passkey or a security key)
+    #[arg(long, value_name = "ACR")]
+    require_acr: Option<Acr>,
     /// Where people may be sent after they signed out; may be given several times
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
@@ -154,6 +158,7 @@ pub(super) fn registered(about: About, openid: OpenId, proofs: Proofs) -> Metada
         default_max_age: openid.default_max_age,
         require_auth_time: openid.require_auth_time,
         default_acr_values: openid.default_acr_values,
+        require_acr: openid.require_acr,
         post_logout_redirect_uris: openid.post_logout_redirect_uris,
         backchannel_logout_uri: openid.backchannel_logout_uri,
         backchannel_logout_session_required: openid.backchannel_logout_session_required,

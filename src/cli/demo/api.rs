@@ -9,6 +9,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use rules::identity::Acr;
 use serde_json::{Value, json};
 
 use super::accounts;
@@ -19,6 +20,9 @@ use crate::secret::Secret;
 pub const ACCOUNTS_READ: &str = "accounts:read";
 /// The scope that lets an app see transactions.
 pub const TRANSACTIONS_READ: &str = "transactions:read";
+
+/// What a person must reach to see a card's number.
+const STRONG: Acr = Acr::PhishingResistant;
 
 /// The API and what it authenticates itself with.
 pub struct Api {
@@ -47,6 +51,8 @@ enum Refusal {
     InvalidToken,
     /// The token is good, but not for this.
     InsufficientScope(&'static str),
+    /// The token is good, but the person behind it proved too little for this (RFC 9470 §3).
+    InsufficientAuthentication,
     /// Countersign does not answer; nothing is known about the token.
     Unavailable,
 }
@@ -57,6 +63,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/", get(about))
         .route("/accounts", get(list))
         .route("/accounts/{id}/transactions", get(transactions))
+        .route("/accounts/{id}/card", get(card))
         .fallback(async || json_reply(StatusCode::NOT_FOUND, &json!({ "error": "not_found" })))
         .with_state(api)
 }
@@ -65,7 +72,7 @@ async fn about(State(api): State<Arc<Api>>) -> Response {
     let body = json!({
         "name": "Accounts API",
         "resource": api.resource,
-        "endpoints": ["/accounts", "/accounts/{id}/transactions"],
+        "endpoints": ["/accounts", "/accounts/{id}/transactions", "/accounts/{id}/card"],
     });
     json_reply(StatusCode::OK, &body)
 }
@@ -92,7 +99,31 @@ async fn transactions(
     }
 }
 
+/// The whole number of the account's card: only for somebody who proved it with a passkey or a
+/// security key.
+async fn card(State(api): State<Arc<Api>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if let Err(refusal) = api.admit_strongly(&headers, ACCOUNTS_READ).await {
+        return refusal.into_response();
+    }
+    match accounts::card(&id) {
+        Some(number) => json_reply(StatusCode::OK, &json!({ "card_number": number })),
+        None => json_reply(StatusCode::NOT_FOUND, &json!({ "error": "not_found" })),
+    }
+}
+
 impl Api {
+    async fn admit_strongly(
+        &self,
+        headers: &HeaderMap,
+        scope: &'static str,
+    ) -> Result<(), Refusal> {
+        let token = bearer(headers)?;
+        let answer = self.introspect(token).await?;
+        self.answers.remember(token, &answer);
+        judge(&answer, &self.resource, scope)?;
+        is_strong(&answer)
+    }
+
     async fn admit(&self, headers: &HeaderMap, scope: &'static str) -> Result<(), Refusal> {
         let token = bearer(headers)?;
         let answer = self.introspect(token).await?;
@@ -157,10 +188,22 @@ fn judge(answer: &Value, resource: &str, scope: &'static str) -> Result<(), Refu
     }
 }
 
+/// RFC 9470 §6.2: introspection says how the person was authenticated.
+fn is_strong(answer: &Value) -> Result<(), Refusal> {
+    let reached = answer["acr"].as_str().and_then(Acr::parse);
+    if reached.is_some_and(|acr| acr.satisfies(STRONG)) {
+        Ok(())
+    } else {
+        Err(Refusal::InsufficientAuthentication)
+    }
+}
+
 impl Refusal {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::NoToken | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::InvalidToken | Self::InsufficientAuthentication => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -183,6 +226,10 @@ impl Refusal {
                 "insufficient_scope",
                 "the access token is good, but its scope does not reach here",
             )),
+            Self::InsufficientAuthentication => Some((
+                "insufficient_user_authentication",
+                "the person must prove more; send her to the authorization endpoint with these acr_values",
+            )),
             Self::Unavailable => Some((
                 "temporarily_unavailable",
                 "the token cannot be checked at the moment; try again in a few seconds",
@@ -196,6 +243,9 @@ impl Refusal {
         };
         let scope = match self {
             Self::InsufficientScope(scope) => format!(", scope=\"{scope}\""),
+            Self::InsufficientAuthentication => {
+                format!(", acr_values=\"{}\"", STRONG.as_str())
+            }
             _ => String::new(),
         };
         format!(
@@ -274,6 +324,29 @@ mod tests {
         ] {
             assert_eq!(judge(inactive), Err(Refusal::InvalidToken));
         }
+    }
+
+    #[test]
+    fn a_card_is_shown_to_the_strongest_proof_alone() {
+        let with = |acr: &str| is_strong(&json!({ "acr": acr }));
+        assert_eq!(with("urn:countersign:acr:phr"), Ok(()));
+        for weak in ["urn:countersign:acr:2fa", "", "x"] {
+            assert_eq!(
+                with(weak),
+                Err(Refusal::InsufficientAuthentication),
+                "{weak}"
+            );
+        }
+        assert_eq!(
+            is_strong(&json!({})),
+            Err(Refusal::InsufficientAuthentication)
+        );
+        let challenge = Refusal::InsufficientAuthentication.challenge();
+        assert!(
+            challenge.contains("error=\"insufficient_user_authentication\"")
+                && challenge.contains("acr_values=\"urn:countersign:acr:phr\""),
+            "{challenge}"
+        );
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn resource(addresses: &Addresses) -> Resource {
         titles: german(titel),
         detail: None,
         optional,
+        require_acr: None,
     };
     Resource {
         uri: addresses.resource(),
@@ -112,6 +113,7 @@ fn resource(addresses: &Addresses) -> Resource {
             ),
         ],
         token_format: Format::Opaque,
+        require_acr: None,
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
     }
 }

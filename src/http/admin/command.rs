@@ -35,6 +35,9 @@ pub enum AdminCommand {
         after: Option<Uuid>,
         /// How many at most.
         limit: u32,
+        /// Only those who have no factor as strong as what is required.
+        #[serde(default)]
+        blocked_by_policy: bool,
     },
     /// Shows one person.
     UserShow {

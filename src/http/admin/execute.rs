@@ -31,8 +31,17 @@ pub async fn execute(
         C::UserInvite { user } => {
             AdminReply::Invite(users::reinvite(app, &user, caller).await?.into())
         }
-        C::UserList { after, limit } => {
-            AdminReply::Users(views(users::list(app, after, limit).await?))
+        C::UserList {
+            after,
+            limit,
+            blocked_by_policy,
+        } => {
+            let people = if blocked_by_policy {
+                users::blocked_by_policy(app, after, limit).await?
+            } else {
+                users::list(app, after, limit).await?
+            };
+            AdminReply::Users(views(people))
         }
         C::UserShow { user } => AdminReply::User(users::find(app, &user).await?.into()),
         C::UserSet { user, edit } => {

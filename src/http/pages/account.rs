@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod dispute;
 pub mod lists;
+pub mod passkeys;
 pub mod password;
 pub mod recovery_codes;
 mod rows;
@@ -13,16 +14,20 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::HeaderMap;
 use axum::response::Response;
+use rules::protocol::Params;
 
+use super::proof::{Fields, evidence};
 use super::view::{Account, WayIn};
 use super::{Stop, chrome, page, see_other, set_cookie};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::account::{self, Overview};
 use crate::flows::sessions::{self, SignedIn};
-use crate::flows::{Caller, activity as flow};
+use crate::flows::sign_in::Evidence;
+use crate::flows::{Caller, activity as flow, passkeys as keys};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
+use crate::words::Words;
 
 /// Where a sign-in leads by itself.
 const HOME: &str = "/account";
@@ -46,6 +51,9 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         Some("ended") => Some(say.account_ended()),
         Some("password") => Some(say.change_password_done()),
         Some("codes") => Some(say.new_codes_done()),
+        Some("passkey") => Some(say.passkey_added()),
+        Some("renamed") => Some(say.passkey_renamed()),
+        Some("removed") => Some(say.passkey_removed()),
         _ => None,
     };
     Ok(render(&app, &caller, (&held, &overview), notice).await?)
@@ -75,7 +83,7 @@ async fn render(
             .map(|session| rows::session_row(say, held, session, now))
             .collect::<Result<_, Fault>>()?,
         more_sessions: overview.sessions.len().saturating_sub(SHOWN),
-        ways: ways(caller, overview),
+        ways: ways(app, caller, overview),
         activity: activity
             .iter()
             .map(|entry| activity::row(say, &registered, entry))
@@ -86,32 +94,53 @@ async fn render(
 }
 
 /// How she signs in.
-fn ways(caller: &Caller, overview: &Overview) -> Vec<WayIn> {
+fn ways(app: &App, caller: &Caller, overview: &Overview) -> Vec<WayIn> {
     let say = caller.say();
-    let app = overview.kept.app.map(|(since, used)| match used {
+    let bound = overview.kept.app.map(|(since, used)| match used {
         Some(used) => say.account_app_used(say.date(since), say.date(used)),
         None => say.account_app_since(say.date(since)),
     });
     let codes = overview.kept.recovery;
     let codes = codes.map(|(left, made)| say.account_codes_kept(left, say.date(made)));
     let link = |to: &str, words| Some((format!("/account/{to}"), words));
-    vec![
-        WayIn {
-            label: say.account_password(),
-            detail: None,
-            link: link("password", say.change_password()),
-        },
-        WayIn {
+    let mut ways: Vec<_> = overview.keys.iter().map(|key| way(say, key)).collect();
+    if app.config.issuer.takes_passkeys() {
+        ways.push(WayIn {
+            label: say.passkeys_title(),
+            detail: Some(say.passkeys_what()),
+            link: link("passkeys/add", say.passkey_add()),
+        });
+    }
+    ways.push(WayIn {
+        label: say.account_password(),
+        detail: None,
+        link: link("password", say.change_password()),
+    });
+    if bound.is_some() {
+        ways.push(WayIn {
             label: say.account_app(),
-            detail: app,
+            detail: bound,
             link: None,
-        },
-        WayIn {
-            label: say.account_codes(),
-            detail: codes,
-            link: link("recovery-codes", say.new_codes()),
-        },
-    ]
+        });
+    }
+    ways.push(WayIn {
+        label: say.account_codes(),
+        detail: codes,
+        link: link("recovery-codes", say.new_codes()),
+    });
+    ways
+}
+
+/// One of her keys.
+fn way(say: Words, key: &keys::Listed) -> WayIn {
+    WayIn {
+        label: passkeys::label(say, key),
+        detail: Some(passkeys::detail(say, key)),
+        link: Some((
+            format!("/account/passkeys/{}", key.id),
+            say.passkey_manage(),
+        )),
+    }
 }
 
 /// Whose account this is. Whoever is not signed in, or left the account pages alone for too long,
@@ -127,6 +156,15 @@ async fn at_account(app: &App, headers: &HeaderMap, here: &str) -> Result<Signed
         query.append_pair("to", here);
         see_other(&format!("/sign-in?{}", query.finish())).into()
     })
+}
+
+/// What a form of hers gives for a fresh proof; none when something is missing.
+fn proof(app: &App, headers: &HeaderMap, params: &Params, held: &SignedIn) -> Option<Evidence> {
+    let fields = Fields {
+        username: &held.user.profile.username,
+        password: "current",
+    };
+    evidence(app, headers, params, &fields)
 }
 
 /// The same answer, and the browser lets go of its session.

@@ -6,12 +6,13 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::HeaderMap;
 use axum::response::Response;
+use serde_json::json;
 
 use super::view::{
     ActivateCodes, ActivateDone, ActivateFactor, ActivatePassword, ActivateStart, Problem, Qr,
 };
 use super::weakness::weakness;
-use super::{Notice, Stop, chrome, own_form, page, see_other, set_cookie};
+use super::{Notice, Stop, chrome, own_form, page, page_with_keys, see_other, set_cookie};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -19,6 +20,7 @@ use crate::flows::Caller;
 use crate::flows::activate::{self, Mend, Stepped, View};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
+use crate::http::reply;
 use crate::secret::Secret;
 use crate::totp;
 use crate::words::Words;
@@ -90,6 +92,30 @@ pub async fn factor(State(app): State<Arc<App>>, request: Request) -> Result<Res
     conclude(&app, &headers, stepped, &caller).await
 }
 
+/// `POST /activate/passkey/ask`: what the device is to make.
+pub async fn ask_passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, _, caller) = own_form(&app, request).await?;
+    let options = match held(&app, &headers) {
+        Some(token) => activate::ask_passkey(&app, &token).await?,
+        None => None,
+    };
+    Ok(match options {
+        Some(options) => reply::json(&json!({ "publicKey": options })),
+        None => over(&app, &caller),
+    })
+}
+
+/// `POST /activate/passkey`: what it made.
+pub async fn passkey(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = held(&app, &headers) else {
+        return Ok(over(&app, &caller));
+    };
+    let answer = Secret::new(params.get("credential").unwrap_or_default().to_owned());
+    let stepped = activate::prove_passkey(&app, &token, &answer).await?;
+    conclude(&app, &headers, stepped, &caller).await
+}
+
 /// `POST /activate/codes`.
 pub async fn codes(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
@@ -150,13 +176,18 @@ async fn render(
             let view = ActivateFactor {
                 chrome,
                 action: "/activate/factor".to_owned(),
+                passkey_action: app
+                    .config
+                    .issuer
+                    .takes_passkeys()
+                    .then(|| "/activate/passkey".to_owned()),
                 qr: Qr::of(&address).map_err(|error| Fault::Internal(error.to_string()))?,
                 key_groups: totp::key_groups(&secret),
                 account_label: username,
                 otpauth_url: address,
                 problem,
             };
-            page(status, &view, None)
+            page_with_keys(status, &view, None)
         }
         Some(View::Codes {
             username,
@@ -186,6 +217,7 @@ fn problem(say: Words, mend: Mend) -> Problem {
         Mend::WrongCode => {
             Problem::of(say.activate_app_wrong()).field("code", say.activate_app_wrong_hint())
         }
+        Mend::PasskeyNotTaken => Problem::of(say.activate_passkey_not_taken()),
         Mend::WrongRecovery => Problem::of(say.activate_codes_wrong())
             .field("confirm", say.activate_codes_wrong_hint()),
     }

@@ -23,6 +23,7 @@ use crate::http::oauth::caller;
 struct Static;
 
 const CSS: &str = "countersign.css";
+const KEYS: &str = "passkeys.js";
 
 /// The style sheet's address; it changes with the content, so that caches never keep an old one.
 #[must_use]
@@ -38,6 +39,16 @@ pub fn css_href(institution: &Institution) -> String {
         version(colours.as_bytes())
     };
     format!("/static/{CSS}?v={}{colours}", *OWN)
+}
+
+/// The script's address; it changes with the content.
+#[must_use]
+pub fn keys_href() -> String {
+    static OWN: LazyLock<String> = LazyLock::new(|| {
+        let hash = Static::get(KEYS).map(|file| file.metadata.sha256_hash());
+        URL_SAFE_NO_PAD.encode(&hash.unwrap_or_default()[..6])
+    });
+    format!("/static/{KEYS}?v={}", *OWN)
 }
 
 /// The address of a logo; it changes with the picture.

@@ -10,14 +10,19 @@ use axum::response::Response;
 use rules::protocol::{AuthorizeRequest, Client, Params};
 
 use super::asking::ask;
+use super::proof::presented;
 use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
-use super::{Stop, answer, choose, failed, gone, own_form, see_other, set_cookie};
+use super::view::{Problem, StepUp};
+use super::{
+    Stop, answer, choose, chrome, failed, gone, own_form, page_with_keys, see_other, set_cookie,
+};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::authorize::{self, Step};
 use crate::flows::consent::{self, Answered, Decision};
 use crate::flows::fit::name_to_fill_in;
 use crate::flows::sessions::{self, SignedIn};
+use crate::flows::step_up;
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 
@@ -60,7 +65,11 @@ pub async fn show(
             (&client, &request),
             (granted.as_ref(), signed_in),
         ),
-        (Step::Consent { .. } | Step::Choose { .. }, None) => {
+        (Step::StepUp { client, request }, Some(_)) => {
+            let caller = caller.prefer(&request.ui_locales, &app.config.institution.languages);
+            ask_more(&app, &caller, &id, (&client, &request), None)
+        }
+        (Step::Consent { .. } | Step::Choose { .. } | Step::StepUp { .. }, None) => {
             see_other(&format!("/interaction/{id}"))
         }
         (Step::Reply(reply), _) => {
@@ -133,6 +142,72 @@ pub async fn sign_in(State(app): State<Arc<App>>, form: Held) -> Result<Response
         set_cookie(&mut response, cookie);
     }
     Ok(response)
+}
+
+/// `POST /interaction/{id}/step-up`: the missing factor alone.
+pub async fn step_up(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Stop> {
+    let (headers, params, caller) = own_form(&app, request).await?;
+    let Some(token) = token(&app, &id, &headers) else {
+        return Ok(gone(&app, &caller));
+    };
+    let Some((client, asked)) = authorize::look(&app, &id, &token).await? else {
+        return Ok(gone(&app, &caller));
+    };
+    let back = format!("/interaction/{id}");
+    let Some(held) = signed_in(&app, &headers).await? else {
+        return Ok(see_other(&back));
+    };
+    let presented = presented(&app, &headers, &params);
+    let stepped = match &presented {
+        Some(presented) => step_up::step_up(&app, &held, presented, &caller).await?,
+        None => None,
+    };
+    let Some(session) = stepped else {
+        let caller = caller.prefer(&asked.ui_locales, &app.config.institution.languages);
+        let problem = Problem::of(caller.say().passkey_refused());
+        return Ok(ask_more(
+            &app,
+            &caller,
+            &id,
+            (&client, &asked),
+            Some(problem),
+        ));
+    };
+    let cookies = Cookies::of(&headers, &app.config.issuer);
+    let mut response = see_other(&back);
+    set_cookie(
+        &mut response,
+        cookies.set(cookies::SESSION, session.expose(), None),
+    );
+    Ok(response)
+}
+
+/// The page that asks for a passkey or a security key, and for nothing else.
+fn ask_more(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    (client, request): (&Client, &AuthorizeRequest),
+    problem: Option<Problem>,
+) -> Response {
+    let status = match problem {
+        Some(_) => StatusCode::BAD_REQUEST,
+        None => StatusCode::OK,
+    };
+    let view = StepUp {
+        chrome: &chrome(app, caller),
+        client_name: client.name.clone(),
+        passkey_action: format!("/interaction/{id}/sign-in"),
+        key_action: format!("/interaction/{id}/step-up"),
+        cancel_action: format!("/interaction/{id}/cancel"),
+        account_href: "/account/passkeys/add".to_owned(),
+        problem,
+    };
+    page_with_keys(status, &view, Some(&request.return_to.redirect_uri))
 }
 
 /// `POST /interaction/{id}/consent`. Anything but a clear yes is a no.

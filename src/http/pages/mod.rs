@@ -10,6 +10,7 @@ pub mod errors;
 pub mod health;
 pub mod interaction;
 pub mod language;
+pub mod proof;
 pub mod sign_in;
 pub mod sign_out;
 pub mod view;
@@ -53,6 +54,7 @@ fn chrome(app: &App, caller: &Caller) -> Chrome {
             .as_ref()
             .map(|one| assets::logo_href("logo-dark", one)),
         css_href: assets::css_href(institution),
+        keys_href: app.config.issuer.takes_passkeys().then(assets::keys_href),
         languages: institution.languages.clone(),
         say: caller.say(),
         here: caller.page.clone(),
@@ -64,6 +66,16 @@ fn chrome(app: &App, caller: &Caller) -> Chrome {
 /// `form-action` to that too.
 fn page(status: StatusCode, page: &impl Template, returns_to: Option<&str>) -> Response {
     rendered(status, page, returns_to, "script-src 'none'")
+}
+
+/// A page that asks for a passkey or a security key, with our one script.
+fn page_with_keys(status: StatusCode, page: &impl Template, returns_to: Option<&str>) -> Response {
+    rendered(
+        status,
+        page,
+        returns_to,
+        "script-src 'self'; connect-src 'self'",
+    )
 }
 
 fn rendered(
@@ -367,7 +379,10 @@ pub fn wrong_host(app: &App, caller: &Caller, detail: String) -> Response {
 
 /// The page for an address that is none.
 pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Response {
-    let caller = caller(&request);
+    not_found_page(&app, &caller(&request))
+}
+
+fn not_found_page(app: &App, caller: &Caller) -> Response {
     let say = caller.say();
     Notice {
         status: StatusCode::NOT_FOUND,
@@ -376,7 +391,7 @@ pub async fn not_found(State(app): State<Arc<App>>, request: Request) -> Respons
         todo: Some(say.not_found_todo()),
         link: Some(("/account".to_owned(), say.account_title())),
     }
-    .show(&app, &caller, None)
+    .show(app, caller, None)
 }
 
 /// The page for a method that an address does not take.

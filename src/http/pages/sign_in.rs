@@ -9,18 +9,18 @@ use axum::response::Response;
 use rules::protocol::Params;
 use rules::time::Timestamp;
 
+use super::proof::{self, Fields};
 use super::view::{Problem, SignIn};
-use super::{Stop, chrome, own_form, page, see_other, set_cookie};
+use super::{Stop, chrome, own_form, page_with_keys, see_other, set_cookie};
 use crate::app::App;
 use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::sessions::{self, SignedIn};
-use crate::flows::sign_in::{self, Held, Typed, Verdict};
+use crate::flows::sign_in::{self, Evidence, Held, Verdict};
 use crate::http::cookies::{self, Cookies};
 use crate::http::limit;
 use crate::http::oauth::caller;
-use crate::secret::Secret;
 use crate::words::Words;
 
 /// How long the cookie of a known device stays.
@@ -152,7 +152,7 @@ pub(super) fn form(
         cancel_action: form.cancel_action.clone(),
         reason: form.reason.clone(),
     };
-    page(status, &view, form.returns_to.as_deref())
+    page_with_keys(status, &view, form.returns_to.as_deref())
 }
 
 /// How an attempt ended.
@@ -240,25 +240,21 @@ pub(super) async fn attempt(
     caller: &Caller,
 ) -> Result<Attempt, Fault> {
     let cookies = Cookies::of(headers, &app.config.issuer);
-    let field = |name| params.get(name).unwrap_or_default().to_owned();
-    let typed = Typed {
-        username: field("username"),
-        password: Secret::new(field("password")),
-        code: Secret::new(field("code")),
-    };
     let again = |again| Ok(Attempt::Again(again));
-    let missing = typed.username.is_empty()
-        || typed.password.expose().is_empty()
-        || typed.code.expose().is_empty();
-    if missing {
+    let fields = Fields {
+        username: params.get("username").unwrap_or_default(),
+        password: "password",
+    };
+    let Some(evidence) = proof::evidence(app, headers, params, &fields) else {
         let problem = Problem::of(caller.say().sign_in_missing());
         return again(Again::of(problem));
-    }
+    };
+    let by_passkey = matches!(evidence, Evidence::Passkey(_));
     let held = Held {
         device: cookies.get(cookies::DEVICE).map(str::to_owned),
         session: held(app, headers).await?,
     };
-    match sign_in::sign_in(app, typed, held, caller).await? {
+    match sign_in::sign_in(app, evidence, held, caller).await? {
         Verdict::SignedIn(gained) => {
             let mut set = vec![cookies.set(cookies::SESSION, gained.token.expose(), None)];
             if let Some(device) = gained.device {
@@ -270,10 +266,16 @@ pub(super) async fn attempt(
                 cookies: set,
             })
         }
+        Verdict::Refused if by_passkey => again(refused_passkey(caller.say())),
         Verdict::Refused => again(Again::of(Problem::of(caller.say().sign_in_refused()))),
         Verdict::Blocked { until } => again(Again::blocked(app, caller.say(), until)),
         Verdict::Limited(exceeded) => again(Again::limited(caller.say(), exceeded)),
     }
+}
+
+/// The one verdict about a passkey.
+pub(super) fn refused_passkey(say: Words) -> Again {
+    Again::of(Problem::of(say.passkey_refused()))
 }
 
 #[cfg(test)]

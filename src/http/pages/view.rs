@@ -76,6 +76,27 @@ pub struct SignIn<'a> {
     pub reason: Option<String>,
 }
 
+/// Somebody is signed in, and must prove more than she did. Posts what an authenticator answered to
+/// `passkey_action` or `key_action`; nothing to `cancel_action`.
+#[derive(Template)]
+#[template(path = "sign_in/step_up.html")]
+pub struct StepUp<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The client's name.
+    pub client_name: String,
+    /// Where a passkey's answer is posted.
+    pub passkey_action: String,
+    /// Where a security key's answer is posted.
+    pub key_action: String,
+    /// Where "Don't continue" is posted.
+    pub cancel_action: String,
+    /// Where she adds one.
+    pub account_href: String,
+    /// Why the form came back; it names no field.
+    pub problem: Option<Problem>,
+}
+
 /// Somebody is signed in, and the app wants to know whether it is she who goes on.
 /// Posts `session` to `go_on_action`; nothing to the other two.
 #[derive(Template)]
@@ -127,7 +148,8 @@ pub struct ActivatePassword<'a> {
     pub problem: Option<Problem>,
 }
 
-/// Step 2 of activation: the authenticator app. Posts `code`.
+/// Step 2 of activation: a passkey, or the authenticator app. Posts `credential` to `passkey_action`,
+/// `code` to `action`.
 #[derive(Template)]
 #[template(path = "activate/factor.html")]
 pub struct ActivateFactor<'a> {
@@ -135,6 +157,9 @@ pub struct ActivateFactor<'a> {
     pub chrome: &'a Chrome,
     /// Where the form is posted.
     pub action: String,
+    /// Where what the device made is posted, and its challenge fetched below; none where no passkeys
+    /// are taken.
+    pub passkey_action: Option<String>,
     /// The key as a picture.
     pub qr: Qr,
     /// The key for typing, in groups of four characters.

@@ -6,7 +6,7 @@ use countersign::words::Lang;
 
 use super::demo::{Authenticator, Demo, Person};
 use super::journey::PASSWORD;
-use crate::support::chrome::Chrome;
+use crate::support::chrome::{Chrome, Device};
 
 /// Who stands before each page of the walk.
 pub trait Visitor {
@@ -140,7 +140,36 @@ async fn protect(
     let codes = confirm_codes(chrome, lang).await;
     chrome.press(&say.new_codes_use()).await;
     chrome.see("[role=status]", &say.new_codes_done()).await;
+    add_passkey(demo, chrome, lang, (&ada.password, &codes, visitor)).await;
     codes
+}
+
+/// A passkey of her own, with a recovery code for the proof.
+async fn add_passkey(
+    demo: &Demo,
+    chrome: &Chrome,
+    lang: Lang,
+    (password, codes, visitor): (&str, &[String], &mut impl Visitor),
+) {
+    let say = lang.words();
+    chrome.authenticator(&Device::phone()).await;
+    chrome.open(&demo.bank("/account/passkeys/add")).await;
+    chrome.heading(&say.passkey_add()).await;
+    visitor.look(chrome, "passkey-add").await;
+    chrome.fill("name", "Pixel").await;
+    chrome.fill("current", password).await;
+    chrome
+        .fill("code", codes.last().map_or("", String::as_str))
+        .await;
+    chrome.press(&say.passkey_go_on()).await;
+    chrome.heading(&say.passkey_new()).await;
+    visitor.look(chrome, "passkey-new").await;
+    chrome.press(&say.passkey_create()).await;
+    chrome.see("[role=status]", &say.passkey_added()).await;
+    chrome.press(&say.passkey_manage()).await;
+    chrome.heading("Pixel").await;
+    visitor.look(chrome, "passkey").await;
+    chrome.no_authenticators().await;
 }
 
 /// Types the one of the codes on the page that it asks for; gives them all.
@@ -216,7 +245,7 @@ async fn activate(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl V
     chrome.see(".summary", &say.activate_password_weak()).await;
     visitor.look(chrome, "activation-1-refused").await;
     choose(chrome, lang, PASSWORD).await;
-    chrome.heading(&say.activate_app()).await;
+    chrome.heading(&say.activate_factor()).await;
     visitor.look(chrome, "activation-2").await;
     chrome.press(&say.activate_app_type()).await;
     let key = chrome.see(".key", "").await;

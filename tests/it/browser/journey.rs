@@ -142,7 +142,7 @@ async fn an_invited_person_activates_her_account() {
     );
     choose_password(&chrome, PASSWORD).await;
 
-    chrome.heading("Connect your authenticator app").await;
+    chrome.heading("Choose your second factor").await;
     let mut phone = take_key(&chrome).await;
     chrome.fill("code", &phone.code()).await;
     chrome.press("Connect app").await;

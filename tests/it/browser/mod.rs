@@ -4,4 +4,5 @@ mod demo;
 mod gallery;
 mod journey;
 mod layout;
+mod passkeys;
 mod pictures;

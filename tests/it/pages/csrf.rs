@@ -45,6 +45,16 @@ async fn targets(
             "/activate/codes".to_owned(),
             vec![("confirm", "x".to_owned())],
         ),
+        ("/passkeys/ask".to_owned(), vec![]),
+        (
+            "/account/passkeys/add".to_owned(),
+            vec![("kind", "passkey".to_owned())],
+        ),
+        (
+            "/account/passkeys/new".to_owned(),
+            vec![("credential", "{}".to_owned())],
+        ),
+        ("/activate/passkey/ask".to_owned(), vec![]),
         ("/sign-in".to_owned(), credentials.clone()),
         (signing.form("/sign-in").unwrap(), credentials),
         (signing.form("/cancel").unwrap(), vec![]),

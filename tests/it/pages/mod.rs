@@ -9,6 +9,8 @@ mod activation;
 mod brand;
 mod csrf;
 mod lockout;
+mod passkeys;
 mod restart;
 mod session;
 mod sign_in;
+mod step_up;

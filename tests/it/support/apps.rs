@@ -183,6 +183,7 @@ pub async fn resources(app: &App) {
         titles: BTreeMap::default(),
         detail: None,
         optional,
+        require_acr: None,
     };
     let accounts = Resource {
         uri: ACCOUNTS.to_owned(),
@@ -195,6 +196,7 @@ pub async fn resources(app: &App) {
         token_format: Format::Opaque,
         names: BTreeMap::default(),
         read_only: false,
+        require_acr: None,
         access_token_lifetime: 300,
     };
     let cards = Resource {
@@ -205,6 +207,7 @@ pub async fn resources(app: &App) {
         token_format: Format::Jwt,
         names: BTreeMap::default(),
         read_only: false,
+        require_acr: None,
         access_token_lifetime: 300,
     };
     for resource in [accounts, cards] {

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -75,10 +76,47 @@ impl Drop for Tied {
     }
 }
 
+/// What a virtual authenticator can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Device {
+    /// It is part of the machine, and not plugged in.
+    pub built_in: bool,
+    /// It stores what it made, and finds it by itself.
+    pub stores: bool,
+    /// It can verify the person.
+    pub verifies: bool,
+    /// The person turns away when it asks her.
+    pub refuses: bool,
+}
+
+impl Device {
+    /// A phone or laptop with a fingerprint.
+    pub const fn phone() -> Self {
+        Self {
+            built_in: true,
+            stores: true,
+            verifies: true,
+            refuses: false,
+        }
+    }
+
+    /// A security key without a PIN.
+    pub const fn key() -> Self {
+        Self {
+            built_in: false,
+            stores: true,
+            verifies: false,
+            refuses: false,
+        }
+    }
+}
+
 /// A browser with a profile of its own, and the page that it shows.
 pub struct Chrome {
     // Ending the driver ends the browser too; asking for that first would only take longer.
     driver: ManuallyDrop<WebDriver>,
+    /// Whether virtual authenticators take the place of real ones.
+    plugged: AtomicBool,
     _process: Tied,
     _profile: Directory,
 }
@@ -123,6 +161,7 @@ impl Chrome {
             driver: ManuallyDrop::new(
                 session.unwrap_or_else(|e| panic!("{} does not start: {e}", browser.display())),
             ),
+            plugged: AtomicBool::new(false),
             _process: process,
             _profile: profile,
         }
@@ -207,6 +246,11 @@ impl Chrome {
         let field = self.element(By::Id(id), id).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses the radio button with this id.
+    pub async fn choose(&self, id: &str) {
+        self.element(By::Id(id), id).await.click().await.unwrap();
     }
 
     /// What the field with this id holds.
@@ -354,9 +398,50 @@ impl Chrome {
             .collect()
     }
 
-    async fn command(&self, method: &str, parameters: Value) {
+    /// Plugs in a virtual authenticator; gives its name.
+    pub async fn authenticator(&self, device: &Device) -> String {
+        // Enabling it again would unplug what is there.
+        if !self.plugged.swap(true, Ordering::Relaxed) {
+            let enable = json!({ "enableUI": false });
+            self.command("WebAuthn.enable", enable).await;
+        }
+        let options = json!({ "options": {
+            "protocol": "ctap2",
+            "transport": if device.built_in { "internal" } else { "usb" },
+            "hasResidentKey": device.stores,
+            "hasUserVerification": device.verifies,
+            "isUserVerified": device.verifies && !device.refuses,
+            "automaticPresenceSimulation": true,
+        }});
+        let added = self
+            .command("WebAuthn.addVirtualAuthenticator", options)
+            .await;
+        added["authenticatorId"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Whether the person touches and unlocks a device from now on.
+    pub async fn unlocks(&self, authenticator: &str, unlocks: bool) {
+        let who = json!({ "authenticatorId": authenticator, "isUserVerified": unlocks });
+        self.command("WebAuthn.setUserVerified", who).await;
+    }
+
+    /// Unplugs all of them.
+    pub async fn no_authenticators(&self) {
+        self.command("WebAuthn.disable", json!({})).await;
+        self.plugged.store(false, Ordering::Relaxed);
+    }
+
+    /// Forgets every cookie.
+    pub async fn forget_cookies(&self) {
+        self.command("Network.clearBrowserCookies", json!({})).await;
+    }
+
+    async fn command(&self, method: &str, parameters: Value) -> Value {
         let sent = self.driver.cdp().send_raw(method, parameters).await;
-        sent.unwrap_or_else(|e| panic!("{method}: {e}"));
+        sent.unwrap_or_else(|e| panic!("{method}: {e}"))
     }
 
     /// Waits for an element to show.

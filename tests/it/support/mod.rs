@@ -2,6 +2,7 @@
 //! that speak to it over real HTTP.
 
 pub mod apps;
+pub mod authenticator;
 pub mod browser;
 pub mod certificates;
 pub mod chrome;

@@ -116,6 +116,7 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         },
         lifetimes: config::LifetimesFile::default(),
         // The clock stands still and all come from one address: what tests do is no flood.
+        passkeys: config::PasskeysFile::default(),
         limits: config::LimitsFile::all("1000000/min"),
         log: config::LogFile::default(),
         dpop: config::DpopFile::default(),

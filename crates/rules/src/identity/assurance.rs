@@ -25,6 +25,8 @@ pub enum Method {
         /// The device checked a PIN or a biometric (the `WebAuthn` UV flag): two factors in one.
         /// Without it, the passkey is something possessed and nothing more.
         user_verified: bool,
+        /// It may be copied to other devices of the person (the `WebAuthn` BE flag).
+        synced: bool,
     },
 }
 
@@ -33,6 +35,11 @@ impl Method {
     #[must_use]
     pub fn resists_phishing(self) -> bool {
         matches!(self, Self::SecurityKey | Self::Passkey { .. })
+    }
+
+    /// Whether this is a key that may be copied to other devices.
+    fn is_synced(self) -> bool {
+        matches!(self, Self::Passkey { synced: true, .. })
     }
 
     /// Whether this proves possession, and so makes two factors with a password.
@@ -93,6 +100,45 @@ impl Acr {
     }
 }
 
+impl std::str::FromStr for Acr {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = || format!("{name:?} must be 2fa or phr");
+        match name {
+            "2fa" => Ok(Self::TwoFactor),
+            _ => Self::parse(name).ok_or_else(known),
+        }
+    }
+}
+
+/// What an institution decides about the classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The class that a key reaches which may be copied to other devices of the person: who holds
+    /// her account at the keeper of the copies holds the key (NIST SP 800-63B-4 appendix B).
+    pub synced: Acr,
+}
+
+impl Policy {
+    /// What an issuance is worth today that was of class `acr` by these methods (`amr`, separated by
+    /// spaces): what the institution decides later counts for it, too.
+    #[must_use]
+    pub fn today(self, acr: Acr, amr: &str) -> Acr {
+        let synced = amr.split(' ').any(|method| method == "swk");
+        if synced { acr.min(self.synced) } else { acr }
+    }
+}
+
+impl Default for Policy {
+    /// Synchronised passkeys resist phishing like others.
+    fn default() -> Self {
+        Self {
+            synced: Acr::PhishingResistant,
+        }
+    }
+}
+
 /// What a session proves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Assurance {
@@ -110,8 +156,8 @@ impl Assurance {
     /// Of all ways to make two factors, the one with the newest `auth_time` counts; of two equally
     /// new ones, the stronger. Use [`Assurance::reaching`] where a class is required.
     #[must_use]
-    pub fn of(proofs: &[Proof]) -> Option<Self> {
-        Self::reaching(Acr::TwoFactor, proofs)
+    pub fn of(proofs: &[Proof], policy: Policy) -> Option<Self> {
+        Self::reaching(Acr::TwoFactor, proofs, policy)
     }
 
     /// What the newest proofs show that reach at least `required`; `None` when none do.
@@ -119,7 +165,7 @@ impl Assurance {
     /// A passkey at nine and a code at ten are both in the session: a client that requires
     /// phishing resistance gets nine o'clock as `auth_time`, another gets ten.
     #[must_use]
-    pub fn reaching(required: Acr, proofs: &[Proof]) -> Option<Self> {
+    pub fn reaching(required: Acr, proofs: &[Proof], policy: Policy) -> Option<Self> {
         let password = proofs
             .iter()
             .filter(|proof| proof.method == Method::Password)
@@ -127,9 +173,9 @@ impl Assurance {
             .max();
         proofs
             .iter()
-            .filter_map(|proof| Counted::from(*proof, password))
-            .filter(|counted| counted.acr().satisfies(required))
-            .max_by_key(|counted| (counted.auth_time, counted.acr()))
+            .filter_map(|proof| Counted::from(*proof, password, policy))
+            .filter(|counted| counted.acr.satisfies(required))
+            .max_by_key(|counted| (counted.auth_time, counted.acr))
             .map(Self::from)
     }
 }
@@ -138,20 +184,27 @@ impl Assurance {
 #[derive(Clone, Copy)]
 struct Counted {
     possession: Method,
+    acr: Acr,
     with_password: bool,
     auth_time: Timestamp,
 }
 
 impl Counted {
-    fn from(proof: Proof, password: Option<Timestamp>) -> Option<Self> {
+    fn from(proof: Proof, password: Option<Timestamp>, policy: Policy) -> Option<Self> {
         let possession = proof.method;
-        if possession
-            == (Method::Passkey {
-                user_verified: true,
-            })
-        {
+        let acr = match possession {
+            _ if possession.is_synced() => policy.synced,
+            _ if possession.resists_phishing() => Acr::PhishingResistant,
+            _ => Acr::TwoFactor,
+        };
+        let verified = Method::Passkey {
+            user_verified: true,
+            synced: possession.is_synced(),
+        };
+        if possession == verified {
             return Some(Self {
                 possession,
+                acr,
                 with_password: false,
                 auth_time: proof.at,
             });
@@ -161,28 +214,21 @@ impl Counted {
         }
         Some(Self {
             possession,
+            acr,
             with_password: true,
             auth_time: proof.at.min(password?),
         })
     }
 
-    fn acr(&self) -> Acr {
-        if self.possession.resists_phishing() {
-            Acr::PhishingResistant
-        } else {
-            Acr::TwoFactor
-        }
-    }
-
     /// RFC 8176 §2. It has no value for a look-up secret, and `otp` and `kba` would both say
-    /// something false, so a recovery code shows as `pwd`, `mfa`. A passkey shows as `swk`, since
-    /// it may be synchronised between devices. `user`: someone touched the device.
+    /// something false, so a recovery code shows as `pwd`, `mfa`. A key that may be copied between
+    /// devices shows as `swk`, one that may not as `hwk`. `user`: someone touched the device.
     fn amr(&self) -> Vec<&'static str> {
         let possession: &[&str] = match self.possession {
             Method::Password | Method::Recovery => &[],
             Method::Totp => &["otp"],
-            Method::SecurityKey => &["hwk", "user"],
-            Method::Passkey { .. } => &["swk", "user"],
+            Method::Passkey { synced: true, .. } => &["swk", "user"],
+            Method::SecurityKey | Method::Passkey { .. } => &["hwk", "user"],
         };
         let password: &[&str] = if self.with_password { &["pwd"] } else { &[] };
         [password, possession, &["mfa"]].concat()
@@ -192,7 +238,7 @@ impl Counted {
 impl From<Counted> for Assurance {
     fn from(counted: Counted) -> Self {
         Self {
-            acr: counted.acr(),
+            acr: counted.acr,
             amr: counted.amr(),
             auth_time: counted.auth_time,
         }
@@ -207,9 +253,21 @@ mod tests {
 
     const VERIFIED: Method = Method::Passkey {
         user_verified: true,
+        synced: true,
     };
     const UNVERIFIED: Method = Method::Passkey {
         user_verified: false,
+        synced: true,
+    };
+    const BOUND: Method = Method::Passkey {
+        user_verified: true,
+        synced: false,
+    };
+    const ANY: Policy = Policy {
+        synced: Acr::PhishingResistant,
+    };
+    const STRICT: Policy = Policy {
+        synced: Acr::TwoFactor,
     };
     const POSSESSIONS: [Method; 4] = [
         Method::Totp,
@@ -226,33 +284,36 @@ mod tests {
     }
 
     fn seen(proofs: &[Proof]) -> Option<(Acr, i64)> {
-        Assurance::of(proofs).map(|a| (a.acr, a.auth_time.secs()))
+        Assurance::of(proofs, ANY).map(|a| (a.acr, a.auth_time.secs()))
     }
 
     #[test]
     fn one_factor_is_not_enough() {
-        assert_eq!(Assurance::of(&[]), None);
-        assert_eq!(Assurance::of(&[proof(Method::Password, 1)]), None);
+        assert_eq!(Assurance::of(&[], ANY), None);
+        assert_eq!(Assurance::of(&[proof(Method::Password, 1)], ANY), None);
         for method in POSSESSIONS {
-            assert_eq!(Assurance::of(&[proof(method, 1)]), None, "{method:?}");
+            assert_eq!(Assurance::of(&[proof(method, 1)], ANY), None, "{method:?}");
         }
     }
 
     #[test]
     fn the_same_kind_of_factor_twice_is_not_two() {
         let password = proof(Method::Password, 1);
-        assert_eq!(Assurance::of(&[password, proof(Method::Password, 2)]), None);
+        assert_eq!(
+            Assurance::of(&[password, proof(Method::Password, 2)], ANY),
+            None
+        );
         for one in POSSESSIONS {
             for other in POSSESSIONS {
                 let proofs = [proof(one, 1), proof(other, 2)];
-                assert_eq!(Assurance::of(&proofs), None, "{one:?} and {other:?}");
+                assert_eq!(Assurance::of(&proofs, ANY), None, "{one:?} and {other:?}");
             }
         }
     }
 
     #[test]
     fn two_factors_show_their_class_and_methods() {
-        let table: [(&[Method], Acr, &[&str]); 6] = [
+        let table: [(&[Method], Acr, &[&str]); 7] = [
             (
                 &[Method::Password, Method::Totp],
                 Acr::TwoFactor,
@@ -274,6 +335,7 @@ mod tests {
                 &["pwd", "swk", "user", "mfa"],
             ),
             (&[VERIFIED], Acr::PhishingResistant, &["swk", "user", "mfa"]),
+            (&[BOUND], Acr::PhishingResistant, &["hwk", "user", "mfa"]),
             (
                 &[Method::Password, VERIFIED],
                 Acr::PhishingResistant,
@@ -282,7 +344,7 @@ mod tests {
         ];
         for (methods, acr, amr) in table {
             let proofs: Vec<_> = methods.iter().map(|m| proof(*m, 5)).collect();
-            let assurance = Assurance::of(&proofs).unwrap();
+            let assurance = Assurance::of(&proofs, ANY).unwrap();
             assert_eq!(assurance.acr, acr, "{methods:?}");
             assert_eq!(assurance.amr, amr, "{methods:?}");
         }
@@ -322,13 +384,25 @@ mod tests {
             proof(Method::Password, 100),
             proof(Method::Totp, 100),
         ];
-        let phr = Assurance::reaching(Acr::PhishingResistant, &proofs).unwrap();
+        let phr = Assurance::reaching(Acr::PhishingResistant, &proofs, ANY).unwrap();
         assert_eq!(phr.auth_time.secs(), 9);
         assert_eq!(seen(&proofs), Some((Acr::TwoFactor, 100)));
         assert_eq!(
-            Assurance::reaching(Acr::PhishingResistant, &proofs[1..]),
+            Assurance::reaching(Acr::PhishingResistant, &proofs[1..], ANY),
             None
         );
+    }
+
+    #[test]
+    fn a_key_that_may_be_copied_reaches_what_the_institution_says() {
+        let reached = |method, policy| Assurance::of(&[proof(method, 1)], policy).unwrap().acr;
+        assert_eq!(reached(VERIFIED, ANY), Acr::PhishingResistant);
+        assert_eq!(reached(VERIFIED, STRICT), Acr::TwoFactor);
+        assert_eq!(reached(BOUND, STRICT), Acr::PhishingResistant);
+        let beside = [proof(Method::Password, 1), proof(UNVERIFIED, 1)];
+        assert_eq!(Assurance::of(&beside, STRICT).unwrap().acr, Acr::TwoFactor);
+        // The weaker policy makes nothing of one factor.
+        assert_eq!(Assurance::of(&beside[1..], STRICT), None);
     }
 
     #[test]
@@ -356,7 +430,7 @@ mod tests {
     #[test]
     fn proofs_keep_their_stored_form() {
         let proofs = [proof(Method::Totp, 1), proof(VERIFIED, 2)];
-        let json = r#"[{"method":"totp","at":1000},{"method":{"passkey":{"user_verified":true}},"at":2000}]"#;
+        let json = r#"[{"method":"totp","at":1000},{"method":{"passkey":{"user_verified":true,"synced":true}},"at":2000}]"#;
         assert_eq!(serde_json::to_string(&proofs).unwrap(), json);
         assert_eq!(serde_json::from_str::<Vec<Proof>>(json).unwrap(), proofs);
         assert!(serde_json::from_str::<Proof>(r#"{"method":"sms","at":1}"#).is_err());

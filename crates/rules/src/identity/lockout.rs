@@ -143,7 +143,11 @@ mod tests {
     fn a_passkey_is_in_no_pool_and_a_known_device_has_its_own() {
         for user_verified in [false, true] {
             for known in [false, true] {
-                assert_eq!(Pool::of(Method::Passkey { user_verified }, known), None);
+                let passkey = Method::Passkey {
+                    user_verified,
+                    synced: known,
+                };
+                assert_eq!(Pool::of(passkey, known), None);
             }
         }
         for method in [

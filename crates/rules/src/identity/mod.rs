@@ -8,10 +8,12 @@
 //! * [`password`]: the password policy (NIST SP 800-63B-4 §3.1.1.2), nothing about composition;
 //! * [`totp`] and [`recovery`]: what a typed code can be;
 //! * [`assurance`]: `acr`, `amr` and `auth_time` from the proofs that a session holds;
+//! * [`authenticator`]: what passkeys and security keys are good for;
 //! * [`lockout`]: how long a block lasts, and when a password ends;
 //! * [`session`]: idle and absolute limits.
 
 pub mod assurance;
+pub mod authenticator;
 pub mod lockout;
 pub mod password;
 pub mod recovery;
@@ -19,7 +21,8 @@ pub mod session;
 pub mod totp;
 pub mod username;
 
-pub use assurance::{Acr, Assurance, Method, Proof};
+pub use assurance::{Acr, Assurance, Method, Policy, Proof};
+pub use authenticator::KeyKind;
 pub use lockout::Pool;
 pub use password::{Password, Weakness};
 pub use recovery::RecoveryCode;

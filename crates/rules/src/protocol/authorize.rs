@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::acr;
 use super::claims_request::{self, ClaimsRequest};
 use super::client::{Client, GrantType, Profile};
 use super::error::{ErrorCode, OAuthError};
@@ -285,7 +286,9 @@ impl AuthorizeRequest {
                 .get("login_hint")
                 .map(|hint| hint.chars().take(128).collect()),
             subjects: claims.subjects,
-            required_acr: claims.required_acr,
+            required_acr: claims
+                .required_acr
+                .max(acr::asked(params.get("acr_values"), client)),
             claims: request,
             ui_locales: locales(params.get("ui_locales")),
             dpop_jkt: params.get("dpop_jkt").map(dpop_jkt).transpose()?,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::redirect;
+use crate::identity::Acr;
 use crate::jose::Alg;
 use crate::network::is_loopback_host;
 
@@ -87,6 +88,9 @@ pub struct Metadata {
     /// Which `acr` values are asked for when the request does not say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub default_acr_values: Vec<String>,
+    /// What the institution requires of everybody who uses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_acr: Option<Acr>,
     /// Where people may be sent after they signed out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,

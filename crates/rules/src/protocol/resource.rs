@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Format;
 use super::scope::Scopes;
+use crate::identity::Acr;
 
 /// An API.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Resource {
     pub client_id: String,
     /// What can be asked of it.
     pub scopes: Vec<ScopeInfo>,
+    /// What the institution requires of people behind its tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_acr: Option<Acr>,
     /// How its access tokens look.
     #[serde(default)]
     pub token_format: Format,
@@ -47,6 +51,9 @@ pub struct ScopeInfo {
     /// Whether a person may leave it out and still go on.
     #[serde(default)]
     pub optional: bool,
+    /// What the institution requires of people behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_acr: Option<Acr>,
 }
 
 impl ScopeInfo {

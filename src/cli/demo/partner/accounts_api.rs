@@ -1,6 +1,7 @@
 //! Pocket Budget's calls to the bank's accounts API.
 
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -20,6 +21,9 @@ pub struct AccountsApi {
 pub enum Refused {
     /// The token is no longer good (401).
     Token,
+    /// The person must prove more than she did (401 with `insufficient_user_authentication`); these
+    /// `acr_values` do.
+    Proof(String),
     /// The token does not reach there (403).
     Scope,
     /// It does not answer, or not as documented; for the developer.
@@ -34,6 +38,23 @@ struct Accounts {
 #[derive(Deserialize)]
 struct Transactions {
     transactions: Vec<Movement>,
+}
+
+#[derive(Deserialize)]
+struct Card {
+    card_number: String,
+}
+
+/// What a challenge asks for (RFC 6750 §3, RFC 9470 §3).
+fn refusal(challenge: &str) -> Refused {
+    let value = |name: &str| {
+        let rest = challenge.split_once(&format!("{name}=\""))?.1;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    match (value(" error").as_deref(), value("acr_values")) {
+        (Some("insufficient_user_authentication"), Some(acr)) => Refused::Proof(acr),
+        _ => Refused::Token,
+    }
 }
 
 impl AccountsApi {
@@ -60,6 +81,17 @@ impl AccountsApi {
         Ok(found.transactions)
     }
 
+    /// The number of an account's card.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn card(&self, account: &str, token: &Secret) -> Result<String, Refused> {
+        let found: Card = self
+            .get(&format!("/accounts/{account}/card"), token)
+            .await?;
+        Ok(found.card_number)
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str, token: &Secret) -> Result<T, Refused> {
         let broken = |error: reqwest::Error| Refused::Broken(error.to_string());
         let url = format!("{}{path}", self.origin);
@@ -67,7 +99,11 @@ impl AccountsApi {
         let response = ask.send().await.map_err(broken)?;
         match response.status() {
             StatusCode::OK => response.json().await.map_err(broken),
-            StatusCode::UNAUTHORIZED => Err(Refused::Token),
+            StatusCode::UNAUTHORIZED => {
+                let challenge = response.headers().get(WWW_AUTHENTICATE);
+                let challenge = challenge.and_then(|value| value.to_str().ok());
+                Err(refusal(challenge.unwrap_or_default()))
+            }
             StatusCode::FORBIDDEN => Err(Refused::Scope),
             status => Err(Refused::Broken(format!(
                 "the accounts API answers {status}"

@@ -10,7 +10,7 @@ mod sessions;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -59,6 +59,7 @@ pub fn router(partner: Arc<Partner>) -> Router {
         .route("/connect", post(connect))
         .route("/callback", get(callback))
         .route("/accounts", get(accounts))
+        .route("/accounts/{id}/card", get(card))
         .route("/disconnect", post(disconnect))
         .route("/sign-out", post(sign_out))
         .route("/signed-out", get(signed_out))
@@ -76,14 +77,25 @@ async fn home(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Respon
 }
 
 async fn connect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
-    let attempt = match partner.relying_party.begin().await {
-        Ok(attempt) => attempt,
-        Err(trouble) => return partner.trouble(trouble),
+    partner.go_to_bank(&headers, None).await
+}
+
+/// A card's number. The bank's API wants a stronger proof for it; the person is sent to give it, and
+/// asks again.
+async fn card(
+    State(partner): State<Arc<Partner>>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some((_, connection)) = partner.connection(&headers) else {
+        return see_other("/");
     };
-    let url = attempt.url.clone();
-    match partner.sessions.attempt(cookie(&headers, COOKIE), attempt) {
-        Ok(id) => with_cookie(see_other(&url), &id),
-        Err(fault) => partner.trouble(Trouble::Broken(fault.to_string())),
+    match partner.api.card(&account, &connection.access_token).await {
+        Ok(number) => partner.page(&Message::card(&partner.bank, &number)),
+        Err(Refused::Proof(acr)) => partner.go_to_bank(&headers, Some(&acr)).await,
+        // The list knows what to do about a token that is no longer good.
+        Err(Refused::Token | Refused::Scope) => see_other("/accounts"),
+        Err(Refused::Broken(why)) => partner.trouble(Trouble::Broken(why)),
     }
 }
 
@@ -105,7 +117,9 @@ async fn callback(
     if let Some(error) = answer.get("error") {
         let known = check_iss(iss.as_deref(), &partner.relying_party.issuer, true);
         return match (known, error.as_str()) {
-            (Ok(()), "access_denied") => partner.page(&Message::denied(&partner.bank)),
+            (Ok(()), "access_denied" | "unmet_authentication_requirements") => {
+                partner.page(&Message::denied(&partner.bank))
+            }
             (Ok(()), error) => {
                 let why = answer.get("error_description").map_or("", String::as_str);
                 partner.trouble(Trouble::Broken(format!("{error}: {why}")))
@@ -150,7 +164,7 @@ async fn accounts(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Re
     }
     match found {
         Ok(found) => partner.show(found, &connection).await,
-        Err(Refused::Token) => partner.ended(&id, &connection).await,
+        Err(Refused::Token | Refused::Proof(_)) => partner.ended(&id, &connection).await,
         Err(Refused::Scope) => partner.page(&Message::not_shared(&partner.bank)),
         Err(Refused::Broken(why)) => partner.trouble(Trouble::Broken(why)),
     }
@@ -209,6 +223,19 @@ async fn bank_session_ended(State(partner): State<Arc<Partner>>, body: Bytes) ->
 }
 
 impl Partner {
+    /// Sends the browser to the bank, to connect or to prove more.
+    async fn go_to_bank(&self, headers: &HeaderMap, acr: Option<&str>) -> Response {
+        let attempt = match self.relying_party.begin(acr).await {
+            Ok(attempt) => attempt,
+            Err(trouble) => return self.trouble(trouble),
+        };
+        let url = attempt.url.clone();
+        match self.sessions.attempt(cookie(headers, COOKIE), attempt) {
+            Ok(id) => with_cookie(see_other(&url), &id),
+            Err(fault) => self.trouble(Trouble::Broken(fault.to_string())),
+        }
+    }
+
     fn connection(&self, headers: &HeaderMap) -> Option<(String, Connection)> {
         let id = cookie(headers, COOKIE)?;
         let connection = self.sessions.connection(id)?;

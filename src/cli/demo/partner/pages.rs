@@ -45,6 +45,8 @@ impl Page for Accounts<'_> {}
 
 /// One account, ready to read.
 pub struct AccountView {
+    /// Its identifier.
+    pub id: String,
     /// What its owner calls it.
     pub name: String,
     /// Its number in groups of four.
@@ -71,6 +73,7 @@ impl AccountView {
     /// An account and, when they are shared, its movements.
     pub fn new(account: &Account, movements: Option<&[Movement]>) -> Self {
         Self {
+            id: account.id.clone(),
             name: account.name.clone(),
             iban: account.iban_shown(),
             balance: account.balance.shown(),
@@ -160,6 +163,16 @@ impl<'a> Message<'a> {
             "You chose not to share, so {bank} told us nothing. You can connect it whenever you like."
         );
         Self::new(bank, "Nothing was shared", text)
+    }
+
+    /// What only a strong proof shows.
+    pub fn card(bank: &'a str, number: &str) -> Self {
+        let text =
+            format!("{bank} shows it to us because you proved who you are with a key: {number}");
+        Self {
+            again: "Connect again",
+            ..Self::new(bank, "The number of your card", text)
+        }
     }
 
     /// The person, or the bank, stopped it.

@@ -18,8 +18,8 @@ use openidconnect::core::{
     CoreTokenResponse, CoreUserInfoClaims,
 };
 use openidconnect::{
-    AccessTokenHash, AdditionalProviderMetadata, AuthenticationFlow, IssuerUrl, Nonce,
-    ProviderMetadata, TokenResponse as _,
+    AccessTokenHash, AdditionalProviderMetadata, AuthenticationContextClass, AuthenticationFlow,
+    IssuerUrl, Nonce, ProviderMetadata, TokenResponse as _,
 };
 use rules::jose::JwkSet;
 use rules::time::Timestamp;
@@ -160,19 +160,23 @@ impl<'c> AsyncHttpClient<'c> for Http {
 }
 
 impl RelyingParty {
-    /// Begins an attempt to connect.
+    /// Begins an attempt to connect, or to have the person prove more: `acr` is what the API wants.
     ///
     /// # Errors
     /// [`Trouble::Broken`].
-    pub async fn begin(&self) -> Result<Attempt, Trouble> {
+    pub async fn begin(&self, acr: Option<&str>) -> Result<Attempt, Trouble> {
         let (provider, _) = self.discover().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let (url, state, nonce) = provider
-            .authorize_url(
-                AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
-                CsrfToken::new_random,
-                Nonce::new_random,
-            )
+        let mut request = provider.authorize_url(
+            AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
+            CsrfToken::new_random,
+            Nonce::new_random,
+        );
+        if let Some(acr) = acr {
+            request =
+                request.add_auth_context_value(AuthenticationContextClass::new(acr.to_owned()));
+        }
+        let (url, state, nonce) = request
             .add_scopes(SCOPES.iter().map(|scope| Scope::new((*scope).to_owned())))
             .set_pkce_challenge(challenge)
             .url();

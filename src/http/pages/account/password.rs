@@ -7,16 +7,17 @@ use axum::http::StatusCode;
 use axum::http::header::HeaderMap;
 use axum::response::Response;
 
-use super::at_account;
+use super::{at_account, proof};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::change_password::{Asked, Changed, Mend, change_password};
+use crate::flows::sign_in::Evidence;
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
-use crate::http::pages::sign_in::Again;
+use crate::http::pages::sign_in::{Again, refused_passkey};
 use crate::http::pages::view::{ChangePassword, Problem};
 use crate::http::pages::weakness::weakness;
-use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
+use crate::http::pages::{Stop, chrome, own_form, page_with_keys, see_other, set_cookie};
 use crate::secret::{Secret, Token};
 use crate::words::Words;
 
@@ -45,22 +46,25 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let is_short = code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit());
     let unused = if is_short { code } else { "" };
     let field = |name| Secret::new(params.get(name).unwrap_or_default().to_owned());
-    let asked = Asked {
-        current: field("current"),
-        code: field("code"),
-        new: field("password"),
-        repeat: field("repeat"),
-    };
-    let all = [&asked.current, &asked.code, &asked.new, &asked.repeat];
-    if all.iter().any(|typed| typed.expose().is_empty()) {
+    let (new, repeat) = (field("password"), field("repeat"));
+    let evidence = proof(&app, &headers, &params, &held);
+    let filled = !new.expose().is_empty() && !repeat.expose().is_empty();
+    let Some(evidence) = evidence.filter(|_| filled) else {
         return again(Again::of(Problem::of(say.account_fill_in())), unused);
-    }
+    };
+    let by_passkey = matches!(evidence, Evidence::Passkey(_));
+    let asked = Asked {
+        evidence,
+        new,
+        repeat,
+    };
     let cookies = Cookies::of(&headers, &app.config.issuer);
     let device = cookies.get(cookies::DEVICE).map(str::to_owned);
     match change_password(&app, held, asked, device, &caller).await? {
         Changed::Done(token) => Ok(renewed(&app, &headers, &token, "/account?password")),
         Changed::SignedOut => Ok(see_other("/sign-in")),
         Changed::Unfit(mend) => again(Again::of(problem(say, mend)), unused),
+        Changed::Refused if by_passkey => again(refused_passkey(say), ""),
         Changed::Refused => again(Again::of(Problem::of(say.sign_in_refused())), ""),
         Changed::Blocked { until } => again(Again::blocked(&app, say, until), ""),
     }
@@ -103,5 +107,5 @@ fn form(
         problem,
         back_href: "/account".to_owned(),
     };
-    page(status, &view, None)
+    page_with_keys(status, &view, None)
 }

@@ -6,20 +6,20 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::at_account;
 use super::password::renewed;
+use super::{at_account, proof};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::account;
 use crate::flows::renew_recovery::{self, Begun, Confirmed, Waiting};
 use crate::flows::sessions::SignedIn;
+use crate::flows::sign_in::Evidence;
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
-use crate::http::pages::sign_in::Again;
+use crate::http::pages::sign_in::{Again, refused_passkey};
 use crate::http::pages::view::{NewRecoveryCodes, Problem, RenewRecovery};
-use crate::http::pages::{Stop, chrome, own_form, page, see_other};
-use crate::secret::Secret;
+use crate::http::pages::{Stop, chrome, own_form, page, page_with_keys, see_other};
 
 const HERE: &str = "/account/recovery-codes";
 
@@ -43,16 +43,16 @@ pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let again = |again: Again| {
         Ok(again.page(|status, problem| form(&app, &caller, left, status, Some(problem))))
     };
-    let field = |name| Secret::new(params.get(name).unwrap_or_default().to_owned());
-    let typed = (field("current"), field("code"));
-    if typed.0.expose().is_empty() || typed.1.expose().is_empty() {
+    let Some(evidence) = proof(&app, &headers, &params, &held) else {
         return again(Again::of(Problem::of(say.account_fill_in())));
-    }
+    };
+    let by_passkey = matches!(evidence, Evidence::Passkey(_));
     let cookies = Cookies::of(&headers, &app.config.issuer);
     let device = cookies.get(cookies::DEVICE);
-    match renew_recovery::begin(&app, held, typed, device, &caller).await? {
+    match renew_recovery::begin(&app, held, evidence, device, &caller).await? {
         Begun::Shown(token) => Ok(renewed(&app, &headers, &token, HERE)),
         Begun::SignedOut => Ok(see_other("/sign-in")),
+        Begun::Refused if by_passkey => again(refused_passkey(say)),
         Begun::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
         Begun::Blocked { until } => again(Again::blocked(&app, say, until)),
     }
@@ -110,7 +110,7 @@ fn form(
         problem,
         back_href: "/account".to_owned(),
     };
-    page(status, &view, None)
+    page_with_keys(status, &view, None)
 }
 
 fn codes(

@@ -247,3 +247,57 @@ pub struct DisputeDone<'a> {
     /// Where she signs in again.
     pub sign_in_href: String,
 }
+
+/// Adds a passkey or a security key. Posts `kind`, `name`, and a proof.
+#[derive(Template)]
+#[template(path = "account/add_passkey.html")]
+pub struct AddPasskey<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The name that was typed.
+    pub name: String,
+    /// Why the form came back; it names no field.
+    pub problem: Option<Problem>,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// The device makes the key. Posts `credential`.
+#[derive(Template)]
+#[template(path = "account/new_passkey.html")]
+pub struct NewPasskey<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// Whether it is a second factor only.
+    pub security_key: bool,
+    /// `PublicKeyCredentialCreationOptions`, as JSON.
+    pub options: String,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// One passkey or security key. Posts `name` to `rename_action`, a proof to `remove_action`.
+#[derive(Template)]
+#[template(path = "account/passkey.html")]
+pub struct OnePasskey<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// What it is called.
+    pub label: String,
+    /// What is known of it.
+    pub detail: String,
+    /// The name that she gave it.
+    pub name: String,
+    /// Where the name is posted.
+    pub rename_action: String,
+    /// Where its removal is posted.
+    pub remove_action: String,
+    /// Why the form came back; field id `name`.
+    pub problem: Option<Problem>,
+    /// The account page.
+    pub back_href: String,
+}

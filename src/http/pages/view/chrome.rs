@@ -10,6 +10,9 @@ pub struct Chrome {
     pub help_phone: Option<String>,
     /// Address of the style sheet, with its content hash: `/static/countersign.css?v=…`.
     pub css_href: String,
+    /// Address of the script that asks for passkeys and security keys; none where this server's
+    /// address takes none.
+    pub keys_href: Option<String>,
     /// Address of its logo; without one its name is shown.
     pub logo: Option<String>,
     /// Address of its logo for dark pages, when that is another one.

@@ -1,0 +1,34 @@
+# Passkeys und Sicherheitsschlüssel auf der Kontoseite.
+
+passkeys-title = Passkeys und Sicherheitsschlüssel
+passkeys-what = Ein Passkey ersetzt Passwort und Code. Keine gefälschte Seite kann ihn Ihnen abnehmen.
+passkey-add = Passkey oder Sicherheitsschlüssel hinzufügen
+passkey-manage = Umbenennen oder entfernen
+passkey-add-what = Beim Hinzufügen werden alle anderen Geräte abgemeldet; Apps bleiben verbunden.
+passkey-add-proof = Wir fragen noch einmal, wer Sie sind, damit das niemand anders tun kann.
+passkey-kind = Was möchten Sie hinzufügen?
+passkey-kind-passkey = Passkey
+passkey-kind-passkey-hint = Damit allein melden Sie sich an: Ihr Handy, Ihr Computer oder ein Sicherheitsschlüssel mit PIN fragt nach Fingerabdruck, Gesicht oder PIN.
+passkey-kind-key = Sicherheitsschlüssel
+passkey-kind-key-hint = Ein Schlüssel, den Sie einstecken oder an Ihr Handy halten, anstelle des Codes neben Ihrem Passwort.
+passkey-name = Name
+passkey-name-hint = Damit Sie ihn später wiedererkennen, etwa „Mein Handy“. Sie können das Feld leer lassen.
+passkey-name-missing = Bitte geben Sie einen Namen ein.
+passkey-go-on = Weiter
+passkey-too-many = Sie haben so viele, wie höchstens möglich sind. Entfernen Sie einen, den Sie nicht benutzen, und versuchen Sie es dann noch einmal.
+passkey-new = Ihren Passkey erstellen
+passkey-new-what = Ihr Gerät fragt Sie jetzt nach Fingerabdruck, Gesicht oder seiner PIN.
+passkey-new-key = Ihren Sicherheitsschlüssel hinzufügen
+passkey-new-key-what = Halten Sie Ihren Schlüssel bereit. Ihr Browser sagt Ihnen, wann Sie ihn berühren sollen. Er muss Passkeys speichern können; sehr alte Schlüssel können das nicht.
+passkey-create = Jetzt erstellen
+passkey-needs-script = Dieser Schritt braucht JavaScript. Schalten Sie es für diese Seite ein, oder benutzen Sie eine Authenticator-App.
+passkey-not-taken = Das ließ sich nicht hinzufügen: Es ist nicht das, worum wir gebeten haben, oder es wird schon benutzt. Versuchen Sie es noch einmal, oder nehmen Sie einen anderen.
+passkey-added = Hinzugefügt; alle anderen Geräte sind abgemeldet.
+passkey-renamed = Der neue Name ist gespeichert.
+passkey-removed = Entfernt; alle anderen Geräte sind abgemeldet.
+passkey-rename = Umbenennen
+passkey-rename-save = Namen speichern
+passkey-remove = Entfernen
+passkey-remove-what = Danach öffnet er hier nichts mehr, und alle anderen Geräte werden abgemeldet. Vorher fragen wir noch einmal, wer Sie sind.
+passkey-last-one = Das ist Ihr einziger starker Faktor. Fügen Sie zuerst einen anderen hinzu.
+passkey-blocked = gesperrt, weil es davon wohl eine Kopie gibt

@@ -1,0 +1,34 @@
+# Passkeys and security keys on the account page.
+
+passkeys-title = Passkeys and security keys
+passkeys-what = A passkey replaces password and code. No false page can take it from you.
+passkey-add = Add a passkey or security key
+passkey-manage = Rename or remove
+passkey-add-what = All your other devices are signed out when it is added; apps stay connected.
+passkey-add-proof = We ask who you are again, so that nobody else can do this.
+passkey-kind = What do you want to add?
+passkey-kind-passkey = Passkey
+passkey-kind-passkey-hint = You sign in with it alone: your phone, your computer or a security key with a PIN asks for your fingerprint, face or PIN.
+passkey-kind-key = Security key
+passkey-kind-key-hint = A key that you plug in or hold to your phone, in place of the code beside your password.
+passkey-name = Name
+passkey-name-hint = So that you recognise it later, such as “My phone”. You may leave it empty.
+passkey-name-missing = Please give it a name.
+passkey-go-on = Go on
+passkey-too-many = You have as many as anybody may have. Remove one that you do not use, then try again.
+passkey-new = Create your passkey
+passkey-new-what = Your device now asks you for your fingerprint, your face or its PIN.
+passkey-new-key = Add your security key
+passkey-new-key-what = Have your key at hand. Your browser tells you when to touch it. It must be able to store a passkey; very old keys cannot.
+passkey-create = Create it now
+passkey-needs-script = This step needs JavaScript. Switch it on for this page, or use an authenticator app.
+passkey-not-taken = This could not be added: it is not what we asked for, or it is in use already. Try again, or take another one.
+passkey-added = It is added, and all other devices are signed out.
+passkey-renamed = The new name is saved.
+passkey-removed = It is removed, and all other devices are signed out.
+passkey-rename = Rename
+passkey-rename-save = Save name
+passkey-remove = Remove
+passkey-remove-what = It opens nothing here any more then, and all your other devices are signed out. We ask who you are again first.
+passkey-last-one = This is the only strong factor that you have. Add another one first.
+passkey-blocked = blocked, because there seems to be a copy of it

@@ -1,0 +1,181 @@
+//! A password with a code or a security key: the slow work, and then the one verdict.
+
+use std::sync::Arc;
+
+use rules::audit::{Actor, Kind};
+use rules::identity::{Method, Password, Proof, TypedCode, lockout};
+
+use super::{Act, Loaded, Proven, Ruling, Second, Typed, record_refusal, too_often};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::flows::webauthn::{self, Answered, Asked};
+use crate::flows::{Caller, issue};
+use crate::rng;
+use crate::secret::Secret;
+use crate::store::users::{self, User, UserState};
+use crate::store::{Tx, factors, lockouts};
+use crate::totp;
+
+/// What the second factor proves, once it is spent.
+enum Spendable {
+    Step(i64),
+    Recovery(Vec<u8>),
+    Key(Answered),
+}
+
+/// One attempt on its way to the verdict.
+pub(super) struct Case {
+    pub(super) app: Arc<App>,
+    pub(super) caller: Caller,
+    pub(super) loaded: Loaded,
+    pub(super) consecutive: u32,
+}
+
+impl Case {
+    /// The slow work, and then the verdict.
+    pub(super) async fn hear<A: Act>(
+        self,
+        typed: Typed,
+        mut act: A,
+    ) -> Result<Ruling<A::Gain>, Fault> {
+        let user = self.loaded.user.as_ref();
+        let usable = user.filter(|user| user.state == UserState::Active);
+        let hash = usable.and_then(|user| user.password.clone());
+        let password = Password::normalise(typed.password.expose());
+        let knows_password = self.app.hasher.verify(password, hash).await?;
+        let second = match &typed.second {
+            Second::Code(code) => self.code(code).await?,
+            Second::Key(presented) => self.key(presented).await?,
+        };
+        act.prepare().await?;
+        // A wrong password goes on without a proof, so it spends no step and no code.
+        let second = second.filter(|_| knows_password);
+        let store = self.app.store.clone();
+        store
+            .write(move |tx| Box::pin(async move { self.rule(tx, second, act).await }))
+            .await
+    }
+
+    /// A security key of this very person; somebody else's proves nothing.
+    async fn key(&self, presented: &webauthn::Presented) -> Result<Option<Spendable>, Fault> {
+        let heard = webauthn::hear(&self.app, presented, Asked::Beside, &self.caller).await?;
+        let user = self.loaded.user.as_ref().map(|user| user.id);
+        let hers = heard.filter(|answered| Some(answered.user) == user);
+        Ok(hers.map(Spendable::Key))
+    }
+
+    async fn code(&self, code: &Secret) -> Result<Option<Spendable>, Fault> {
+        let app = &self.app;
+        match TypedCode::parse(code.expose()) {
+            None => Ok(None),
+            Some(TypedCode::Totp(code)) => Ok(self.loaded.totp.as_ref().and_then(|totp| {
+                totp::matched_step(&totp.secret, code.as_str(), app.clock.now())
+                    .map(Spendable::Step)
+            })),
+            Some(TypedCode::Recovery(code)) => {
+                let code = Secret::new(code.as_str().to_owned());
+                let salt = match &self.loaded.salt {
+                    Some(salt) => salt.clone(),
+                    None => rng::bytes::<16>()?.to_vec(),
+                };
+                let hash = app.hasher.derive(code, salt).await?;
+                let has_codes = self.loaded.salt.is_some();
+                Ok(has_codes.then_some(Spendable::Recovery(hash)))
+            }
+        }
+    }
+
+    async fn rule<A: Act>(
+        mut self,
+        tx: &mut Tx,
+        second: Option<Spendable>,
+        act: A,
+    ) -> Result<Ruling<A::Gain>, Fault> {
+        let Some(user) = self.loaded.user.take() else {
+            return self.refuse::<A>(tx, None).await;
+        };
+        let Some(second) = self.spend(tx, &user, second).await? else {
+            return self.refuse::<A>(tx, Some(&user)).await;
+        };
+        let at = self.app.clock.now();
+        if let Some(until) = too_often::<A>(&self.app, tx, &user, at).await? {
+            lockouts::succeeded(tx, self.loaded.pools).await?;
+            return Ok(Ruling::Blocked { until });
+        }
+        let proofs = [Method::Password, second].map(|method| Proof { method, at });
+        let policy = self.app.config.passkeys.policy;
+        let Some(admission) = issue::admit(tx, user.id, &proofs, policy).await? else {
+            return self.refuse::<A>(tx, Some(&user)).await;
+        };
+        let proven = Proven {
+            user,
+            proofs: proofs.to_vec(),
+            admission,
+            knows_device: self.loaded.knows_device,
+            at,
+        };
+        let Some(gain) = act.perform(tx, &proven).await? else {
+            return self.refuse::<A>(tx, Some(&proven.user)).await;
+        };
+        lockouts::succeeded(tx, self.loaded.pools).await?;
+        if second == Method::Recovery {
+            let user = &proven.user;
+            let event = self
+                .app
+                .event(Kind::RecoveryCodeUsed, &self.caller)?
+                .by(Actor::User(user.id))
+                .subject(user.id);
+            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+        }
+        Ok(Ruling::Granted(gain))
+    }
+
+    /// Spends what came with the right password; none when it was spent before, or when the account
+    /// or its password changed meanwhile.
+    async fn spend(
+        &self,
+        tx: &mut Tx,
+        user: &User,
+        second: Option<Spendable>,
+    ) -> Result<Option<Method>, Fault> {
+        let Some(second) = second else {
+            return Ok(None);
+        };
+        if !users::hold(tx, user).await? {
+            return Ok(None);
+        }
+        let now = self.app.clock.now();
+        let (fresh, method) = match second {
+            Spendable::Step(step) => {
+                let fresh = factors::consume_step(tx, user.id, step, now).await?;
+                (fresh, Method::Totp)
+            }
+            Spendable::Recovery(hash) => {
+                let fresh = factors::consume_recovery(tx, user.id, &hash, now).await?;
+                (fresh, Method::Recovery)
+            }
+            Spendable::Key(answered) => (answered.note(tx, now).await?, answered.method),
+        };
+        Ok(fresh.then_some(method))
+    }
+
+    async fn refuse<A: Act>(
+        &self,
+        tx: &mut Tx,
+        user: Option<&User>,
+    ) -> Result<Ruling<A::Gain>, Fault> {
+        record_refusal(&self.app, &self.caller, tx, (A::REFUSED, user))?;
+        // NIST SP 800-63B-4 §3.2.2: after so many in a row the password ends until it is rebound.
+        let user = user.filter(|user| user.password.is_some());
+        if let Some(user) = user.filter(|_| lockout::ends_password(self.consecutive)) {
+            users::end_password(tx, user.id, self.app.clock.now()).await?;
+            let event = self
+                .app
+                .event(Kind::PasswordEnded, &self.caller)?
+                .by(Actor::Server)
+                .subject(user.id);
+            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+        }
+        Ok(Ruling::Refused)
+    }
+}
