@@ -84,7 +84,10 @@ impl App {
         let outbound = Outbound::new(&config.outbound).map_err(NotOpened)?;
         let store = connect(&config.database).await?;
         let explain = |what: &'static str| {
-            move |fault: Fault| NotOpened(format!("database.url: {what}: {fault}"))
+            move |fault: Fault| {
+                let remedy = damage(&fault).unwrap_or_default();
+                NotOpened(format!("database.url: {what}: {fault}{remedy}"))
+            }
         };
         store
             .migrate()
@@ -142,10 +145,27 @@ async fn connect(database: &Database) -> Result<Store, NotOpened> {
     };
     Store::connect(location).await.map_err(|fault| {
         let hint = match (&fault, database) {
+            (fault, Database::Sqlite(_)) if damage(fault).is_some() => {
+                damage(fault).unwrap_or_default()
+            }
             (Fault::Busy(_) | Fault::Unreachable(_), _) => "",
             (_, Database::Sqlite(_)) => "; check that its folder exists and can be written",
             (_, Database::Postgres(_)) => "; check that the server runs and the URL is right",
         };
         NotOpened(format!("database.url: {fault}{hint}"))
     })
+}
+
+/// What to do about a database file that is damaged, when it is.
+fn damage(fault: &Fault) -> Option<&'static str> {
+    let Fault::Storage(error) = fault else {
+        return None;
+    };
+    let text = error.to_string();
+    // SQLITE_CORRUPT and SQLITE_NOTADB, in SQLite's words.
+    let damaged = text.contains("malformed") || text.contains("is not a database");
+    damaged.then_some(
+        "; the file is damaged or is something else: keep it for later, and put the newest backup \
+         in its place with `countersign restore`",
+    )
 }

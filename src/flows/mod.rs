@@ -7,6 +7,7 @@ pub mod activity;
 pub mod answer;
 pub mod authenticate_client;
 pub mod authorize;
+pub mod backfill;
 pub mod backup;
 pub mod change_password;
 pub mod client_credentials;

@@ -11,40 +11,47 @@ use crate::config::Lifetimes;
 use crate::defence::{FirstUse, Refused};
 use crate::fault::Fault;
 use crate::store::audit::PendingEvent;
-use crate::store::{authorizations, feed, upkeep};
+use crate::store::{authorizations, upkeep};
 
 /// Revocations are kept this much longer than any token may live, against clocks that differ.
 const MARGIN: Duration = Duration::from_hours(1);
+/// How many batches of each kind one tick removes at the most: what is left waits for the next.
+const ROUNDS: u32 = 2000;
 /// How many counted refusals share one transaction.
 const BATCH: usize = 128;
 
-/// Removes what ended long ago. A kind of rows that cannot be removed does not hold up the others.
+/// Removes what ended long ago, in small batches, each a transaction of its own. After each it rests
+/// for as long as the batch took, so that others write at least half of the time; a kind with much to
+/// remove takes turns with the others, and one that cannot be removed does not hold them up.
 ///
 /// # Errors
 /// The first [`Fault`] there was.
 pub async fn clean(app: &App) -> Result<(), Fault> {
     let now = app.clock.now();
+    let before = now.minus(Lifetimes::LONGEST_ACCESS_TOKEN + MARGIN);
+    app.store.revocations().prune(before);
     let mut outcome = Ok(());
-    for kind in 0..upkeep::KINDS {
-        loop {
+    let mut kinds: Vec<usize> = (0..upkeep::KINDS).collect();
+    for _ in 0..ROUNDS {
+        let mut left = Vec::new();
+        for kind in kinds {
+            let began = app.clock.monotonic();
             let swept = app
                 .store
                 .write(move |tx| Box::pin(upkeep::sweep(tx, kind, now)))
                 .await;
-            let done = !matches!(swept, Ok(upkeep::AT_ONCE..));
-            outcome = outcome.and(swept.map(drop));
-            if done {
-                break;
+            if matches!(swept, Ok(upkeep::AT_ONCE..)) {
+                left.push(kind);
+                tokio::time::sleep(app.clock.monotonic().saturating_sub(began)).await;
             }
+            outcome = outcome.and(swept.map(drop));
+        }
+        kinds = left;
+        if kinds.is_empty() {
+            break;
         }
     }
-    let before = now.minus(Lifetimes::LONGEST_ACCESS_TOKEN + MARGIN);
-    app.store.revocations().prune(before);
-    let pruned = app
-        .store
-        .write(move |tx| Box::pin(feed::prune(tx, before)))
-        .await;
-    outcome.and(pruned.map(drop))
+    outcome
 }
 
 /// Writes the refusals of the last minute to the audit log, one event for each kind, client and

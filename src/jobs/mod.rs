@@ -2,6 +2,7 @@
 //! server's business, and tests call it themselves.
 
 pub mod audit_sealer;
+pub mod backfills;
 pub mod checkpointer;
 pub mod cleaner;
 pub mod first_uses;
@@ -81,5 +82,10 @@ pub const ALL: [Job; 9] = [
         name: "key_schedule",
         every: key_schedule::EVERY,
         tick: |app| Box::pin(key_schedule::tick(app)),
+    },
+    Job {
+        name: "backfills",
+        every: backfills::EVERY,
+        tick: |app| Box::pin(backfills::tick(app)),
     },
 ];

@@ -40,6 +40,7 @@ pub const TABLES: &[(&str, &str)] = &[
         "authorizations",
         "those of people revoked, those of clients removed",
     ),
+    ("backfills", "kept; they go on where the backup was"),
     ("clients", "kept"),
     ("codes", "emptied"),
     ("counters", "kept; the feed's jumps ahead"),

@@ -137,12 +137,6 @@ pub async fn since(tx: &mut Tx, seq: i64) -> Result<(Vec<Change>, i64), Fault> {
     Ok((changes, last))
 }
 
-/// Forgets rows older than `before`: no token from then is alive.
-pub async fn prune(tx: &mut Tx, before: Timestamp) -> Result<u64, Fault> {
-    const PRUNE: Sql = Sql("DELETE FROM feed WHERE at < $1");
-    tx.execute(PRUNE, vec![before.into()]).await
-}
-
 /// What was revoked, in memory. It holds at most what happened within the longest token lifetime.
 #[derive(Default)]
 pub struct Revocations(RwLock<Revoked>);

@@ -62,6 +62,12 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0008_person_proofs.sql"),
         include_str!("../../migrations/postgres/0008_person_proofs.sql"),
     ),
+    (
+        9,
+        "backfills",
+        include_str!("../../migrations/sqlite/0009_backfills.sql"),
+        include_str!("../../migrations/postgres/0009_backfills.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

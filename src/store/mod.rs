@@ -5,6 +5,7 @@ mod assertions;
 pub mod audit;
 mod audit_list;
 pub mod authorizations;
+pub mod backfill;
 pub mod ceremonies;
 pub mod clients;
 pub mod codes;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::crash::{Commit, Moment};
 use crate::fault::Fault;
 use crate::vault::Vault;
 use audit::PendingEvent;
@@ -168,14 +170,22 @@ impl Store {
     /// # Errors
     /// [`Fault`]: nothing of the work has happened (or, when the connection broke at the commit,
     /// nobody was told that it did).
-    pub async fn write<T, F>(&self, work: F) -> Result<T, Fault>
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T, Fault>> + Send
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
-        match &self.db {
-            Db::Sqlite(db) => db.write(work).await,
-            Db::Postgres(db) => Box::pin(db.write(work, &self.shared)).await,
+        let commit = Commit::asked_here();
+        async move {
+            let done = match &self.db {
+                Db::Sqlite(db) => db.write(commit, work).await,
+                Db::Postgres(db) => Box::pin(db.write(commit, work, &self.shared)).await,
+            };
+            if done.is_ok() {
+                commit.pass(Moment::Answer);
+            }
+            done
         }
     }
 
@@ -204,10 +214,16 @@ impl Store {
     ///
     /// # Errors
     /// [`Fault`]: the event may not be stored, so whatever it records must not be released.
-    pub async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
-        match &self.db {
-            Db::Sqlite(db) => db.append(event).await,
-            Db::Postgres(db) => db.append(event).await,
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn append(&self, event: PendingEvent) -> impl Future<Output = Result<(), Fault>> + Send {
+        let commit = Commit::asked_here();
+        async move {
+            match &self.db {
+                Db::Sqlite(db) => db.append(commit, event).await?,
+                Db::Postgres(db) => db.append(commit, event).await?,
+            }
+            commit.pass(Moment::Answer);
+            Ok(())
         }
     }
 

@@ -17,6 +17,7 @@ use tokio::time::error::Elapsed;
 use super::audit::{self, PendingEvent};
 use super::sql::Conn;
 use super::{Guard, Shared, Tx, Work, unreachable};
+use crate::crash::{Commit, Moment};
 use crate::fault::Fault;
 
 /// How many audit events share one statement at most.
@@ -32,7 +33,7 @@ pub(super) const UNPREPARED: &str = "statement-cache-capacity=0";
 /// A connection that was idle for longer is asked whether it is still there before it is used.
 const TRUSTED: Duration = Duration::from_millis(250);
 
-type Appended = (PendingEvent, oneshot::Sender<Result<(), Fault>>);
+type Appended = (Commit, PendingEvent, oneshot::Sender<Result<(), Fault>>);
 
 #[derive(Clone)]
 pub(super) struct Postgres {
@@ -190,7 +191,12 @@ impl Postgres {
         !self.pool.prepares
     }
 
-    pub(super) async fn write<T, F>(&self, work: F, shared: &Arc<Shared>) -> Result<T, Fault>
+    pub(super) async fn write<T, F>(
+        &self,
+        commit: Commit,
+        work: F,
+        shared: &Arc<Shared>,
+    ) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
@@ -198,13 +204,13 @@ impl Postgres {
         let conn = self.acquire().await?;
         let mut tx = Tx::new(Conn::Postgres(conn), Arc::clone(shared));
         tx.guard = Guard::Armed("BEGIN");
-        tokio::spawn(transact(tx, work, self.appends.clone()))
+        tokio::spawn(transact(tx, commit, work, self.appends.clone()))
             .await
             .map_err(|error| Fault::Internal(error.to_string()))?
     }
 
-    pub(super) async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
-        append(&self.appends, event).await
+    pub(super) async fn append(&self, commit: Commit, event: PendingEvent) -> Result<(), Fault> {
+        append(&self.appends, commit, event).await
     }
 
     pub(super) async fn close(&self) {
@@ -253,10 +259,14 @@ pub(super) async fn reach(options: &PgConnectOptions) -> Result<(), Fault> {
 }
 
 /// Events that share a statement with those of others; durable when this returns.
-async fn append(queue: &mpsc::Sender<Appended>, event: PendingEvent) -> Result<(), Fault> {
+async fn append(
+    queue: &mpsc::Sender<Appended>,
+    commit: Commit,
+    event: PendingEvent,
+) -> Result<(), Fault> {
     let (reply, answer) = oneshot::channel();
     queue
-        .send_timeout((event, reply), DEADLINE)
+        .send_timeout((commit, event, reply), DEADLINE)
         .await
         .map_err(|_| Fault::Busy("the audit queue is full"))?;
     answer
@@ -264,12 +274,19 @@ async fn append(queue: &mpsc::Sender<Appended>, event: PendingEvent) -> Result<(
         .map_err(|_| Fault::Busy("the audit writer stopped"))?
 }
 
-async fn transact<T, F>(mut tx: Tx, work: F, appends: mpsc::Sender<Appended>) -> Result<T, Fault>
+async fn transact<T, F>(
+    mut tx: Tx,
+    commit: Commit,
+    work: F,
+    appends: mpsc::Sender<Appended>,
+) -> Result<T, Fault>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
 {
     // A panic must not hand a connection with an open transaction to the next request.
-    let outcome = AssertUnwindSafe(finish(&mut tx, work)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(finish(&mut tx, commit, work))
+        .catch_unwind()
+        .await;
     let outcome = outcome.unwrap_or_else(|_| Err(Fault::Internal("work panicked".to_owned())));
     match outcome {
         // Nothing was written: one event of its own is a statement of its own, and shares it.
@@ -277,7 +294,7 @@ where
             let events = std::mem::take(&mut tx.events);
             drop(tx);
             for event in events {
-                append(&appends, event).await?;
+                append(&appends, commit, event).await?;
             }
             Ok(value)
         }
@@ -293,7 +310,7 @@ where
 }
 
 /// Runs the work and commits what it wrote; an event that is all there is to write is left.
-async fn finish<T, F>(tx: &mut Tx, work: F) -> Result<T, Fault>
+async fn finish<T, F>(tx: &mut Tx, commit: Commit, work: F) -> Result<T, Fault>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
 {
@@ -308,7 +325,9 @@ where
     }
     tx.open_guard().await?;
     let changes = tx.flush().await?;
+    commit.pass(Moment::Before);
     tx.conn.control("COMMIT").await?;
+    commit.pass(Moment::After);
     for change in &changes {
         tx.shared.revocations.apply(change);
     }
@@ -328,14 +347,23 @@ async fn append_batch(pool: &Connections, events: Vec<PendingEvent>) -> Result<(
 async fn append_all(mut queue: mpsc::Receiver<Appended>, pool: Connections) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let (events, replies): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let mut events = Vec::with_capacity(batch.len());
+        let mut replies = Vec::with_capacity(batch.len());
+        for (commit, event, reply) in batch.drain(..) {
+            commit.pass(Moment::Before);
+            events.push(event);
+            replies.push((commit, reply));
+        }
         let outcome = append_batch(&pool, events).await;
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "audit events could not be appended");
         }
-        for reply in replies {
+        for (commit, reply) in replies {
             let told = match &outcome {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    commit.pass(Moment::After);
+                    Ok(())
+                }
                 Err(_) => Err(Fault::Storage(sqlx::Error::WorkerCrashed)),
             };
             let _ = reply.send(told);

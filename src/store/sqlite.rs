@@ -19,6 +19,7 @@ use super::audit::{self, PendingEvent};
 use super::feed::Change;
 use super::sql::Conn;
 use super::{Guard, Shared, Tx, Work};
+use crate::crash::{Commit, Moment};
 use crate::fault::Fault;
 use crate::paths::beside;
 
@@ -86,13 +87,14 @@ impl Sqlite {
         Ok(pool.acquire().await?)
     }
 
-    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, Fault>
+    pub(super) async fn write<T, F>(&self, commit: Commit, work: F) -> Result<T, Fault>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         self.submit(Queued::Work(Box::new(Write {
+            commit,
             work: Some(work),
             done: None,
             reply,
@@ -103,9 +105,9 @@ impl Sqlite {
             .map_err(|_| Fault::Busy("the writer stopped"))?
     }
 
-    pub(super) async fn append(&self, event: PendingEvent) -> Result<(), Fault> {
+    pub(super) async fn append(&self, commit: Commit, event: PendingEvent) -> Result<(), Fault> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Queued::Append(event, reply)).await?;
+        self.submit(Queued::Append(commit, event, reply)).await?;
         answer
             .await
             .map_err(|_| Fault::Busy("the writer stopped"))?
@@ -189,7 +191,7 @@ enum Queued {
     /// Work of a flow.
     Work(Box<dyn Job>),
     /// An event alone.
-    Append(PendingEvent, Reply),
+    Append(Commit, PendingEvent, Reply),
 }
 
 type Reply = oneshot::Sender<Result<(), Fault>>;
@@ -199,9 +201,12 @@ trait Job: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<(), Fault>>;
     /// Called after the commit (`Ok`), or when the work or its batch failed.
     fn finish(self: Box<Self>, outcome: Result<(), Fault>);
+    /// Whose commit it is.
+    fn commit(&self) -> Commit;
 }
 
 struct Write<T, F> {
+    commit: Commit,
     work: Option<F>,
     done: Option<T>,
     reply: oneshot::Sender<Result<T, Fault>>,
@@ -228,13 +233,17 @@ where
         // A receiver that is gone was a client that went away; the work stands all the same.
         let _ = self.reply.send(result);
     }
+
+    fn commit(&self) -> Commit {
+        self.commit
+    }
 }
 
 /// What of a batch was done, and is told when the batch is committed.
 #[derive(Default)]
 struct Done {
     work: Vec<Box<dyn Job>>,
-    appends: Vec<Reply>,
+    appends: Vec<(Commit, Reply)>,
     events: Vec<PendingEvent>,
     changes: Vec<Change>,
 }
@@ -244,8 +253,18 @@ impl Done {
         for job in self.work {
             job.finish(outcome());
         }
-        for reply in self.appends {
+        for (_, reply) in self.appends {
             let _ = reply.send(outcome());
+        }
+    }
+
+    /// Passes the crash points of all that it holds.
+    fn pass(&self, moment: Moment) {
+        for job in &self.work {
+            job.commit().pass(moment);
+        }
+        for (commit, _) in &self.appends {
+            commit.pass(moment);
         }
     }
 }
@@ -297,9 +316,9 @@ async fn commit_batch(
     let mut failed = None;
     while let Some(queued) = batch.next() {
         let mut job = match queued {
-            Queued::Append(event, reply) => {
+            Queued::Append(commit, event, reply) => {
                 done.events.push(event);
-                done.appends.push(reply);
+                done.appends.push((commit, reply));
                 continue;
             }
             Queued::Work(job) if failed.is_some() => {
@@ -360,10 +379,15 @@ async fn commit_batch(
         begun = true;
         tx.conn.control("BEGIN IMMEDIATE").await?;
     }
+    if !begun {
+        done.pass(Moment::Before);
+    }
     let changes = tx.flush().await?;
     if begun {
+        done.pass(Moment::Before);
         tx.conn.control("COMMIT").await?;
     }
+    done.pass(Moment::After);
     Ok(changes)
 }
 

@@ -12,6 +12,7 @@ const FLOORS: [&[&str]; 8] = [
         "clock",
         "config",
         "document",
+        "crash",
         "fault",
         "hasher",
         "paths",

@@ -24,9 +24,13 @@ mod audit;
 mod browser;
 mod cli;
 mod clients;
+#[cfg(debug_assertions)]
+mod crash;
 mod demo;
 mod errors;
 mod fapi;
+mod faults;
+mod growth;
 mod guides;
 mod keep;
 mod limits;

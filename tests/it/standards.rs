@@ -79,3 +79,28 @@ fn exists(test: &str) -> bool {
         fs::read_to_string(file).is_ok_and(|source| source.contains(&format!("fn {name}(")))
     })
 }
+
+#[test]
+fn each_promise_of_reliability_is_shown_by_a_test_that_exists() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
+    let text = fs::read_to_string(path).unwrap();
+    let mut wrong = Vec::new();
+    let rows = text.lines().enumerate().filter(|(_, line)| {
+        line.starts_with('|') && !line.starts_with("|---") && !line.ends_with("| test |")
+    });
+    for (at, row) in rows {
+        let shown = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let tests: Vec<_> = shown.split('`').skip(1).step_by(2).collect();
+        if tests.is_empty() {
+            wrong.push(format!("line {}: a promise without a test", at + 1));
+        }
+        for test in tests.into_iter().filter(|test| !exists(test)) {
+            wrong.push(format!("line {}: there is no test {test}", at + 1));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "docs/reliability.md:\n{}",
+        wrong.join("\n")
+    );
+}

@@ -98,34 +98,29 @@ pub async fn set(
 async fn forget_consents(app: &App, id: &str, scopes: Scopes) -> Result<(), Fault> {
     let (id, scopes) = (Arc::<str>::from(id), Arc::new(scopes));
     let mut after = Uuid::nil();
-    let mut any = false;
     loop {
         let (client, taken) = (Arc::clone(&id), Arc::clone(&scopes));
-        let (last, changed) = app
+        let clock = app.clock.clone();
+        let last = app
             .store
             .write(move |tx| {
-                Box::pin(async move { grants::take_from_client(tx, &client, &taken, after).await })
-            })
-            .await?;
-        any |= changed > 0;
-        match last {
-            Some(last) => after = last,
-            None => break,
-        }
-    }
-    if any {
-        // Tokens from before still carry them; apps refresh, and get the rest.
-        let now = app.clock.now();
-        app.store
-            .write(move |tx| {
                 Box::pin(async move {
-                    tx.announce(What::ClientEpoch(id.to_string()), now);
-                    Ok(())
+                    let (last, changed) =
+                        grants::take_from_client(tx, &client, &taken, after).await?;
+                    if changed > 0 {
+                        // Tokens from before still carry them; apps refresh, and get the rest. Said
+                        // with each batch: repeated after a crash, the command finds nothing to take.
+                        tx.announce(What::ClientEpoch(client.to_string()), clock.now());
+                    }
+                    Ok(last)
                 })
             })
             .await?;
+        match last {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 impl ClientEdit {

@@ -113,6 +113,11 @@ impl Cluster {
         )
     }
 
+    /// The UNIX socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join(".s.PGSQL.5432")
+    }
+
     fn start() -> Self {
         let programs = find_programs();
         let owner = unprivileged_user();

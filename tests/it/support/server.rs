@@ -49,6 +49,22 @@ pub struct TestServer {
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
+/// What a server left that stopped for good.
+pub struct Left {
+    /// Its issuer.
+    pub issuer: String,
+    /// `database.url`.
+    pub url: String,
+    /// Its time, in milliseconds.
+    pub now: i64,
+    /// Its engine.
+    pub engine: Engine,
+    /// The name of its database, on `PostgreSQL`.
+    pub database: Option<String>,
+    /// Where its files lie, the root key among them; gone with the value.
+    pub directory: Directory,
+}
+
 impl TestServer {
     /// Starts one on a fresh database, with two APIs registered.
     pub async fn start(engine: Engine) -> Self {
@@ -58,6 +74,11 @@ impl TestServer {
     /// Starts one by the machine's clock, as programs of others see the time.
     pub async fn start_now(engine: Engine) -> Self {
         Self::start_at(engine, Clock::system(), |_| ()).await
+    }
+
+    /// Starts one by the machine's clock, with other settings.
+    pub async fn start_now_with(engine: Engine, change: impl FnOnce(&mut config::File)) -> Self {
+        Self::start_at(engine, Clock::system(), change).await
     }
 
     /// Starts one whose limits are all one rate; what the harness itself asks is spread.
@@ -159,6 +180,52 @@ impl TestServer {
         &self.config
     }
 
+    /// One number of its database, read behind its back.
+    pub async fn number(&self, sql: &str) -> i64 {
+        use sqlx::{Connection as _, Row as _};
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match self.engine {
+            Engine::Sqlite => {
+                let path = self.directory.path().join("countersign.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                let options = options.busy_timeout(Duration::from_secs(10));
+                let mut own = sqlx::SqliteConnection::connect_with(&options)
+                    .await
+                    .unwrap();
+                sqlx::query(sql).fetch_one(&mut own).await.unwrap().get(0)
+            }
+            Engine::Postgres => {
+                let mut own = sqlx::PgConnection::connect(&self.file.database.url)
+                    .await
+                    .unwrap();
+                sqlx::query(sql).fetch_one(&mut own).await.unwrap().get(0)
+            }
+        }
+    }
+
+    /// Runs SQL behind its back.
+    pub async fn behind(&self, sql: &str) {
+        use sqlx::Connection as _;
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        match self.engine {
+            Engine::Sqlite => {
+                let path = self.directory.path().join("countersign.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                let options = options.busy_timeout(Duration::from_secs(10));
+                let mut own = sqlx::SqliteConnection::connect_with(&options)
+                    .await
+                    .unwrap();
+                sqlx::raw_sql(sql).execute(&mut own).await.unwrap();
+            }
+            Engine::Postgres => {
+                let mut own = sqlx::PgConnection::connect(&self.file.database.url)
+                    .await
+                    .unwrap();
+                sqlx::raw_sql(sql).execute(&mut own).await.unwrap();
+            }
+        }
+    }
+
     /// Where a path of it lies.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
@@ -209,6 +276,46 @@ impl TestServer {
     /// Stops properly, does something with nobody at the database, and opens the application anew.
     pub async fn restart_after<T>(self, between: impl AsyncFnOnce(&Config) -> T) -> (Self, T) {
         self.stopped(true, between).await
+    }
+
+    /// Stops for good, and leaves database and folder to whoever serves them next.
+    pub async fn leave(mut self) -> Left {
+        if let Some((stop, done)) = self.running.take() {
+            self.http = http_client(self.port());
+            let _ = stop.send(());
+            done.await.unwrap();
+        }
+        let Self {
+            app,
+            issuer,
+            clock,
+            engine,
+            directory,
+            database,
+            file,
+            ..
+        } = self;
+        let old = Arc::downgrade(&app);
+        app.store.close().await;
+        drop(app);
+        for _ in 0..500 {
+            if old.strong_count() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(old.strong_count(), 0, "something holds the application");
+        template::ROOT
+            .write_new(&directory.path().join("root.key"))
+            .unwrap();
+        Left {
+            issuer,
+            url: file.database.url,
+            now: clock.now().millis(),
+            engine,
+            database,
+            directory,
+        }
     }
 
     async fn stopped<T>(

@@ -1,0 +1,235 @@
+//! The server dies at every crash point of every flow, once, and what it acknowledged is compared
+//! with what exists. The points are those that the walks pass; a flow that commits where no walk
+//! passes fails the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use countersign::crash::Moment;
+use futures_util::future::BoxFuture;
+
+use super::child::{self, Child, Spec};
+use super::world::World;
+use super::{account, check, machines, operator, people};
+use crate::support::server::Left;
+use crate::support::template::{self, Directory};
+use crate::support::{Engine, postgres::Cluster};
+
+type Walk = for<'a> fn(&'a mut World) -> BoxFuture<'a, ()>;
+
+/// Every walk; the last ones move the clock far.
+const WALKS: [(&str, Walk); 24] = [
+    ("rotating", |w| Box::pin(people::rotating(w))),
+    ("confidential", |w| Box::pin(people::confidential(w))),
+    ("replayed", |w| Box::pin(people::replayed(w))),
+    ("turned back", |w| Box::pin(people::turned_back(w))),
+    ("chosen", |w| Box::pin(people::chosen(w))),
+    ("mistyped", |w| Box::pin(people::mistyped(w))),
+    ("activated", |w| Box::pin(people::activated(w))),
+    ("asserted", |w| Box::pin(machines::asserted(w))),
+    ("for itself", |w| Box::pin(machines::for_itself(w))),
+    ("counted", |w| Box::pin(machines::counted(w))),
+    ("sealed", |w| Box::pin(machines::sealed(w))),
+    ("password", |w| Box::pin(account::password_changed(w))),
+    ("codes", |w| Box::pin(account::codes_replaced(w))),
+    ("codes kept", |w| Box::pin(account::codes_kept(w))),
+    ("sharing", |w| Box::pin(account::sharing_stopped(w))),
+    ("sessions", |w| Box::pin(account::sessions_ended(w))),
+    ("signed out", |w| Box::pin(account::signed_out(w))),
+    ("disputed", |w| Box::pin(account::disputed(w))),
+    ("clients", |w| Box::pin(operator::clients(w))),
+    ("client removed", |w| Box::pin(operator::client_removed(w))),
+    ("resources", |w| Box::pin(operator::resources(w))),
+    ("disabled", |w| Box::pin(operator::disabled(w))),
+    ("kept", |w| Box::pin(operator::kept(w))),
+    ("cleaned", |w| Box::pin(machines::cleaned(w))),
+];
+
+/// Walks that are short and come after the others.
+const MORE: [(&str, Walk); 2] = [
+    ("invited again", |w| Box::pin(operator::invited_again(w))),
+    ("keys", |w| Box::pin(operator::keys(w))),
+];
+
+/// Commits where no walk passes, and why not.
+const ELSEWHERE: [(&str, &str); 2] = [
+    (
+        "lockouts::give_back",
+        "only when the database failed in the midst of a verdict",
+    ),
+    (
+        "backfill::advance",
+        "nothing is to be done now; growth::backfill interrupts it",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_at_any_crash_point_on_sqlite() {
+    everywhere(Engine::Sqlite, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_at_any_crash_point_on_postgres() {
+    everywhere(Engine::Postgres, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: each walk dies at each point that it passes"]
+async fn nothing_acknowledged_is_lost_in_any_walk_at_any_point() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        everywhere(engine, true).await;
+    }
+}
+
+async fn everywhere(engine: Engine, each_walk: bool) {
+    let mut world = World::new(engine).await;
+    let mut seen = BTreeSet::new();
+    let mut plan = Vec::new();
+    for (name, walk) in WALKS.into_iter().chain(MORE) {
+        println!("{name}");
+        world.passed();
+        walk(&mut world).await;
+        world.compare().await;
+        world.forget();
+        for point in world.passed() {
+            if seen.insert(point.clone()) || each_walk {
+                plan.push((name, walk, point));
+            }
+        }
+    }
+    // Those of a first start die in a test of their own.
+    let (_left, mut new) = first_start(engine, "");
+    let passed = new.as_mut().unwrap().tell(&child::passed()).unwrap();
+    seen.extend(serde_json::from_value::<Vec<String>>(passed).unwrap());
+    drop(new);
+    let forgotten = forgotten(&seen);
+    assert!(forgotten.is_empty(), "no walk passes: {forgotten:#?}");
+    for (name, walk, point) in plan {
+        println!("{name}: dies at {point}");
+        world.die_at(&point);
+        walk(&mut world).await;
+        assert!(world.died(), "it lives on");
+        world.compare().await;
+        world.forget();
+    }
+}
+
+/// The commits of the flows where no walk passes.
+fn forgotten(seen: &BTreeSet<String>) -> Vec<String> {
+    let commits = commits();
+    assert!(commits.len() > 50, "{} commits were found", commits.len());
+    let known: BTreeSet<&String> = seen.iter().collect();
+    let mut forgotten = Vec::new();
+    for (place, line) in &commits {
+        if ELSEWHERE.iter().any(|(what, _)| line.contains(what)) {
+            continue;
+        }
+        for moment in Moment::ALL {
+            let point = format!("{place} {}", moment.as_str());
+            if !known.contains(&point) {
+                forgotten.push(point);
+            }
+        }
+    }
+    forgotten
+}
+
+/// Every place below `src` that commits, `flows/redeem_code.rs:49`, with what stands there.
+fn commits() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.join("flows"), root.join("jobs"), root.join("http")];
+    let mut found = BTreeMap::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap();
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            for word in [".write(", ".append("] {
+                for (at, _) in source.match_indices(word) {
+                    if source[..at].trim_end().ends_with("store") {
+                        let line = source[..at].lines().count();
+                        let line = line + usize::from(source[..at].ends_with('\n'));
+                        let text = source[at..].lines().next().unwrap().to_owned();
+                        found.insert(format!("{name}:{line}"), text);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_that_dies_anywhere_is_followed_by_a_good_one() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (_left, mut whole) = first_start(engine, "");
+        let passed = whole.as_mut().unwrap().tell(&child::passed()).unwrap();
+        drop(whole);
+        let points: Vec<String> = serde_json::from_value(passed).unwrap();
+        assert!(points.len() >= 9, "{points:?}");
+        for point in points {
+            println!("{engine:?}: dies at {point}");
+            let (left, started) = first_start(engine, &point);
+            assert!(started.is_none(), "it lives on");
+            let _child = start(&left, "").unwrap();
+            let found = check::violations(&left).await;
+            assert!(found.is_empty(), "{}", found.join("\n"));
+            for (table, rows) in [("vault_keys", 1), ("signing_keys", 4)] {
+                let sql = format!("SELECT COUNT(*) FROM {table}");
+                let there = check::number(&left, &sql).await;
+                assert!(there >= rows, "{table}: {there}");
+            }
+        }
+    }
+}
+
+/// Lets a process make a new installation, to die at a point of it.
+fn first_start(engine: Engine, die_at: &str) -> (Left, Option<Child>) {
+    let left = empty(engine);
+    let child = start(&left, die_at);
+    (left, child)
+}
+
+fn start(left: &Left, die_at: &str) -> Option<Child> {
+    let spec = Spec {
+        issuer: left.issuer.clone(),
+        url: left.url.clone(),
+        folder: left.directory.path().to_owned(),
+        now: left.now,
+    };
+    tokio::task::block_in_place(|| Child::start(&spec, die_at))
+}
+
+/// A database in which nothing is yet.
+fn empty(engine: Engine) -> Left {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let directory = Directory::new();
+    template::ROOT
+        .write_new(&directory.path().join("root.key"))
+        .unwrap();
+    let (database, url) = match engine {
+        Engine::Sqlite => {
+            let path = directory.path().join("countersign.db");
+            (None, format!("sqlite:{}", path.display()))
+        }
+        Engine::Postgres => {
+            let name = format!("crash_first_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+            let url = Cluster::shared().create_database(&name, None);
+            (Some(name), url)
+        }
+    };
+    Left {
+        issuer: "http://localhost:7".to_owned(),
+        url,
+        now: template::START.millis(),
+        engine,
+        database,
+        directory,
+    }
+}

@@ -1,0 +1,75 @@
+//! The cleaner frees space in small steps and holds nobody up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use countersign::jobs::cleaner;
+use countersign::store::upkeep;
+
+use crate::support::{Engine, Spec, TestServer};
+
+on_both![
+    one_step_removes_a_bounded_number_of_rows,
+    a_large_backlog_is_gone_after_one_tick_and_requests_go_through_meanwhile,
+];
+
+const REQUESTS: &str = "SELECT COUNT(*) FROM pushed_requests";
+
+/// Rows that ended long ago.
+async fn backlog(server: &TestServer, rows: u32) {
+    let id = match server.engine {
+        Engine::Sqlite => "randomblob(32)",
+        Engine::Postgres => "sha256(CAST(CAST(n AS TEXT) AS BYTEA))",
+    };
+    let bytes = match server.engine {
+        Engine::Sqlite => "x'00'",
+        Engine::Postgres => "'\\x00'::bytea",
+    };
+    let sql = format!(
+        "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < {rows}) \
+         INSERT INTO pushed_requests (uri_hash, client_id, request, created_at, expires_at) \
+         SELECT {id}, 'nobody', {bytes}, 0, n FROM many"
+    );
+    server.behind(&sql).await;
+    assert_eq!(server.number(REQUESTS).await, i64::from(rows));
+}
+
+async fn one_step_removes_a_bounded_number_of_rows(server: TestServer) {
+    backlog(&server, 600).await;
+    let now = server.clock.now();
+    let mut steps = Vec::new();
+    for kind in 0..upkeep::KINDS {
+        let step = server
+            .app
+            .store
+            .write(move |tx| Box::pin(upkeep::sweep(tx, kind, now)));
+        steps.push(step.await.unwrap());
+    }
+    assert_eq!(steps.iter().sum::<u64>(), upkeep::AT_ONCE, "{steps:?}");
+    assert_eq!(server.number(REQUESTS).await, 350);
+}
+
+async fn a_large_backlog_is_gone_after_one_tick_and_requests_go_through_meanwhile(
+    server: TestServer,
+) {
+    let app = server.register(Spec::confidential("app")).await;
+    app.client_credentials(&server, "accounts:read").await.ok();
+    backlog(&server, 20_000).await;
+    let server = Arc::new(server);
+    let (cleaning, answered) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
+    let (still, count) = (Arc::clone(&cleaning), Arc::clone(&answered));
+    let asked = Arc::clone(&server);
+    let asking = tokio::spawn(async move {
+        while still.load(Ordering::Acquire) {
+            app.client_credentials(&asked, "accounts:read").await.ok();
+            count.fetch_add(1, Ordering::AcqRel);
+        }
+    });
+    cleaner::tick(&server.app).await.unwrap();
+    let meanwhile = answered.load(Ordering::Acquire);
+    cleaning.store(false, Ordering::Release);
+    asking.await.unwrap();
+    assert_eq!(server.number(REQUESTS).await, 0);
+    // Eighty steps, and between each two of them somebody else's turn.
+    assert!(meanwhile >= 8, "{meanwhile} answers while it cleaned");
+}
