@@ -23,7 +23,7 @@ use countersign::store::users::{self, Profile};
 use countersign::store::{Tx, factors};
 use countersign::vault::RootKey;
 use countersign::{fault::Fault, rng, totp};
-use rules::identity::{Method, Password, Proof};
+use rules::identity::{Method, Password, Policy, Proof};
 use rules::jose::Alg;
 use rules::protocol::resource::ScopeInfo;
 use rules::protocol::target::Target;
@@ -386,7 +386,9 @@ async fn session(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<String, Faul
     let missing = || Fault::Internal("a person who was just stored is not there".to_owned());
     let proofs = [Method::Password, Method::Totp].map(|method| Proof { method, at: now });
     let person = users::find(tx, user).await?.ok_or_else(missing)?;
-    let admission = issue::admit(tx, user, &proofs).await?.ok_or_else(missing)?;
+    let admission = issue::admit(tx, user, &proofs, Policy::default())
+        .await?
+        .ok_or_else(missing)?;
     let by = SignedInBy {
         user,
         keys: &person.keys,

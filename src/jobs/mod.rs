@@ -37,7 +37,7 @@ impl std::fmt::Debug for Job {
 }
 
 /// Every job.
-pub const ALL: [Job; 9] = [
+pub const ALL: [Job; 10] = [
     Job {
         name: "follow",
         every: follow::EVERY,
