@@ -173,6 +173,7 @@ pub async fn resources(w: &mut World) {
         token_format: Format::Opaque,
         names: BTreeMap::default(),
         read_only: false,
+        require_acr: None,
         access_token_lifetime: 300,
     };
     let replace = false;
@@ -276,7 +277,8 @@ pub async fn kept(w: &mut World) {
     };
     let view = serde_json::to_value(view).unwrap();
     assert_eq!(view["intact"], true, "{view}");
-    let to = w.left.directory.path().join(w.name("backup"));
+    let name = w.name("backup");
+    let to = w.left.directory.path().join(name);
     let make = AdminCommand::BackupMake { to, keep: None };
     w.command(make).await;
 }

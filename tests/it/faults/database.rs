@@ -81,17 +81,14 @@ async fn all_fault(scene: &Scene) {
     let (mut hers, mut strange) = (scene.browser.clone(), server.browser());
     let mut hers_too = scene.browser.clone();
     let sign_in = sign_in(scene, &mut strange);
+    let (alive, ended) = ([("token", &*scene.alive)], [("token", &*scene.ended)]);
     let replies: (Reply, Reply, Reply, Reply, Reply, Reply, Reply) = tokio::join!(
         web.client_credentials(server, "accounts:read"),
         phone.refresh(server, &scene.refresh),
         scene.request.try_redeem(server, web, &scene.code),
         web.revoke(server, &scene.alive),
-        server
-            .accounts
-            .post(server, "/introspect", &[("token", &scene.alive)]),
-        server
-            .accounts
-            .post(server, "/introspect", &[("token", &scene.ended)]),
+        server.accounts.post(server, "/introspect", &alive),
+        server.accounts.post(server, "/introspect", &ended),
         server.get("/readyz"),
     );
     let pages: (Page, Page, Page) = tokio::join!(

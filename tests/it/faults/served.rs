@@ -135,7 +135,7 @@ impl Served {
     pub fn ends(&self) -> (bool, String) {
         let output = self.command().output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let said = text(&output.stdout) + &text(&output.stderr);
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
         (output.status.success(), said)
     }
 
