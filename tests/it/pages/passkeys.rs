@@ -194,7 +194,7 @@ async fn an_answer_under_another_key_is_refused(server: TestServer) {
         sign_in(&mut server.browser(), &mut passkey).await.status,
         303
     );
-    for nonsense in ["{}", "[]", "null", "{\"id\":\"x\"}", "\u{0}"] {
+    for nonsense in ["{}", "[]", "null", "{\"id\":\"x\"}", "\"\""] {
         let mut browser = server.browser();
         let asked = challenge(&mut browser, "passkey").await;
         refused(&present(&mut browser, "/sign-in", &asked.ceremony, nonsense).await);

@@ -95,7 +95,7 @@ mod tests {
     use crate::protocol::Scopes;
 
     fn client(members: &str) -> Client {
-        let text = format!(r#"{{"id":"app","name":"App","auth":"none"{members}}}"#);
+        let text = format!(r#"{{"id":"app","name":"App","auth":{{"method":"none"}}{members}}}"#);
         serde_json::from_str(&text).unwrap()
     }
 
