@@ -42,8 +42,8 @@ pub async fn run(
     }
     let (mut took, mut asked) = (Vec::new(), 0);
     while let Some(ended) = connections.join_next().await {
-        let (asker, mut more, all) = ended??;
-        askers.push(asker);
+        let (free, mut more, all) = ended??;
+        askers.push(free);
         took.append(&mut more);
         asked += all;
     }
@@ -78,10 +78,10 @@ async fn connection(
     let mut wire = Wire::connect(address).await?;
     let mut took = Vec::with_capacity(1 << 15);
     let mut begun = Instant::now();
-    let mut asked = 0;
+    let mut count = 0;
     while begun < until {
         asker.once(&mut wire).await?;
-        asked += 1;
+        count += 1;
         let now = Instant::now();
         if now >= from && now < until {
             let micros = now.duration_since(begun).as_micros();
@@ -89,7 +89,7 @@ async fn connection(
         }
         begun = now;
     }
-    Ok((asker, took, asked))
+    Ok((asker, took, count))
 }
 
 /// The percentile of sorted microseconds, in milliseconds.

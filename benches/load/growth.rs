@@ -156,8 +156,12 @@ impl Database {
     async fn run(&mut self, sql: String) -> Result<(), Failed> {
         let sql = AssertSqlSafe(sql);
         match self {
-            Self::Sqlite(conn) => drop(sqlx::query(sql).execute(conn).await?),
-            Self::Postgres(conn) => drop(sqlx::query(sql).execute(conn).await?),
+            Self::Sqlite(conn) => {
+                sqlx::query(sql).execute(conn).await?;
+            }
+            Self::Postgres(conn) => {
+                sqlx::query(sql).execute(conn).await?;
+            }
         }
         Ok(())
     }

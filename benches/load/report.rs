@@ -259,6 +259,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Says when others had a part in the figures.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "an iterator is made to be handed over"
+)]
 fn noise<'a>(runs: impl Iterator<Item = &'a Seen> + Clone) -> String {
     let others = runs.clone().map(|seen| seen.others).fold(0.0, f64::max);
     if others > machine::NOISE {

@@ -192,7 +192,7 @@ mod tests {
         };
         assert_eq!(told(&applied, &[]), "applied 0009 backfills\n");
         assert_eq!(
-            told(&[], &[half.clone()]),
+            told(&[], std::slice::from_ref(&half)),
             "names under way: 500 of 1200 rows\n"
         );
         assert_eq!(told(&[], &[whole]), "names done: 1200 of 1200 rows\n");

@@ -215,7 +215,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Client(act) => act.command()?,
         Command::Resource(act) => act.command()?,
         Command::Key(act) => act.command(),
-        Command::Audit(act) => return audit::run(&config, act, json).await,
+        Command::Audit(act) => return Box::pin(audit::run(&config, act, json)).await,
         Command::Check(arguments) => return check::run(&config, &arguments, json).await,
         Command::Backup(arguments) => return backup::run(&config, arguments, json).await,
         Command::Restore(arguments) => return restore::run(&config, arguments, json).await,

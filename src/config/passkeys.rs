@@ -77,14 +77,12 @@ impl PasskeysFile {
         };
         let mut models = Vec::new();
         for model in &self.allowed_models {
-            match Uuid::try_parse(model) {
-                Ok(model) => models.push(model),
-                Err(_) => {
-                    let why = format!(
-                        "{model:?} is no AAGUID, such as cb69481e-8ff7-4039-93ec-0a2729a154a8"
-                    );
-                    return refuse("passkeys.allowed_models", why);
-                }
+            if let Ok(model) = Uuid::try_parse(model) {
+                models.push(model);
+            } else {
+                let why =
+                    format!("{model:?} is no AAGUID, such as cb69481e-8ff7-4039-93ec-0a2729a154a8");
+                return refuse("passkeys.allowed_models", why);
             }
         }
         let attestation = match (direct, models.is_empty(), self.attestation_roots) {

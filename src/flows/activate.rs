@@ -271,7 +271,7 @@ pub async fn prove_passkey(app: &App, token: &str, answer: &Secret) -> Result<St
         return Ok(Stepped::Next);
     };
     let (holder, now) = (holder(token), app.clock.now());
-    let taken = app
+    let answered = app
         .store
         .write(move |tx| {
             Box::pin(async move {
@@ -288,7 +288,7 @@ pub async fn prove_passkey(app: &App, token: &str, answer: &Secret) -> Result<St
             })
         })
         .await?;
-    let made = match taken {
+    let made = match answered {
         Some(registering) => register::made(app, registering, answer)?,
         None => None,
     };

@@ -120,9 +120,8 @@ pub async fn cancel(
         caller: caller.clone(),
         is_stored: true,
     };
-    let stepping = signed_in
-        .filter(|held| fit(app, &asking.client, &interaction, held) == Fit::StepUp)
-        .is_some();
+    let stepping =
+        signed_in.is_some_and(|held| fit(app, &asking.client, &interaction, held) == Fit::StepUp);
     if stepping {
         // RFC 9470 §5: nobody gets less than what was asked for.
         let error = acr::unmet("the person did not prove as much as is required");

@@ -107,7 +107,10 @@ pub async fn begin(
         held,
         what: What::Begin(kind, name.to_owned()),
     };
-    conclude(app, judge(app, evidence, device, caller, act).await?)
+    Ok(conclude(
+        app,
+        judge(app, evidence, device, caller, act).await?,
+    ))
 }
 
 /// Removes a key of a person who proves herself anew. Her other sessions end.
@@ -124,11 +127,14 @@ pub async fn remove(
         held,
         what: What::Remove(key),
     };
-    conclude(app, judge(app, evidence, device, caller, act).await?)
+    Ok(conclude(
+        app,
+        judge(app, evidence, device, caller, act).await?,
+    ))
 }
 
-fn conclude(app: &App, ruling: Ruling<Option<Gain>>) -> Result<Proved, Fault> {
-    Ok(match ruling {
+fn conclude(app: &App, ruling: Ruling<Option<Gain>>) -> Proved {
+    match ruling {
         Ruling::Granted(Some((Ok(()), token))) => Proved::Done(token),
         Ruling::Granted(Some((Err(why), token))) => Proved::Not(token, why),
         Ruling::Granted(None) => Proved::SignedOut,
@@ -137,7 +143,7 @@ fn conclude(app: &App, ruling: Ruling<Option<Gain>>) -> Result<Proved, Fault> {
         Ruling::Limited(exceeded) => Proved::Blocked {
             until: app.clock.now().plus(exceeded.wait),
         },
-    })
+    }
 }
 
 /// The key that waits for its authenticator in this session.

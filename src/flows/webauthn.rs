@@ -270,6 +270,7 @@ pub(super) fn core(config: &Config) -> Result<WebauthnCore, Fault> {
 }
 
 /// A failure of ours, where nothing of the person's is looked at.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands on")]
 pub(super) fn broken(error: WebauthnError) -> Fault {
     Fault::Internal(format!("web authentication: {error}"))
 }

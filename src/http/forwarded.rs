@@ -176,12 +176,11 @@ fn node(text: &str) -> Option<IpAddr> {
 /// Why a request is not for this server, as a sentence for the operator; `None` when it is.
 pub fn misdirected(config: &Config, request: &Request, asked: Asked) -> Option<String> {
     let issuer = &config.issuer;
-    let host = match request.uri().authority() {
-        Some(authority) => authority.as_str(),
-        None => {
-            let host = request.headers().get(header::HOST);
-            host.and_then(|host| host.to_str().ok()).unwrap_or_default()
-        }
+    let host = if let Some(authority) = request.uri().authority() {
+        authority.as_str()
+    } else {
+        let host = request.headers().get(header::HOST);
+        host.and_then(|host| host.to_str().ok()).unwrap_or_default()
     };
     let default_port = if issuer.is_secure() { ":443" } else { ":80" };
     let own = issuer.authority();

@@ -90,7 +90,7 @@ where
             Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
         }
     };
-    proof::add_nonce(&app, &mut response);
+    proof::add_nonce(app, &mut response);
     response = reply::finish(response, app.config.issuer.as_str());
     limit::tell(response.headers_mut(), allowance.as_ref());
     dress(app, &caller.request_id, response.headers_mut());

@@ -35,10 +35,8 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
-    use pages::account::{activity, dispute, lists, passkeys, password, recovery_codes};
     use pages::{
-        account, activate, assets, choose, errors, health, interaction, language, proof, sign_in,
-        sign_out,
+        account, activate, assets, choose, errors, health, interaction, language, sign_in, sign_out,
     };
 
     let open_to_browsers = Router::new()
@@ -69,6 +67,7 @@ pub fn router(app: Arc<App>) -> Router {
 
     let routes = Router::new()
         .merge(open_to_browsers)
+        .merge(account_pages())
         .route("/introspect", post(introspect::introspect))
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/interaction/{id}", get(interaction::show))
@@ -86,6 +85,35 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/end_session", get(sign_out::get).post(sign_out::post))
         .route("/end_session/confirm", post(sign_out::confirm))
+        .route(
+            "/invite/{token}",
+            get(activate::greet).post(activate::begin),
+        )
+        .route("/activate", get(activate::show))
+        .route("/activate/password", post(activate::password))
+        .route("/activate/factor", post(activate::factor))
+        .route("/activate/passkey/ask", post(activate::ask_passkey))
+        .route("/activate/passkey", post(activate::passkey))
+        .route("/activate/codes", post(activate::codes))
+        .route("/errors", get(errors::index))
+        .route("/errors/{code}", get(errors::show))
+        .route("/about", get(assets::about))
+        .route("/language", post(language::choose))
+        .route("/static/{file}", get(assets::file))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(pages::not_found)
+        .method_not_allowed_fallback(pages::wrong_method)
+        .with_state(Arc::clone(&app));
+    around(routes, app)
+}
+
+/// What a signed-in person sees and changes.
+fn account_pages() -> Router<Arc<App>> {
+    use pages::account::{activity, dispute, lists, passkeys, password, recovery_codes};
+    use pages::{account, proof};
+
+    Router::new()
         .route("/account", get(account::show))
         .route("/account/apps", get(lists::apps))
         .route(
@@ -125,27 +153,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/account/passkeys/{id}/rename", post(passkeys::rename))
         .route("/account/passkeys/{id}/remove", post(passkeys::remove))
         .route("/account/not-me", get(dispute::ask).post(dispute::submit))
-        .route(
-            "/invite/{token}",
-            get(activate::greet).post(activate::begin),
-        )
-        .route("/activate", get(activate::show))
-        .route("/activate/password", post(activate::password))
-        .route("/activate/factor", post(activate::factor))
-        .route("/activate/passkey/ask", post(activate::ask_passkey))
-        .route("/activate/passkey", post(activate::passkey))
-        .route("/activate/codes", post(activate::codes))
-        .route("/errors", get(errors::index))
-        .route("/errors/{code}", get(errors::show))
-        .route("/about", get(assets::about))
-        .route("/language", post(language::choose))
-        .route("/static/{file}", get(assets::file))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .fallback(pages::not_found)
-        .method_not_allowed_fallback(pages::wrong_method)
-        .with_state(Arc::clone(&app));
-    around(routes, app)
 }
 
 /// Puts the layer around routes that every request passes: its id, who asks, the host it asked for,

@@ -107,7 +107,8 @@ impl Sqlite {
 
     pub(super) async fn append(&self, commit: Commit, event: PendingEvent) -> Result<(), Fault> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Queued::Append(commit, event, reply)).await?;
+        self.submit(Queued::Append(commit, Box::new(event), reply))
+            .await?;
         answer
             .await
             .map_err(|_| Fault::Busy("the writer stopped"))?
@@ -191,7 +192,7 @@ enum Queued {
     /// Work of a flow.
     Work(Box<dyn Job>),
     /// An event alone.
-    Append(Commit, PendingEvent, Reply),
+    Append(Commit, Box<PendingEvent>, Reply),
 }
 
 type Reply = oneshot::Sender<Result<(), Fault>>;
@@ -310,14 +311,13 @@ async fn commit_batch(
     tx: &mut Tx,
     done: &mut Done,
 ) -> Result<Vec<Change>, Fault> {
-    let mut batch = batch.peekable();
     let mut begun = false;
     let mut savepoint = FIRST;
     let mut failed = None;
-    while let Some(queued) = batch.next() {
+    for queued in batch {
         let mut job = match queued {
             Queued::Append(commit, event, reply) => {
-                done.events.push(event);
+                done.events.push(*event);
                 done.appends.push((commit, reply));
                 continue;
             }

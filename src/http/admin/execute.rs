@@ -16,6 +16,7 @@ use crate::flows::{
 ///
 /// # Errors
 /// [`AdminFailure`]: refused with a sentence for the operator, or the server failed.
+#[expect(clippy::too_many_lines, reason = "one line or two for each command")]
 pub async fn execute(
     app: &App,
     command: AdminCommand,

@@ -293,15 +293,14 @@ pub async fn activated(w: &mut World) {
         username: username.clone(),
         claims: people::claims(&username),
     };
-    let reply = match w.surely(add).await {
-        Some(reply) => reply,
+    let reply = if let Some(reply) = w.surely(add).await {
+        reply
+    } else {
         // It was made, and its link is lost: the operator makes another.
-        None => {
-            let user = username.clone();
-            match w.command(AdminCommand::UserInvite { user }).await {
-                Some(Told::Done(reply)) => reply,
-                other => panic!("{other:?}"),
-            }
+        let user = username.clone();
+        match w.command(AdminCommand::UserInvite { user }).await {
+            Some(Told::Done(reply)) => reply,
+            other => panic!("{other:?}"),
         }
     };
     let AdminReply::Invite(invited) = reply else {

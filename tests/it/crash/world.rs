@@ -162,6 +162,7 @@ impl World {
     }
 
     /// A new browser.
+    #[expect(clippy::unused_self, reason = "it reads as what is done in this world")]
     pub fn visitor(&self) -> Visitor {
         Visitor::default()
     }

@@ -169,7 +169,7 @@ async fn a_proof_is_good_for_one_call(server: TestServer) {
     let (app, token) = with_token(&server).await;
     let proof = app.holder.with_token(&server, &token);
     let authorization = format!("DPoP {token}");
-    userinfo(&server, &authorization, &[proof.clone()])
+    userinfo(&server, &authorization, std::slice::from_ref(&proof))
         .await
         .ok();
     let reply = userinfo(&server, &authorization, &[proof]).await;

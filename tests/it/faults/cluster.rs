@@ -62,6 +62,7 @@ impl OwnCluster {
             chown(&directory, Some(user), Some(group)).unwrap();
             supervisor.uid(user).gid(group);
         }
+        #[expect(clippy::zombie_processes, reason = "it ends when its input is closed")]
         let mut child = supervisor.spawn().unwrap();
         let mut own = Self {
             url: format!(

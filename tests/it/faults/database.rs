@@ -100,11 +100,12 @@ async fn all_fault(scene: &Scene) {
         },
         sign_in,
     );
-    let (a, b, c, d, e, f, ready) = replies;
-    for reply in [a, b, c, d, e, f] {
+    for reply in [
+        replies.0, replies.1, replies.2, replies.3, replies.4, replies.5,
+    ] {
         is_fault(&reply);
     }
-    assert_eq!(ready.status, 503);
+    assert_eq!(replies.6.status, 503);
     for page in [pages.0, pages.1, pages.2] {
         assert_eq!(page.status, 503, "{}", page.body);
         assert!(!page.header("retry-after").is_empty(), "{page:?}");

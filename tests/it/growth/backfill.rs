@@ -192,9 +192,10 @@ fn statements(sql: &str) -> impl Iterator<Item = &str> {
 fn is_quick(statement: &str, whole: &str) -> bool {
     let words: Vec<&str> = statement.split([' ', '(', ';', '\n']).collect();
     match words.as_slice() {
-        ["CREATE", "TABLE" | "TRIGGER" | "FUNCTION", ..] | ["CREATE", "OR", "REPLACE", ..] => true,
         // A column with a constant default is a change of the catalogue alone.
-        ["ALTER", "TABLE", _, "ADD", "COLUMN", ..] => true,
+        ["CREATE", "TABLE" | "TRIGGER" | "FUNCTION", ..]
+        | ["CREATE", "OR", "REPLACE", ..]
+        | ["ALTER", "TABLE", _, "ADD", "COLUMN", ..] => true,
         // An index is made at once only while its table is new.
         ["CREATE", ..] if words.contains(&"INDEX") => {
             let on = words.iter().position(|word| *word == "ON").unwrap();

@@ -103,6 +103,7 @@ impl Pair {
             chown(&directory, Some(user), Some(group)).unwrap();
             supervisor.uid(user).gid(group);
         }
+        #[expect(clippy::zombie_processes, reason = "it ends when its input is closed")]
         let mut child = supervisor.spawn().unwrap();
         let mut pair = Self {
             directory,

@@ -77,6 +77,7 @@ impl Pooler {
             }
             supervisor.uid(user).gid(group);
         }
+        #[expect(clippy::zombie_processes, reason = "it ends when its input is closed")]
         let mut child = supervisor.spawn().unwrap();
         let alive = child.stdin.take().unwrap();
         for _ in 0..600 {

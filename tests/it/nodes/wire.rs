@@ -89,13 +89,12 @@ impl Wire {
 
     /// Sends a request and waits for its answer. An error says that what became of it is unknown.
     pub async fn ask(&mut self, request: &[u8]) -> io::Result<Got> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.to).await?;
-                stream.set_nodelay(true)?;
-                stream
-            }
+        let mut stream = if let Some(stream) = self.stream.take() {
+            stream
+        } else {
+            let stream = TcpStream::connect(self.to).await?;
+            stream.set_nodelay(true)?;
+            stream
         };
         stream.write_all(request).await?;
         let got = read(&mut stream).await?;

@@ -78,6 +78,7 @@ impl Drop for Tied {
 
 /// What a virtual authenticator can do.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a capability")]
 pub struct Device {
     /// It is part of the machine, and not plugged in.
     pub built_in: bool,
