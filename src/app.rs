@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use rules::jose::Alg;
 
+use crate::client_keys::ClientKeys;
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::defence::limits::Limits;
@@ -19,6 +20,7 @@ use crate::keyring::KeyRing;
 use crate::outbound::Outbound;
 use crate::registry::Registry;
 use crate::store::{Location, Store};
+use crate::trust::Trust;
 use crate::vault::{RootKey, Vault};
 use crate::workers::{Urgency, Workers};
 
@@ -50,6 +52,10 @@ pub struct App {
     pub follower: Follower,
     /// Whether this node can answer, as it was found last.
     pub readiness: Readiness,
+    /// Who certifies clients.
+    pub trust: Trust,
+    /// Public keys of clients, as fetched.
+    pub client_keys: ClientKeys,
     /// The one way out.
     pub outbound: Outbound,
     /// What clients were issued for themselves.
@@ -82,6 +88,7 @@ impl App {
         clock: Clock,
     ) -> Result<Arc<Self>, NotOpened> {
         let outbound = Outbound::new(&config.outbound).map_err(NotOpened)?;
+        let trust = Trust::open(config.mtls.as_ref()).map_err(NotOpened)?;
         let store = connect(&config.database).await?;
         let explain = |what: &'static str| {
             move |fault: Fault| {
@@ -120,6 +127,8 @@ impl App {
             readiness: Readiness::default(),
             own_authorizations: Remembered::default(),
             leaving: Arc::default(),
+            trust,
+            client_keys: ClientKeys::default(),
             outbound,
             config,
             store,

@@ -1,7 +1,9 @@
 //! Countersign, an OAuth 2.0 and OpenID Connect authorization server: the map of its modules.
 
 pub mod app;
+pub mod certificate;
 pub mod cli;
+pub mod client_keys;
 pub mod clock;
 pub mod config;
 pub mod crash;
@@ -22,6 +24,7 @@ pub mod server;
 pub mod store;
 pub mod telemetry;
 pub mod totp;
+pub mod trust;
 pub mod vault;
 pub mod words;
 pub mod workers;

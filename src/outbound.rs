@@ -112,6 +112,42 @@ impl Outbound {
         })
     }
 
+    /// GETs a document that is served with 200, whole.
+    ///
+    /// # Errors
+    /// [`Unreached`], for the operator to read; also for any other status, for more than `most`
+    /// bytes, and when it takes longer than `within`.
+    pub async fn get(
+        &self,
+        url: &str,
+        accept: &'static str,
+        most: usize,
+        within: Duration,
+    ) -> Result<Vec<u8>, Unreached> {
+        let url = self.guard.check(url).map_err(Unreached::NotAllowed)?;
+        let request = self.client()?.get(url).timeout(within.min(self.timeout));
+        let request = request.header(reqwest::header::ACCEPT, accept);
+        let mut response = request.send().await.map_err(|error| self.explain(&error))?;
+        let status = response.status().as_u16();
+        if status != 200 {
+            return Err(Unreached::Failed(format!(
+                "answered with {status}, not 200"
+            )));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.explain(&error))?
+        {
+            if body.len() + chunk.len() > most {
+                return Err(Unreached::Failed(format!("more than {most} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
     fn client(&self) -> Result<reqwest::Client, Unreached> {
         if let Some(client) = self.client.get() {
             return Ok(client.clone());

@@ -39,7 +39,8 @@ impl Registry {
         let spoken = config.institution.languages.iter().map(|lang| lang.tag());
         let languages: Vec<&str> = spoken.collect();
         let issuer = config.issuer.as_str();
-        let mut metadata = metadata::document(issuer, &languages, resources.iter());
+        let mtls = config.mtls.as_ref().map(|mtls| mtls.url.as_str());
+        let mut metadata = metadata::document(issuer, &languages, resources.iter(), mtls);
         let whose = &config.institution;
         for (name, uri) in [
             ("service_documentation", &whose.documentation_uri),

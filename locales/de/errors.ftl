@@ -102,6 +102,10 @@ error-invalid-client-assertion-time = Die Zeiten stimmen nicht
 error-invalid-client-assertion-time-text = Die Beschreibung sagt, um wie viele Sekunden. Erzeugen Sie für jede Anfrage eine Assertion, lassen Sie sie eine Minute gelten, rechnen Sie in Sekunden, und lassen Sie die Uhr per NTP stellen.
 error-invalid-client-assertion-replay = Die Assertion wurde schon benutzt
 error-invalid-client-assertion-replay-text = Jede jti gilt einmal. Bewahren Sie Assertions nicht auf, und erzeugen Sie eine neue, wenn eine Anfrage wiederholt wird.
+error-invalid-client-jwks-uri = Die öffentlichen Schlüssel sind nicht abrufbar
+error-invalid-client-jwks-uri-text = Der Server holt die Schlüssel bei Bedarf unter der registrierten jwks_uri: per https, ohne Weiterleitungen zu folgen, höchstens 64 KiB in drei Sekunden. Die Bank muss die Adresse erreichen können; eine in ihrem eigenen Netz muss der Betreiber erlauben.
+error-invalid-client-certificate = Das Clientzertifikat fehlt oder ist nicht das registrierte
+error-invalid-client-certificate-text = Der Client verbindet sich mit seinem Zertifikat unter den Adressen in mtls_endpoint_aliases und sendet seine client_id. Das Zertifikat muss gültig, nicht gesperrt, von einer Stelle beglaubigt, der die Bank vertraut, und auf den registrierten Namen ausgestellt sein; ein selbst signiertes muss einen registrierten Schlüssel haben.
 error-invalid-client-introspection = Introspection ist für APIs, die sich authentisieren
 error-invalid-client-introspection-text = Ein Client ohne Zugangsdaten kann nicht nach Token fragen. Registrieren Sie die API als vertraulichen Client.
 

@@ -102,6 +102,10 @@ error-invalid-client-assertion-time = The times are not right
 error-invalid-client-assertion-time-text = The description says by how many seconds. Make an assertion for each request, let it live for a minute, count in seconds, and let the machine’s clock be set by NTP.
 error-invalid-client-assertion-replay = The assertion was used before
 error-invalid-client-assertion-replay-text = Each jti is good once. Do not cache assertions, and make a new one when a request is sent again.
+error-invalid-client-jwks-uri = The public keys cannot be fetched
+error-invalid-client-jwks-uri-text = The server fetches the keys from the registered jwks_uri when it needs them: by https, without following redirects, at most 64 KiB within three seconds. The bank must be able to reach the address; one inside its own network has to be allowed by the operator.
+error-invalid-client-certificate = The client certificate is missing or not the registered one
+error-invalid-client-certificate-text = The client connects with its certificate, at the addresses in mtls_endpoint_aliases, and sends its client_id. The certificate must be current, not revoked, certified by an authority that the bank trusts, and for the registered subject; or, for a self-signed one, have a registered key.
 error-invalid-client-introspection = Introspection is for APIs that authenticate
 error-invalid-client-introspection-text = A client without credentials cannot ask about tokens. Register the API as a confidential client.
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use rules::jose::{Alg, JwkSet};
+use rules::protocol::client::CertificateSubject;
 use rules::protocol::{GrantType, Profile, Scopes};
 
 use super::{Failed, door};
@@ -166,6 +167,17 @@ pub(super) struct Add {
     /// It authenticates by assertions (private_key_jwt) under the public keys in this file
     #[arg(long, group = "authentication", value_name = "FILE")]
     jwks: Option<PathBuf>,
+    /// It authenticates by a certificate (self_signed_tls_client_auth) whose public key is in this file
+    #[arg(long, group = "authentication", value_name = "FILE")]
+    self_signed_jwks: Option<PathBuf>,
+    /// It authenticates by a certificate (tls_client_auth) that an authority of
+    /// mtls.authorities_file vouches for, for this subject: dn:CN=budget,O=Pocket Budget AG,
+    /// dns:budget.example, uri:…, ip:… or email:…
+    #[arg(long, group = "authentication", value_name = "SUBJECT", value_parser = CertificateSubject::parse)]
+    certificate_subject: Option<CertificateSubject>,
+    /// With --jwks-uri: it authenticates by a certificate whose public key is found there
+    #[arg(long, group = "authentication")]
+    self_signed: bool,
     /// How its ID tokens are signed: RS256 (the default) or ES256
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
@@ -258,6 +270,25 @@ impl Act {
 }
 
 impl Add {
+    /// How it will authenticate: the flags exclude each other.
+    fn auth(&self) -> Result<AuthRequest, Failed> {
+        Ok(if self.public {
+            AuthRequest::None
+        } else if let Some(subject) = &self.certificate_subject {
+            AuthRequest::Certificate(subject.clone())
+        } else if let Some(file) = &self.self_signed_jwks {
+            AuthRequest::SelfSigned(read_jwks(file)?)
+        } else if self.self_signed {
+            AuthRequest::SelfSigned(JwkSet::default())
+        } else if let Some(file) = &self.jwks {
+            AuthRequest::Jwks(read_jwks(file)?)
+        } else if self.openid.fetches_keys() && !self.secret {
+            AuthRequest::Jwks(JwkSet::default())
+        } else {
+            AuthRequest::Secret
+        })
+    }
+
     fn request(self) -> Result<ClientRequest, Failed> {
         let grant_types = grants(&self.grants, !self.redirect_uris.is_empty())?;
         let code = grant_types.contains(&GrantType::AuthorizationCode);
@@ -267,11 +298,7 @@ impl Add {
             Scopes::parse(&self.scopes.join(" "))
                 .map_err(|error| Failed(format!("--scope: {}", error.description)))?
         };
-        let auth = match (self.public, &self.jwks) {
-            (true, _) => AuthRequest::None,
-            (false, Some(file)) => AuthRequest::Jwks(read_jwks(file)?),
-            (false, None) => AuthRequest::Secret,
-        };
+        let auth = self.auth()?;
         Ok(ClientRequest {
             id: self.id,
             name: self.name,

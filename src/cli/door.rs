@@ -35,7 +35,7 @@ pub(super) async fn carry_out_telling(
     let socket = config.server.admin_socket.clone();
     let mut asked = admin::ask_telling(&socket, &command, progress).await;
     if matches!(asked, Ok(None)) {
-        match directly(config, command.clone(), progress).await {
+        match Box::pin(directly(config, command.clone(), progress)).await {
             Err(Failed(why)) if why.starts_with(TAKEN) => {
                 asked = ask_until_it_listens(&socket, &command, progress).await;
                 if matches!(asked, Ok(None)) {

@@ -208,7 +208,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     } = cli;
     let act = match command {
         Command::Init(arguments) => return init::run(arguments, json).await,
-        Command::Serve => return serve::run(&config).await,
+        Command::Serve => return Box::pin(serve::run(&config)).await,
         Command::Demo(arguments) => return demo::run(arguments, json).await,
         Command::Migrate(arguments) => return migrate::run(&config, &arguments, json).await,
         Command::User(act) => act.command()?,

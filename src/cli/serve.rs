@@ -12,10 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failed, door};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Mtls};
 use crate::fault::Fault;
 use crate::flows::inspect;
-use crate::server::tls::Tls;
+use crate::server::tls::{Certificate, Tls};
 use crate::server::{self, Listener, systemd};
 use crate::store::audit::{PendingEvent, Sealer};
 use crate::{rng, telemetry};
@@ -36,6 +36,19 @@ pub(super) async fn run(config: &Path) -> Result<(), Failed> {
             None => None,
         },
         tls,
+        mtls: match (
+            app.config.mtls.as_ref(),
+            Tls::open_asking(&app.config, app.clock.now())?,
+        ) {
+            (
+                Some(Mtls {
+                    listener: Some(own),
+                    ..
+                }),
+                Some(tls),
+            ) => Some((bind("mtls.listen", own.listen).await?, tls)),
+            _ => None,
+        },
     };
     if let Some(why) = inspect::clock_trouble(&app.store, app.clock.now()).await? {
         tracing::error!(why, "a clock is wrong");
@@ -66,7 +79,12 @@ pub(super) async fn run(config: &Path) -> Result<(), Failed> {
              and for the limits"
         );
     }
-    let reloading = tokio::spawn(reload(Arc::clone(&app), listener.tls.clone(), hang_up()?));
+    let certificates = [
+        listener.tls.clone(),
+        listener.mtls.as_ref().map(|(_, tls)| Arc::clone(tls)),
+    ];
+    let certificates = certificates.into_iter().flatten().collect();
+    let reloading = tokio::spawn(reload(Arc::clone(&app), certificates, hang_up()?));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         issuer = app.config.issuer.as_str(),
@@ -104,27 +122,33 @@ fn hang_up() -> Result<Signal, Failed> {
         .map_err(|error| Failed(format!("signals cannot be handled: {error}")))
 }
 
-/// Reads the certificate anew at each SIGHUP. One that is not in order is refused, and the old one
-/// stays.
-async fn reload(app: Arc<App>, tls: Option<Arc<Tls>>, mut hang_up: Signal) {
+/// Reads the listeners' certificates anew at each SIGHUP. One that is not in order is refused, and
+/// the old one stays.
+async fn reload(app: Arc<App>, certificates: Vec<Arc<Tls>>, mut hang_up: Signal) {
     while hang_up.recv().await.is_some() {
         systemd::reloading();
-        match tls.as_ref().map(|tls| tls.reload(app.clock.now())) {
-            None => tracing::info!("nothing to reload: the listener has no certificate"),
-            Some(Err(why)) => {
-                tracing::error!(why, "the new certificate is refused, and the old one stays");
-            }
-            Some(Ok(certificate)) => {
-                let (subject, serial) = (&certificate.subject, &certificate.serial);
-                tracing::info!(subject, serial, "the certificate was read anew");
-                certificate.log(app.clock.now());
-                let detail = json!({ "subject": subject, "serial": serial });
-                if let Err(fault) = note(&app, Kind::CertificateReloaded, detail).await {
-                    tracing::error!(%fault, "the reload could not be written to the audit log");
+        if certificates.is_empty() {
+            tracing::info!("nothing to reload: the listener has no certificate");
+        }
+        for tls in &certificates {
+            match tls.reload(app.clock.now()) {
+                Err(why) => {
+                    tracing::error!(why, "the new certificate is refused, and the old one stays");
                 }
+                Ok(certificate) => reloaded(&app, &certificate).await,
             }
         }
         systemd::ready();
+    }
+}
+
+async fn reloaded(app: &App, certificate: &Certificate) {
+    let (subject, serial) = (&certificate.subject, &certificate.serial);
+    tracing::info!(subject, serial, "the certificate was read anew");
+    certificate.log(app.clock.now());
+    let detail = json!({ "subject": subject, "serial": serial });
+    if let Err(fault) = note(app, Kind::CertificateReloaded, detail).await {
+        tracing::error!(%fault, "the reload could not be written to the audit log");
     }
 }
 

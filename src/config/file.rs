@@ -7,6 +7,8 @@ use std::time::Duration;
 use config::{Environment, FileFormat};
 use serde::Deserialize;
 
+use super::hook::HookFile;
+use super::mtls::MtlsFile;
 use super::proxy::ProxyFile;
 use super::tls::TlsFile;
 use super::{
@@ -41,7 +43,11 @@ pub struct File {
     #[serde(default)]
     pub tls: TlsFile,
     #[serde(default)]
+    pub mtls: MtlsFile,
+    #[serde(default)]
     pub proxy: ProxyFile,
+    #[serde(default)]
+    pub hook: HookFile,
     pub database: DatabaseFile,
     pub vault: VaultFile,
     #[serde(default)]
@@ -262,7 +268,9 @@ impl File {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
-            .with_list_parse_key("proxy.peers");
+            .with_list_parse_key("proxy.peers")
+            .with_list_parse_key("hook.peers")
+            .with_list_parse_key("mtls.revocation_files");
         let written = || {
             config::Config::builder().add_source(config::File::from_str(&text, FileFormat::Toml))
         };
@@ -294,6 +302,7 @@ impl File {
         let root_key_file = self.vault.root_key()?;
         let tls = self.tls.check(&issuer)?;
         let proxy = self.proxy.check()?;
+        let mtls = self.mtls.check(&issuer, tls.as_ref(), &proxy)?;
         let server = self
             .server
             .check(&self.vault.root_key_file, tls.is_some(), &database)?;
@@ -329,7 +338,9 @@ impl File {
             issuer,
             server,
             tls,
+            mtls,
             proxy,
+            hook: self.hook.check()?,
             database,
             root_key_file,
             institution,

@@ -3,8 +3,10 @@
 pub mod brand;
 mod dpop;
 mod file;
+mod hook;
 mod institution;
 mod limits;
+mod mtls;
 mod outbound;
 mod passkeys;
 mod proxy;
@@ -22,7 +24,9 @@ pub use dpop::{Dpop, DpopFile};
 pub use file::{
     DEFAULT_PATH, DatabaseFile, File, LifetimesFile, LogFile, PeopleFile, ServerFile, VaultFile,
 };
+pub use hook::{Hook, HookFile};
 pub use limits::{Limit, Limits, LimitsFile, Rate};
+pub use mtls::{Mtls, MtlsFile, MtlsListener};
 pub use outbound::{Allowed, Outbound, OutboundFile};
 pub use passkeys::{Attestation, Passkeys, PasskeysFile};
 pub use proxy::{ForwardedBy, Proxy, ProxyFile};
@@ -169,8 +173,12 @@ pub struct Config {
     pub server: Server,
     /// The listener's certificate and key; none when it speaks plain HTTP.
     pub tls: Option<Tls>,
+    /// How clients present certificates; none when they cannot.
+    pub mtls: Option<Mtls>,
     /// Who stands in front of it.
     pub proxy: Proxy,
+    /// Who stands in front of the APIs, and asks here.
+    pub hook: Hook,
     /// Where its data lies.
     pub database: Database,
     /// The file with the root key: the credential that systemd handed over, or

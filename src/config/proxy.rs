@@ -68,23 +68,7 @@ impl ProxyFile {
     /// # Errors
     /// [`Refused`], naming the setting.
     pub fn check(self) -> Result<Proxy, Refused> {
-        let mut peers = Vec::with_capacity(self.peers.len());
-        for text in &self.peers {
-            let text = text.trim();
-            match text.parse::<Cidr>() {
-                Ok(net) if net.is_everything() => {
-                    return refuse(
-                        "proxy.peers",
-                        format!(
-                            "{text} is everybody, and anybody could then claim any address; name the \
-                             proxies' own addresses"
-                        ),
-                    );
-                }
-                Ok(net) => peers.push(net),
-                Err(error) => return refuse("proxy.peers", error.to_string()),
-            }
-        }
+        let peers = networks("proxy.peers", &self.peers)?;
         let header = match self.header.as_str() {
             "x-forwarded-for" => ForwardedBy::XForwardedFor,
             "forwarded" => ForwardedBy::Forwarded,
@@ -97,6 +81,28 @@ impl ProxyFile {
         };
         Ok(Proxy { peers, header })
     }
+}
+
+/// Reads addresses and networks of machines that are believed.
+pub(super) fn networks(setting: &'static str, texts: &[String]) -> Result<Vec<Cidr>, Refused> {
+    let mut networks = Vec::with_capacity(texts.len());
+    for text in texts {
+        let text = text.trim();
+        match text.parse::<Cidr>() {
+            Ok(net) if net.is_everything() => {
+                return refuse(
+                    setting,
+                    format!(
+                        "{text} is everybody, and anybody could then claim any address; name the \
+                         proxies' own addresses"
+                    ),
+                );
+            }
+            Ok(net) => networks.push(net),
+            Err(error) => return refuse(setting, error.to_string()),
+        }
+    }
+    Ok(networks)
 }
 
 #[cfg(test)]

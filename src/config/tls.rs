@@ -36,6 +36,8 @@ impl Default for TlsFile {
 /// How the listener speaks TLS.
 #[derive(Clone, Debug)]
 pub struct Tls {
+    /// The section of the file that says so.
+    pub section: &'static str,
     /// The server's certificate and what certifies it, in PEM, the server's first.
     pub certificate_file: PathBuf,
     /// Its private key, in PEM, not encrypted.
@@ -109,6 +111,7 @@ impl TlsFile {
             },
         };
         Ok(Some(Tls {
+            section: "tls",
             certificate_file,
             key_file,
             tls12,

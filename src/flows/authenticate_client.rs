@@ -5,14 +5,15 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
-use rules::jose::{self, Alg, JwkSet};
+use rules::jose::{Alg, JwkSet};
 use rules::protocol::client_assertion::{self, Audiences, Expectation};
 use rules::protocol::credentials::Credentials;
 use rules::protocol::{Client, ClientAuth, OAuthError, Profile};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Caller, Failure, follow, limit};
+use super::{Caller, Failure, client_keys, follow, limit};
 use crate::app::App;
+use crate::certificate::ClientCertificate;
 use crate::config::Limit;
 use crate::defence::limits::Whose;
 use crate::secret::{Purpose, TokenHash};
@@ -45,7 +46,7 @@ pub async fn authenticate(
     };
     let one = Whose::ClientAt(&client.id, caller.address);
     limit::look(app, Limit::ClientFailuresPerAddress, one)?;
-    let verified = verify(app, &client, &credentials).await;
+    let verified = verify(app, &client, &credentials, caller).await;
     if let Err(Failure::Refused(_)) = verified {
         // Whoever comes to the end of this is told what was wrong, and the next time to wait.
         let _ = limit::take(app, Limit::ClientFailuresPerAddress, one);
@@ -54,7 +55,12 @@ pub async fn authenticate(
     verified.map(|()| client)
 }
 
-async fn verify(app: &App, client: &Client, credentials: &Credentials) -> Result<(), Failure> {
+async fn verify(
+    app: &App,
+    client: &Client,
+    credentials: &Credentials,
+    caller: &Caller,
+) -> Result<(), Failure> {
     let verdict = match (&client.auth, credentials) {
         (ClientAuth::Secret { hashes }, Credentials::Secret { secret, .. }) => {
             secret_fits(hashes, secret)
@@ -68,6 +74,9 @@ async fn verify(app: &App, client: &Client, credentials: &Credentials) -> Result
             };
         }
         (ClientAuth::None, Credentials::Name { .. }) => Ok(()),
+        (auth, Credentials::Name { .. }) if client.presents_certificate() => {
+            certificate(app, client, auth, caller.certificate.as_deref()).await
+        }
         (_, Credentials::Name { .. }) => Err(("nothing_presented", refused())),
         _ => Err((
             "wrong_method",
@@ -106,6 +115,66 @@ fn secret_fits(hashes: &[String], presented: &str) -> bool {
         .into()
 }
 
+/// By the certificate of the connection, whose key the handshake proved (RFC 8705 §2).
+async fn certificate(
+    app: &App,
+    client: &Client,
+    auth: &ClientAuth,
+    presented: Option<&ClientCertificate>,
+) -> Result<(), (&'static str, OAuthError)> {
+    let refuse = |reason, text: &str| {
+        let text = format!("client authentication failed: {text}");
+        (
+            reason,
+            OAuthError::invalid_client(text).about("certificate"),
+        )
+    };
+    let Some(presented) = presented else {
+        let text = "connect with the client certificate, at the addresses in mtls_endpoint_aliases";
+        return Err(refuse("no_certificate", text));
+    };
+    let now = app.clock.now();
+    match auth {
+        ClientAuth::TlsClientAuth { subject } => {
+            if !presented.is_for(subject) {
+                let text = "the certificate is not for the subject that is registered";
+                return Err(refuse("wrong_certificate", text));
+            }
+            app.trust.check(presented, now).map_err(|untrusted| {
+                let text = "the certificate is expired, revoked, or certified by no authority that \
+                            is trusted here";
+                let (reason, error) = refuse("untrusted_certificate", text);
+                (reason, error.detail(untrusted.0))
+            })
+        }
+        ClientAuth::SelfSignedTlsClientAuth { jwks } => {
+            if !presented.is_current(now) {
+                return Err(refuse(
+                    "expired_certificate",
+                    "the certificate is expired, or not yet good",
+                ));
+            }
+            let wrong = |error| ("no_keys", error);
+            let keys = client_keys::of(app, client, jwks).await.map_err(wrong)?;
+            let mut holds = presented.has_key_of(&keys);
+            if !holds && let Some(newer) = client_keys::newer(app, client, &keys).await {
+                holds = presented.has_key_of(&newer);
+            }
+            if holds {
+                return Ok(());
+            }
+            Err(refuse(
+                "wrong_certificate",
+                "the certificate's key is not registered",
+            ))
+        }
+        _ => Err(refuse(
+            "wrong_method",
+            "a certificate is not how this client authenticates",
+        )),
+    }
+}
+
 async fn assertion(
     app: &App,
     client: &Client,
@@ -115,9 +184,10 @@ async fn assertion(
     let invalid = |why: String, topic| {
         OAuthError::invalid_client(format!("client_assertion: {why}")).about(topic)
     };
-    let verified = match jose::verify(jwt, &ASSERTION_ALGS, jwks) {
-        Ok(verified) => verified,
-        Err(error) => return Ok(Err(invalid(error.to_string(), "assertion"))),
+    let verified = match client_keys::verify(app, client, jwks, (jwt, &ASSERTION_ALGS)).await {
+        Ok(Ok(verified)) => verified,
+        Ok(Err(error)) => return Ok(Err(invalid(error.to_string(), "assertion"))),
+        Err(error) => return Ok(Err(error)),
     };
     let token_endpoint = app.config.issuer.at("/token");
     let endpoints = [token_endpoint.as_str()];

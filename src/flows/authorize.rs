@@ -15,7 +15,7 @@ use rules::protocol::{
 use super::answer::{Asking, Reply, holds};
 use super::fit::{Fit, fit};
 use super::sessions::SignedIn;
-use super::{Caller, Failure, id_token_hint};
+use super::{Caller, Failure, client_keys, id_token_hint};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -75,12 +75,7 @@ pub async fn push(
             .into());
     }
     let signed = match params.get("request") {
-        Some(jwt) => Some(jar::read(
-            jwt,
-            client,
-            app.config.issuer.as_str(),
-            app.clock.now(),
-        )?),
+        Some(jwt) => Some(signed(app, client, jwt).await?),
         None if client.metadata.require_signed_request_object => {
             // RFC 9101 §10.5
             return Err(OAuthError::invalid_request(
@@ -105,6 +100,23 @@ pub async fn push(
         })
         .await?;
     Ok(token)
+}
+
+/// The parameters of a request object (RFC 9101), by the client's keys.
+async fn signed(app: &App, client: &Client, jwt: &str) -> Result<Params, OAuthError> {
+    let Some(registered) = client.own_keys() else {
+        return Err(jar::invalid(
+            "no keys are registered for this client to verify it with",
+        ));
+    };
+    let verified = client_keys::verify(app, client, registered, (jwt, jar::algs(client))).await?;
+    let verified = verified.map_err(|error| jar::invalid(&error.to_string()))?;
+    jar::read(
+        verified,
+        client,
+        app.config.issuer.as_str(),
+        app.clock.now(),
+    )
 }
 
 /// RFC 9449 §10.1: a proof that comes with a pushed request binds the code as `dpop_jkt` does.

@@ -53,7 +53,7 @@ pub async fn register(
     };
     let secret = match &new.auth {
         NewAuth::Secret => Some(Token::generate(Purpose::ClientSecret)?),
-        NewAuth::None | NewAuth::Jwks(_) => None,
+        NewAuth::None | NewAuth::Jwks(_) | NewAuth::Certificate(_) | NewAuth::SelfSigned(_) => None,
     };
     let client = registration::client(id, new, secret.as_ref().map(hash));
     check(&client).map_err(AdminFailure::Refused)?;
@@ -192,7 +192,13 @@ pub async fn set_jwks(
                 client.id
             ));
         }
-        client.auth = ClientAuth::PrivateKeyJwt { jwks };
+        client.metadata.jwks_uri = None;
+        client.auth = match client.auth {
+            ClientAuth::SelfSignedTlsClientAuth { .. } => {
+                ClientAuth::SelfSignedTlsClientAuth { jwks }
+            }
+            _ => ClientAuth::PrivateKeyJwt { jwks },
+        };
         Ok(None)
     })
     .await

@@ -195,7 +195,7 @@ async fn sealed(
 fn client(client: Client, ages: &HashMap<String, Timestamp>) -> ClientFact {
     let secrets = match &client.auth {
         ClientAuth::Secret { hashes } => hashes.len(),
-        ClientAuth::None | ClientAuth::PrivateKeyJwt { .. } => 0,
+        _ => 0,
     };
     ClientFact {
         profile: client.profile.as_str().to_owned(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rules::identity::{Acr, Assurance, Policy, Proof};
 use rules::jose::half_hash;
+use rules::jose::jwe::{self, Enc};
 use rules::protocol::claims_request::{self, ClaimsRequest};
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::refresh::Family;
@@ -313,12 +314,27 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
             nonce,
         };
         claims.extend(own.claims(app));
-        answer["id_token"] = Box::pin(sign(app, alg, None, claims))
-            .await?
-            .expose()
-            .into();
+        let signed = Box::pin(sign(app, alg, None, claims)).await?;
+        answer["id_token"] = as_registered(&client, signed)?.expose().into();
     }
     Ok(answer)
+}
+
+/// An ID token as its client registered for it: signed, and then perhaps encrypted (OpenID Connect
+/// Core §10.2).
+fn as_registered(client: &Client, signed: Secret) -> Result<Secret, Fault> {
+    let Some(alg) = client.metadata.id_token_encrypted_response_alg else {
+        return Ok(signed);
+    };
+    let enc = client.metadata.id_token_encrypted_response_enc;
+    let key = client.metadata.encryption_key(alg).ok_or(jwe::EncryptError);
+    // RFC 7519 §5.2: what is inside is a JWT.
+    key.and_then(|key| {
+        let text = signed.expose().as_bytes();
+        jwe::encrypt(text, key, alg, enc.unwrap_or(Enc::A256Gcm), Some("JWT"))
+    })
+    .map(Secret::new)
+    .map_err(|error| Fault::Internal(error.to_string()))
 }
 
 /// `sub`: the person as this client knows her, or the client itself.

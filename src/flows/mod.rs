@@ -11,6 +11,7 @@ pub mod backfill;
 pub mod backup;
 pub mod change_password;
 pub mod client_credentials;
+pub mod client_keys;
 pub mod clients;
 pub mod consent;
 pub mod dispute;
@@ -48,15 +49,17 @@ pub mod token_format;
 pub mod upkeep;
 pub mod userinfo;
 pub mod users;
+pub mod verify;
 pub mod webauthn;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use rules::audit::{Actor, Event, Kind, Personal};
-use rules::protocol::{Client, OAuthError, Possession};
+use rules::protocol::{Client, OAuthError, Possession, Thumbprint};
 
 use crate::app::App;
+use crate::certificate::ClientCertificate;
 use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::rng;
@@ -82,6 +85,8 @@ pub struct Caller {
     pub lang_chosen: bool,
     /// The path of the page she is on; empty for programs.
     pub page: String,
+    /// The certificate that it presented.
+    pub certificate: Option<Arc<ClientCertificate>>,
     /// The account of the operator who gives a command, as `uid=1000(ada)`.
     pub operator: Option<String>,
 }
@@ -91,6 +96,14 @@ impl Caller {
     #[must_use]
     pub const fn say(&self) -> Words {
         self.lang.words()
+    }
+
+    /// What new tokens are bound to, and tokens are compared with, when it presented a certificate
+    /// (RFC 8705 §3.1).
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<Thumbprint> {
+        let certificate = self.certificate.as_deref()?;
+        Some(Thumbprint::of_certificate(certificate.der()))
     }
 
     /// The same caller in the first language of a request's `ui_locales` that is `spoken` (OpenID

@@ -24,6 +24,28 @@ const BETWEEN_NODES: Duration = Duration::from_secs(10);
 /// How much longer than a proof its use is remembered: the clock of another node may be behind.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
+/// Where a request was sent, as its sender knows the address.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// To an endpoint of this server: its path.
+    Own(&'static str),
+    /// To an API whose proxy asks about it: the whole address.
+    Elsewhere(&'a str),
+}
+
+impl Target<'_> {
+    /// Its address, and the one where clients present certificates.
+    fn addresses(self, app: &App) -> (String, Option<String>) {
+        match self {
+            Self::Own(path) => {
+                let mtls = app.config.mtls.as_ref().map(|mtls| mtls.url.at(path));
+                (app.config.issuer.at(path), mtls)
+            }
+            Self::Elsewhere(url) => (url.to_owned(), None),
+        }
+    }
+}
+
 /// A proof as it came with a request.
 #[derive(Clone, Copy)]
 pub struct Shown<'a> {
@@ -31,8 +53,8 @@ pub struct Shown<'a> {
     pub jwt: &'a str,
     /// The HTTP method.
     pub method: &'a str,
-    /// The path of the endpoint.
-    pub path: &'static str,
+    /// Where it was sent.
+    pub target: Target<'a>,
     /// The access token that it goes with.
     pub access_token: Option<&'a str>,
 }
@@ -52,7 +74,7 @@ pub struct Proved {
 /// `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is asked for and not there or too old.
 pub async fn prove(app: &App, client: &Client, shown: Shown<'_>) -> Result<Proved, Failure> {
     let now = app.clock.now();
-    let uri = app.config.issuer.at(shown.path);
+    let (uri, aliased) = shown.target.addresses(app);
     let expectation = Expectation {
         method: shown.method,
         uri: &uri,
@@ -60,8 +82,17 @@ pub async fn prove(app: &App, client: &Client, shown: Shown<'_>) -> Result<Prove
         now,
         epoch: app.store.revocations().epoch(),
     };
-    let proof = dpop::verify(shown.jwt, &expectation)
-        .map_err(|error| refused(app, client, "bad_proof", error.into()))?;
+    let proof = match (dpop::verify(shown.jwt, &expectation), &aliased) {
+        (Err(ProofError::Uri { expected }), Some(uri)) => {
+            let aliased = Expectation { uri, ..expectation };
+            dpop::verify(shown.jwt, &aliased).map_err(|error| match error {
+                ProofError::Uri { .. } => ProofError::Uri { expected },
+                other => other,
+            })
+        }
+        (verdict, _) => verdict,
+    };
+    let proof = proof.map_err(|error| refused(app, client, "bad_proof", error.into()))?;
     let mut next_nonce = None;
     if client
         .metadata

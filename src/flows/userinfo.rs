@@ -1,13 +1,13 @@
 //! Userinfo (OpenID Connect Core §5.3).
 
 use rules::protocol::{
-    AccessRecord, Client, ErrorCode, OAuthError, Possession, Thumbprint, TokenType, claims,
-    claims_request,
+    AccessRecord, Client, Confirmation, ErrorCode, OAuthError, Possession, Thumbprint, TokenType,
+    claims, claims_request,
 };
 use serde_json::{Map, Value};
 
 use super::introspect::standing;
-use super::prove::{Shown, prove};
+use super::prove::{Shown, Target, prove};
 use super::token_format::sign;
 use super::{Failure, limit};
 use crate::app::App;
@@ -40,11 +40,14 @@ pub struct Presented<'a> {
     pub scheme: TokenType,
     /// The proof beside it.
     pub proof: Option<&'a str>,
-    /// The HTTP method.
-    pub method: &'a str,
+    /// The HTTP method and where the request was sent; none when it is not known.
+    pub sent: Option<(&'a str, Target<'a>)>,
     /// The certificate of the TLS connection.
     pub certificate: Option<Thumbprint>,
 }
+
+/// The detail of a refusal that no proof would mend, but the right certificate.
+pub const BOUND_TO_CERTIFICATE: &str = "certificate";
 
 fn invalid(why: &str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidToken, why)
@@ -69,8 +72,12 @@ pub async fn userinfo(
     Ok((told, next_nonce))
 }
 
-/// Whether whoever presents a token holds what it is bound to.
-async fn held(
+/// Whether whoever presents a token holds what it is bound to; gives a nonce for the next proof, when
+/// it is time for one.
+///
+/// # Errors
+/// `invalid_token`, `invalid_dpop_proof` or `use_dpop_nonce`, all of them with 401.
+pub(super) async fn held(
     app: &App,
     client: &Client,
     record: &AccessRecord,
@@ -99,10 +106,19 @@ async fn held(
             )
             .about("missing")
         })?;
+        let (method, target) = presented.sent.ok_or_else(|| {
+            OAuthError::new(
+                ErrorCode::InvalidDpopProof,
+                "the access token is bound to a key, and the proof cannot be checked: the proxy does \
+                 not tell the method and the address of the request",
+            )
+            .about("proof-target")
+            .detail("nothing_forwarded")
+        })?;
         let shown = Shown {
             jwt,
-            method: presented.method,
-            path: "/userinfo",
+            method,
+            target,
             access_token: Some(presented.token),
         };
         let proved = prove(app, client, shown).await?;
@@ -112,7 +128,11 @@ async fn held(
     match record.confirmation {
         Some(bound) if !possession.confirms(&bound) => {
             let why = "the access token is bound to another key or certificate";
-            Err(invalid(why).about("bound").into())
+            let what = match bound {
+                Confirmation::Jkt(_) => "key",
+                Confirmation::X5tS256(_) => BOUND_TO_CERTIFICATE,
+            };
+            Err(invalid(why).about("bound").detail(what).into())
         }
         _ => Ok(next_nonce),
     }

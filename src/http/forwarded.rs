@@ -12,6 +12,7 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{self, HeaderName};
 
+use super::certificates::Presented;
 use crate::config::{Config, ForwardedBy, Proxy};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -173,8 +174,17 @@ fn node(text: &str) -> Option<IpAddr> {
         .map(|address| address.to_canonical())
 }
 
+/// What is answered where clients present certificates: nothing that people open, whose browsers
+/// would ask them for one.
+const WITH_CERTIFICATE: [&str; 5] = ["/par", "/token", "/introspect", "/revoke", "/userinfo"];
+
 /// Why a request is not for this server, as a sentence for the operator; `None` when it is.
-pub fn misdirected(config: &Config, request: &Request, asked: Asked) -> Option<String> {
+pub fn misdirected(
+    config: &Config,
+    request: &Request,
+    asked: Asked,
+    route: &str,
+) -> Option<String> {
     let issuer = &config.issuer;
     let host = if let Some(authority) = request.uri().authority() {
         authority.as_str()
@@ -184,11 +194,23 @@ pub fn misdirected(config: &Config, request: &Request, asked: Asked) -> Option<S
     };
     let default_port = if issuer.is_secure() { ":443" } else { ":80" };
     let own = issuer.authority();
-    let named = host.eq_ignore_ascii_case(own)
-        || host
-            .strip_suffix(default_port)
-            .is_some_and(|name| name.eq_ignore_ascii_case(own));
-    if !named {
+    let is = |own: &str| {
+        let bare = host.strip_suffix(default_port);
+        host.eq_ignore_ascii_case(own) || bare.is_some_and(|name| name.eq_ignore_ascii_case(own))
+    };
+    let mtls = config.mtls.as_ref().map(|mtls| &mtls.url);
+    if let Some(mtls) = mtls.filter(|mtls| is(mtls.authority()) && *mtls != issuer) {
+        let other = !WITH_CERTIFICATE.contains(&route);
+        return other.then(|| {
+            format!(
+                "{} is for clients that present certificates; everything else is at {}",
+                mtls.as_str(),
+                issuer.as_str()
+            )
+        });
+    }
+    // RFC 8705 §5: the listener that asks for certificates has a name of its own.
+    if request.extensions().get::<Presented>().is_some() || !is(own) {
         let variable = if own.contains(':') {
             "$http_host"
         } else {

@@ -13,8 +13,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use super::forwarded::{self, Asked};
+use super::oauth::verify::FromHook;
 use super::reply::{self, Cause};
-use super::{Peer, limit, pages, proof};
+use super::{Peer, certificates, limit, pages, proof};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::rng;
@@ -51,6 +52,8 @@ where
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let hook = route.starts_with("/verify") && peer.is_some_and(|p| app.config.hook.is_peer(p));
+    let certificate = certificates::of(&app.config, &request, peer, hook);
     let asked = Asked::of(&app.config.proxy, peer, request.headers());
     if let Some(by) = asked.by {
         request.extensions_mut().insert(Peer(by));
@@ -58,19 +61,28 @@ where
     let caller = Caller {
         request_id: id.hyphenated().to_string(),
         address: asked.by,
+        certificate: certificate.as_ref().ok().cloned().flatten(),
         user_agent: text(request.headers(), &header::USER_AGENT)
             .map(|agent| agent.chars().take(USER_AGENT).collect()),
         ..pages::language::of(app, &request, is_quiet(route))
     };
     let method = request.method().clone();
-    let misdirected = match route {
-        "/healthz" | "/readyz" => None,
-        _ => forwarded::misdirected(&app.config, &request, asked),
+    // A proxy may ask with the host of the request that it holds back.
+    if hook {
+        request.extensions_mut().insert(FromHook);
+    }
+    let probe = hook || matches!(route, "/healthz" | "/readyz");
+    let misdirected = if probe {
+        None
+    } else {
+        forwarded::misdirected(&app.config, &request, asked, route)
     };
     let limited = limit::of_address(app, (route, &method), &caller);
     let allowance = limited.as_ref().ok().copied().flatten();
     let mut response = if let Err(turned_away) = limited {
         *turned_away
+    } else if let Err(error) = certificate {
+        reply::ApiError::from(error).into_response()
     } else if let Some(why) = misdirected {
         if asked.through_proxy {
             // A proxy of ours is set up wrongly: worth more than the line of any refusal.
@@ -203,6 +215,8 @@ fn is_quiet(route: &str) -> bool {
                 | "/introspect"
                 | "/revoke"
                 | "/userinfo"
+                | "/verify"
+                | "/verify/{*original}"
         )
 }
 

@@ -27,8 +27,16 @@ const STATE: HeaderName = HeaderName::from_static("ratelimit");
 /// that come from memory are not limited.
 fn of(route: &str, method: &Method) -> Option<Limit> {
     Some(match route {
-        "/static/{file}" | "/healthz" | "/readyz" | "/par" | "/token" | "/introspect"
-        | "/revoke" | "/userinfo" => return None,
+        "/static/{file}"
+        | "/healthz"
+        | "/readyz"
+        | "/par"
+        | "/token"
+        | "/introspect"
+        | "/revoke"
+        | "/userinfo"
+        | "/verify"
+        | "/verify/{*original}" => return None,
         "/jwks" => Limit::DocumentsPerAddress,
         route if route.starts_with("/.well-known/") || route.starts_with("/errors") => {
             Limit::DocumentsPerAddress

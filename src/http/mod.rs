@@ -1,6 +1,7 @@
 //! HTTP: the whole surface on one page. Handlers parse, call one flow and reply.
 
 pub mod admin;
+pub mod certificates;
 mod cookies;
 mod form;
 mod forwarded;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::app::App;
 
@@ -34,7 +35,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
-    use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo};
+    use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo, verify};
     use pages::{
         account, activate, assets, choose, errors, health, interaction, language, sign_in, sign_out,
     };
@@ -68,6 +69,8 @@ pub fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
         .merge(open_to_browsers)
         .merge(account_pages())
+        .route("/verify", any(verify::ask))
+        .route("/verify/{*original}", any(verify::ask))
         .route("/introspect", post(introspect::introspect))
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/interaction/{id}", get(interaction::show))

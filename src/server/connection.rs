@@ -25,7 +25,9 @@ use super::places::Places;
 use super::remainder::Remainder;
 use super::tls::Tls;
 use super::until;
+use crate::certificate::ClientCertificate;
 use crate::clock::Clock;
+use crate::http::certificates::Presented;
 use crate::http::{Front, Peer};
 
 /// What somebody gets who speaks plain HTTP to the TLS listener.
@@ -57,7 +59,7 @@ impl Connections {
         let this = self.clone();
         async move {
             match this.tls.clone() {
-                None => this.speak(stream, peer).await,
+                None => this.speak(stream, peer, None).await,
                 // A TLS session is large; it is kept out of what plain connections take.
                 Some(tls) => Box::pin(this.speak_tls(tls, stream, peer)).await,
             }
@@ -73,13 +75,16 @@ impl Connections {
             () = until(self.stopped.clone()) => return,
         };
         match stream {
-            Ok(Some(stream)) => self.speak(stream, peer).await,
+            Ok(Some(stream)) => {
+                let presented = tls.asks_for_certificates().then(|| presented(&stream));
+                self.speak(stream, peer, presented).await;
+            }
             Ok(None) => {}
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
     }
 
-    async fn speak<S>(self, stream: S, peer: IpAddr)
+    async fn speak<S>(self, stream: S, peer: IpAddr, presented: Option<Presented>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -87,6 +92,7 @@ impl Connections {
         let requests = Requests {
             front: self.front,
             peer,
+            presented,
             activity: Arc::clone(&activity),
             leaving: self.leaving,
         };
@@ -106,6 +112,15 @@ impl Connections {
             log(ended);
         }
     }
+}
+
+/// What the client showed in the handshake, which proved that it holds the key.
+fn presented(stream: &TlsStream<TcpStream>) -> Presented {
+    let (_, session) = stream.get_ref();
+    let read = session
+        .peer_certificates()
+        .and_then(ClientCertificate::read);
+    Presented(read.map(Arc::new))
 }
 
 /// `None` when there is nobody to talk to.
@@ -140,6 +155,7 @@ fn log(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
 struct Requests {
     front: Front,
     peer: IpAddr,
+    presented: Option<Presented>,
     activity: Arc<Activity>,
     leaving: Arc<AtomicBool>,
 }
@@ -157,6 +173,9 @@ impl Service<http::Request<Incoming>> for Requests {
         let leaving = Arc::clone(&self.leaving);
         let running = Running::begin(&self.activity);
         request.extensions_mut().insert(Peer(self.peer));
+        if let Some(presented) = &self.presented {
+            request.extensions_mut().insert(presented.clone());
+        }
         let request = Remainder::of(request).map(Body::new);
         let front = self.front.clone();
         Box::pin(async move {

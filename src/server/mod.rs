@@ -73,6 +73,8 @@ pub struct Listener {
     pub tls: Option<Arc<Tls>>,
     /// Where plain HTTP is answered with the way to https.
     pub redirect: Option<TcpListener>,
+    /// Where clients are asked for certificates (RFC 8705), and what is presented to them there.
+    pub mtls: Option<(TcpListener, Arc<Tls>)>,
 }
 
 impl From<TcpListener> for Listener {
@@ -81,6 +83,7 @@ impl From<TcpListener> for Listener {
             tcp,
             tls: None,
             redirect: None,
+            mtls: None,
         }
     }
 }
@@ -114,8 +117,19 @@ pub async fn run(
         tls: None,
         ..connections.clone()
     };
+    let certified = listener.mtls.as_ref().map(|(tcp, tls)| {
+        let tls = Some(Arc::clone(tls));
+        (
+            tcp,
+            Connections {
+                tls,
+                ..connections.clone()
+            },
+        )
+    });
     let max = app.config.server.max_connections;
     let (mut tasks, mut reading) = (JoinSet::new(), JoinSet::new());
+    let mut certified_tasks = JoinSet::new();
     systemd::ready();
 
     let stop = async {
@@ -127,16 +141,22 @@ pub async fn run(
         () = stop => Ok(()),
         ended = &mut admin => ended.unwrap_or_else(|error| Err(io::Error::other(error))),
         never = accept(&listener.tcp, &connections, &mut tasks, max) => match never {},
+        never = asking(certified.as_ref(), &mut certified_tasks, max) => match never {},
         never = redirect(listener.redirect.as_ref(), &readers, &mut reading) => match never {},
-        never = beside(&app, listener.tls.as_deref()) => match never {},
+        never = beside(&app, &listener) => match never {},
     };
     info!("stopping");
     systemd::stopping();
     // Who connected already is served; from here on new connections are refused.
     accept_waiting(&listener.tcp, &connections, &mut tasks);
+    if let Some((tcp, connections)) = &certified {
+        accept_waiting(tcp, connections, &mut certified_tasks);
+    }
+    drop(certified);
     drop(listener);
     stopping.send_replace(true);
-    drain(tasks, app.config.server.stop_timeout).await;
+    let timeout = app.config.server.stop_timeout;
+    tokio::join!(drain(tasks, timeout), drain(certified_tasks, timeout));
     reading.shutdown().await;
     if !admin.is_finished()
         && tokio::time::timeout(PING_TIMEOUT, &mut admin)
@@ -169,6 +189,18 @@ fn accept_waiting(listener: &TcpListener, connections: &Connections, tasks: &mut
     }
 }
 
+/// The listener that asks for certificates, when there is one.
+async fn asking(
+    listener: Option<&(&TcpListener, Connections)>,
+    tasks: &mut JoinSet<()>,
+    max: usize,
+) -> Infallible {
+    match listener {
+        Some((listener, connections)) => accept(listener, connections, tasks, max).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The plain listener, when there is one.
 async fn redirect(
     listener: Option<&TcpListener>,
@@ -183,12 +215,16 @@ async fn redirect(
 
 /// What goes on beside the connections: the service manager's watchdog, and a look at the
 /// certificate's end once a day.
-async fn beside(app: &Arc<App>, tls: Option<&Tls>) -> Infallible {
+async fn beside(app: &Arc<App>, listener: &Listener) -> Infallible {
+    let certificates = [
+        listener.tls.as_ref(),
+        listener.mtls.as_ref().map(|(_, tls)| tls),
+    ];
     let certificate = async {
         let mut interval = tokio::time::interval(CERTIFICATE_EVERY);
         loop {
             interval.tick().await;
-            if let Some(tls) = tls {
+            for tls in certificates.into_iter().flatten() {
                 tls.certificate().log(app.clock.now());
             }
         }

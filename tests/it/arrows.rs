@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// are small and know nothing of the others, may use each other.
 const FLOORS: [&[&str]; 8] = [
     &[
+        "certificate",
         "clock",
         "config",
         "document",
@@ -20,12 +21,13 @@ const FLOORS: [&[&str]; 8] = [
         "secret",
         "telemetry",
         "totp",
+        "trust",
         "words",
         "workers",
     ],
     &["vault"],
     &["defence", "mail", "outbound", "store"],
-    &["keyring", "registry"],
+    &["client_keys", "keyring", "registry"],
     &["app", "flows"],
     &["http", "jobs"],
     &["cli", "server"],

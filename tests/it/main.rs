@@ -34,6 +34,7 @@ mod growth;
 mod guides;
 mod keep;
 mod limits;
+mod mtls;
 mod nodes;
 mod oauth;
 mod operate;

@@ -8,6 +8,7 @@
 use clap::Args;
 use rules::identity::Acr;
 use rules::jose::Alg;
+use rules::jose::jwe::{Enc, EncryptionJwk, KeyAlg};
 use rules::protocol::{Metadata, SubjectType};
 use serde_json::{Map, Value};
 
@@ -51,6 +52,18 @@ pub(super) struct OpenId {
     /// The URL whose host is its sector, when its redirect URIs have several hosts
     #[arg(long, value_name = "URL")]
     sector_identifier_uri: Option<String>,
+    /// Where its public keys are fetched, instead of being registered
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// Encrypt its ID tokens so: ECDH-ES, ECDH-ES+A256KW or RSA-OAEP-256
+    #[arg(long, value_name = "ALG")]
+    id_token_encryption_alg: Option<KeyAlg>,
+    /// With what its encrypted ID tokens are sealed: A256GCM (the default) or A128GCM
+    #[arg(long, value_name = "ENC")]
+    id_token_encryption_enc: Option<Enc>,
+    /// A file with its public keys to encrypt to: {"keys":[…]} (RFC 7517)
+    #[arg(long, value_name = "FILE", value_parser = encryption_keys)]
+    encryption_jwks: Option<EncryptionKeys>,
     /// Answer userinfo as a JWT signed so: RS256 or ES256
     #[arg(long, value_name = "ALG")]
     userinfo_alg: Option<Alg>,
@@ -110,6 +123,28 @@ pub(super) struct Proofs {
     authorization_details_types: Vec<String>,
 }
 
+impl OpenId {
+    /// Whether its keys are fetched.
+    pub(super) const fn fetches_keys(&self) -> bool {
+        self.jwks_uri.is_some()
+    }
+}
+
+/// What a file held.
+#[derive(Clone, Debug)]
+struct EncryptionKeys(Vec<EncryptionJwk>);
+
+fn encryption_keys(path: &str) -> Result<EncryptionKeys, String> {
+    let text = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    let members: Map<String, Value> = serde_json::from_slice(&text)
+        .map_err(|_| "it must be {\"keys\":[…]} with public keys (RFC 7517)".to_owned())?;
+    let keys = EncryptionJwk::all_of(&members).map_err(|error| error.to_string())?;
+    if keys.is_empty() {
+        return Err("it has no public key to encrypt to".to_owned());
+    }
+    Ok(EncryptionKeys(keys))
+}
+
 fn subject_type(text: &str) -> Result<SubjectType, String> {
     SubjectType::from_name(text).ok_or_else(|| "must be public or pairwise".to_owned())
 }
@@ -154,6 +189,13 @@ pub(super) fn registered(about: About, openid: OpenId, proofs: Proofs) -> Metada
         logo_uri: about.logo_uri,
         subject_type: openid.subject_type.unwrap_or_default(),
         sector_identifier_uri: openid.sector_identifier_uri,
+        jwks_uri: openid.jwks_uri,
+        id_token_encrypted_response_alg: openid.id_token_encryption_alg,
+        id_token_encrypted_response_enc: openid.id_token_encryption_enc,
+        encryption_keys: openid
+            .encryption_jwks
+            .map(|keys| keys.0)
+            .unwrap_or_default(),
         userinfo_signed_response_alg: openid.userinfo_alg,
         default_max_age: openid.default_max_age,
         require_auth_time: openid.require_auth_time,

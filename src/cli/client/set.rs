@@ -57,6 +57,8 @@ enum Clear {
     TosUri,
     LogoUri,
     SectorIdentifierUri,
+    JwksUri,
+    IdTokenEncryption,
     UserinfoAlg,
     DefaultMaxAge,
     RequireAuthTime,
@@ -90,6 +92,8 @@ impl Clear {
             Self::TosUri => "tos_uri",
             Self::LogoUri => "logo_uri",
             Self::SectorIdentifierUri => "sector_identifier_uri",
+            Self::IdTokenEncryption => "id_token_encrypted_response_alg",
+            Self::JwksUri => "jwks_uri",
             Self::UserinfoAlg => "userinfo_signed_response_alg",
             Self::DefaultMaxAge => "default_max_age",
             Self::RequireAuthTime => "require_auth_time",
@@ -134,6 +138,10 @@ impl Set {
             match clear.member() {
                 Some(member) => {
                     edit.metadata.insert(member.to_owned(), Value::Null);
+                    if clear == Clear::IdTokenEncryption {
+                        let enc = "id_token_encrypted_response_enc".to_owned();
+                        edit.metadata.insert(enc, Value::Null);
+                    }
                 }
                 None if clear == Clear::Scopes => edit.scopes = Some(Scopes::default()),
                 None => edit.redirect_uris = Some(Vec::new()),

@@ -208,7 +208,7 @@ async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> 
             // It was registered, and then the demo ended before the secret was written down.
             NewAuth::Secret if known => Some(clients::replace_secret(app, &id, &caller).await?),
             NewAuth::None if known => None,
-            NewAuth::Secret | NewAuth::None => clients::register(app, new, &caller).await?.secret,
+            _ => clients::register(app, new, &caller).await?.secret,
         };
         if let Some(secret) = secret {
             let secret = secret.expose().to_owned();

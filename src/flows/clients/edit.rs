@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rules::audit::Kind;
-use rules::jose::Alg;
-use rules::protocol::{Client, GrantType, Metadata, Profile, Scopes};
+use rules::jose::{Alg, JwkSet};
+use rules::protocol::{Client, ClientAuth, GrantType, Metadata, Profile, Scopes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -146,6 +146,13 @@ impl ClientEdit {
             after.profile = profile;
         }
         after.metadata = patched(&client.metadata, self.metadata)?;
+        if after.metadata.jwks_uri.is_some()
+            && let ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks } =
+                &mut after.auth
+        {
+            // From now on they are fetched.
+            *jwks = JwkSet::default();
+        }
         check(&after)?;
         Ok(after)
     }

@@ -1,6 +1,7 @@
 //! What is registered of a client, and what is demanded of it.
 
 use rules::jose::{Alg, JwkSet};
+use rules::protocol::client::CertificateSubject;
 use rules::protocol::scope::is_token;
 use rules::protocol::{Client, ClientAuth, GrantType, Metadata, Profile, Scopes};
 
@@ -37,8 +38,12 @@ pub enum NewAuth {
     None,
     /// By a secret that is made here and shown once.
     Secret,
-    /// By assertions under these keys (RFC 7523).
+    /// By assertions under these keys (RFC 7523); none with `jwks_uri`.
     Jwks(JwkSet),
+    /// By a certificate for this subject that an authority vouches for (RFC 8705 §2.1).
+    Certificate(CertificateSubject),
+    /// By a certificate with one of these keys (RFC 8705 §2.2); none with `jwks_uri`.
+    SelfSigned(JwkSet),
 }
 
 /// The registered name of a way to authenticate (RFC 7591 §2); a secret is accepted by
@@ -49,6 +54,8 @@ pub const fn method(auth: &ClientAuth) -> &'static str {
         ClientAuth::None => "none",
         ClientAuth::Secret { .. } => "client_secret_basic",
         ClientAuth::PrivateKeyJwt { .. } => "private_key_jwt",
+        ClientAuth::TlsClientAuth { .. } => "tls_client_auth",
+        ClientAuth::SelfSignedTlsClientAuth { .. } => "self_signed_tls_client_auth",
     }
 }
 
@@ -64,6 +71,8 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
                 hashes: secret_hash.into_iter().collect(),
             },
             NewAuth::Jwks(jwks) => ClientAuth::PrivateKeyJwt { jwks },
+            NewAuth::Certificate(subject) => ClientAuth::TlsClientAuth { subject },
+            NewAuth::SelfSigned(jwks) => ClientAuth::SelfSignedTlsClientAuth { jwks },
         },
         redirect_uris: once(new.redirect_uris),
         grant_types: once(new.grant_types),
@@ -133,7 +142,16 @@ pub(super) fn check(client: &Client) -> Result<(), String> {
             ));
         }
     }
-    if let ClientAuth::PrivateKeyJwt { jwks } = &client.auth {
+    let fetched = client.metadata.jwks_uri.is_some();
+    if let ClientAuth::SelfSignedTlsClientAuth { jwks } = &client.auth
+        && jwks.is_empty()
+        && !fetched
+    {
+        return Err("the JWK set has no public key that a certificate could have".to_owned());
+    }
+    if let ClientAuth::PrivateKeyJwt { jwks } = &client.auth
+        && !fetched
+    {
         let usable = |alg: &Alg| jwks.keys().iter().any(|key| key.fits(*alg));
         if !ASSERTION_ALGS.iter().any(usable) {
             return Err(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rules::jose::{Alg, JwkSet};
+use rules::protocol::client::CertificateSubject;
 use rules::protocol::{GrantType, Metadata, Profile, Resource, Scopes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -197,8 +198,12 @@ pub enum AuthRequest {
     None,
     /// By a secret that the server makes.
     Secret,
-    /// By assertions under these keys.
+    /// By assertions under these keys; none with `jwks_uri`.
     Jwks(JwkSet),
+    /// By a certificate that an authority vouches for.
+    Certificate(CertificateSubject),
+    /// By a certificate with one of these keys; none with `jwks_uri`.
+    SelfSigned(JwkSet),
 }
 
 impl AdminCommand {

@@ -150,6 +150,8 @@ impl From<ClientRequest> for NewClient {
                 AuthRequest::None => NewAuth::None,
                 AuthRequest::Secret => NewAuth::Secret,
                 AuthRequest::Jwks(jwks) => NewAuth::Jwks(jwks),
+                AuthRequest::Certificate(subject) => NewAuth::Certificate(subject),
+                AuthRequest::SelfSigned(jwks) => NewAuth::SelfSigned(jwks),
             },
             redirect_uris: request.redirect_uris,
             grant_types: request.grant_types,

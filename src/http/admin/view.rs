@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rules::jose::JwkSet;
+use rules::protocol::client::CertificateSubject;
 use rules::protocol::{Client, ClientAuth, Metadata, Profile, Resource};
 use rules::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -169,6 +170,9 @@ pub struct ClientView {
     /// Its public keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<JwkSet>,
+    /// For whom its certificate must be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_subject: Option<CertificateSubject>,
     /// Where people may be sent back to.
     pub redirect_uris: Vec<String>,
     /// Which grants it may use.
@@ -250,10 +254,14 @@ impl From<UserInfo> for UserView {
 impl From<Client> for ClientView {
     fn from(client: Client) -> Self {
         let method = clients::method(&client.auth).to_owned();
-        let (live_secrets, jwks) = match client.auth {
-            ClientAuth::None => (None, None),
-            ClientAuth::Secret { hashes } => (Some(hashes.len()), None),
-            ClientAuth::PrivateKeyJwt { jwks } => (None, Some(jwks)),
+        let fetched = client.metadata.jwks_uri.is_some();
+        let (live_secrets, jwks, subject) = match client.auth {
+            ClientAuth::None => (None, None, None),
+            ClientAuth::Secret { hashes } => (Some(hashes.len()), None, None),
+            ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks } => {
+                (None, Some(jwks).filter(|_| !fetched), None)
+            }
+            ClientAuth::TlsClientAuth { subject } => (None, None, Some(subject)),
         };
         Self {
             client_id: client.id,
@@ -261,6 +269,7 @@ impl From<Client> for ClientView {
             token_endpoint_auth_method: method,
             live_secrets,
             jwks,
+            certificate_subject: subject,
             redirect_uris: client.redirect_uris,
             grant_types: client
                 .grant_types

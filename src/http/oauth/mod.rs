@@ -7,6 +7,7 @@ pub mod par;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use super::{form, limit as limits, proof};
 use crate::app::App;
 use crate::config::Limit;
 use crate::defence::limits::{Allowance, Whose};
-use crate::flows::prove::{Shown, prove};
+use crate::flows::prove::{Shown, Target, prove};
 use crate::flows::{Caller, authenticate_client, limit};
 
 /// A form whose client has authenticated.
@@ -59,27 +60,30 @@ impl Authenticated {
         }
     }
 
-    /// What the request proves to hold: its proof is verified and spent.
+    /// What the request proves to hold: its proof is verified and spent; the certificate's key was
+    /// proved by the handshake.
     async fn possession(
         &self,
         app: &App,
         path: &'static str,
     ) -> Result<(Possession, Told), ApiError> {
         let mut told = self.told();
+        let certificate = self.caller.thumbprint();
         let Some(jwt) = self.proof.clone()? else {
-            return Ok((Possession::default(), told));
+            let key = None;
+            return Ok((Possession { key, certificate }, told));
         };
         let shown = Shown {
             jwt: &jwt,
             method: "POST",
-            path,
+            target: Target::Own(path),
             access_token: None,
         };
         let proved = prove(app, &self.client, shown).await?;
         told.nonce = proved.next_nonce;
         let possession = Possession {
             key: Some(proved.key),
-            certificate: None,
+            certificate,
         };
         Ok((possession, told))
     }

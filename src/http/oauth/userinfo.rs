@@ -6,10 +6,12 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use rules::protocol::{ErrorCode, OAuthError, TokenType};
+use rules::protocol::{ErrorCode, OAuthError, Thumbprint, TokenType};
 
+use super::caller;
 use crate::app::App;
-use crate::flows::userinfo::{Presented, Told, userinfo};
+use crate::flows::prove::Target;
+use crate::flows::userinfo::{BOUND_TO_CERTIFICATE, Presented, Told, userinfo};
 use crate::http::reply::{ApiError, json};
 use crate::http::{form, proof};
 
@@ -17,19 +19,22 @@ use crate::http::{form, proof};
 const SCHEMES: &str = "Bearer realm=\"countersign\", DPoP algs=\"ES256 PS256 EdDSA Ed25519\"";
 
 /// With the token in the header.
-pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let token = in_header(&headers).map_err(|error| challenged(error.into(), TokenType::Bearer))?;
-    answer(&app, &headers, "GET", token).await
+pub async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    let certificate = caller(&request).thumbprint();
+    let headers = request.headers();
+    let token = in_header(headers).map_err(|error| challenged(error.into(), TokenType::Bearer))?;
+    answer(&app, headers, ("GET", certificate), token).await
 }
 
 /// With the token in the header or in the form (RFC 6750 §2.2), not in both.
 pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let refused = |error: ApiError| challenged(error, TokenType::Bearer);
+    let certificate = caller(&request).thumbprint();
     let has_form = request.headers().contains_key(header::CONTENT_TYPE);
     if !has_form {
         let headers = request.headers();
         let token = in_header(headers).map_err(|error| refused(error.into()))?;
-        return answer(&app, headers, "POST", token).await;
+        return answer(&app, headers, ("POST", certificate), token).await;
     }
     let read = form::read(request).await;
     let (headers, params) = read.map_err(|bad| refused(bad.into()))?;
@@ -42,13 +47,13 @@ pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         (false, Some(token)) => Some((TokenType::Bearer, token)),
         _ => in_header(&headers).map_err(|error| refused(error.into()))?,
     };
-    answer(&app, &headers, "POST", token).await
+    answer(&app, &headers, ("POST", certificate), token).await
 }
 
 async fn answer(
     app: &App,
     headers: &HeaderMap,
-    method: &str,
+    (method, certificate): (&str, Option<Thumbprint>),
     token: Option<(TokenType, String)>,
 ) -> Result<Response, ApiError> {
     let Some((scheme, token)) = token else {
@@ -64,8 +69,8 @@ async fn answer(
         token: &token,
         scheme,
         proof: jwt.as_deref(),
-        method,
-        certificate: None,
+        sent: Some((method, Target::Own("/userinfo"))),
+        certificate,
     };
     let (told, next_nonce) = userinfo(app, presented)
         .await
@@ -80,22 +85,34 @@ async fn answer(
     Ok(response)
 }
 
+fn challenged(error: ApiError, scheme: TokenType) -> ApiError {
+    let scope = match error.error().code {
+        ErrorCode::InsufficientScope => "openid",
+        _ => "",
+    };
+    challenged_for(error, scheme, scope)
+}
+
 /// A refusal says what is wrong with the credentials (RFC 6750 §3, RFC 9449 §7.1); a failure is not
 /// about them.
-fn challenged(error: ApiError, scheme: TokenType) -> ApiError {
+pub(super) fn challenged_for(error: ApiError, scheme: TokenType, scope: &str) -> ApiError {
     let OAuthError {
         code,
         description,
         topic,
+        detail,
         ..
     } = error.error();
-    let scope = match code {
-        ErrorCode::TemporarilyUnavailable => return error,
-        ErrorCode::InsufficientScope => ", scope=\"openid\"",
-        _ => "",
+    if *code == ErrorCode::TemporarilyUnavailable {
+        return error;
+    }
+    let scope = match scope {
+        "" => String::new(),
+        scope => format!(", scope=\"{scope}\""),
     };
-    // A bound token that came as Bearer is to come with a proof.
-    let start = if scheme == TokenType::Dpop || *topic == Some("bound") {
+    // A bound token that came as Bearer is to come with a proof, unless it is a certificate's.
+    let to_key = *topic == Some("bound") && detail.as_deref() != Some(BOUND_TO_CERTIFICATE);
+    let start = if scheme == TokenType::Dpop || to_key {
         "DPoP realm=\"countersign\", algs=\"ES256 PS256 EdDSA Ed25519\""
     } else {
         "Bearer realm=\"countersign\""

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Holder, Partner, partner, text, userinfo, with_ath};
-use crate::support::{Reply, Spec, TestServer};
+use crate::support::{Engine, Reply, Spec, TestServer};
 
 on_both![
     a_bound_token_with_its_proof_is_answered,
@@ -175,4 +175,31 @@ async fn a_proof_is_good_for_one_call(server: TestServer) {
     let reply = userinfo(&server, &authorization, &[proof]).await;
     challenged(&reply, "invalid_dpop_proof", "replayed");
     assert!(reply.text("error_description").contains("used before"));
+}
+
+/// Clients with certificates know another address of this server (RFC 8705 §5).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_may_name_the_address_for_certificates() {
+    const ALIAS: &str = "https://mtls.bank.example";
+    let server = TestServer::start_with(Engine::Sqlite, |file| {
+        file.proxy.peers = vec!["127.0.0.1".to_owned()];
+        file.mtls.from_proxy = true;
+        file.mtls.url = Some(ALIAS.to_owned());
+    })
+    .await;
+    let app = partner(&server, "app").await;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("scope", "accounts:read"),
+    ];
+    for (host, status) in [(ALIAS, 200), ("https://evil.example", 400)] {
+        let mut claims = Holder::claims(&server, "POST", "/token");
+        claims["htu"] = format!("{host}/token").into();
+        let proof = app.holder.sign(&app.holder.header(), &claims);
+        let assertion = app.assertion(&server);
+        let reply = app
+            .ask(&server, ("/token", &form), &assertion, &[proof])
+            .await;
+        assert_eq!(reply.status, status, "{}", reply.body);
+    }
 }

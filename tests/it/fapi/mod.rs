@@ -3,6 +3,7 @@
 
 mod assertions;
 mod dpop;
+mod hook;
 mod nonces;
 mod pushing;
 mod registering;

@@ -4,10 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use rules::jose::Alg;
+use rules::protocol::Metadata;
 
 use crate::support::{AuthRequest, Spec, TestServer, jwt};
 
 on_both![
+    an_encrypted_id_token_is_for_its_client_alone,
     it_says_who_signed_in_how_and_when,
     it_is_signed_as_the_client_registered,
     a_nonce_is_repeated_only_when_sent,
@@ -129,4 +131,35 @@ async fn sid_names_the_session(server: TestServer) {
     assert_eq!(sids[0], sids[1]);
     assert_eq!(sids[2], sids[3]);
     assert_ne!(sids[0], sids[2]);
+}
+
+async fn an_encrypted_id_token_is_for_its_client_alone(server: TestServer) {
+    use rules::jose::jwe::{self, DecryptionKey, Enc, KeyAlg};
+    let ada = server.person("ada").await;
+    for (id, alg, enc) in [
+        ("agreed", KeyAlg::EcdhEs, None),
+        ("wrapped", KeyAlg::EcdhEsA256Kw, Some(Enc::A128Gcm)),
+        ("rsa", KeyAlg::RsaOaep256, Some(Enc::A256Gcm)),
+    ] {
+        let key = DecryptionKey::generate(alg).unwrap();
+        let spec = Spec::confidential(id).metadata(Metadata {
+            id_token_encrypted_response_alg: Some(alg),
+            id_token_encrypted_response_enc: enc,
+            encryption_keys: vec![key.public_jwk().clone()],
+            ..Metadata::default()
+        });
+        let app = server.register(spec).await;
+        let mut browser = server.browser();
+        let tokens = browser.code_flow(&server, &app, &ada, "openid").await;
+        let stranger = DecryptionKey::generate(alg).unwrap();
+        assert!(jwe::decrypt(&tokens.id, &[stranger]).is_err());
+        let opened = jwe::decrypt(&tokens.id, &[key]).unwrap();
+        assert_eq!(opened.alg, alg);
+        assert_eq!(opened.enc, enc.unwrap_or(Enc::A256Gcm));
+        assert_eq!(opened.cty.as_deref(), Some("JWT"));
+        let inside = String::from_utf8(opened.plaintext).unwrap();
+        let claims = jwt::verify(&server, &inside).await.claims;
+        assert_eq!(claims["aud"], id);
+        assert_eq!(claims["sub"], ada.id.to_string());
+    }
 }

@@ -70,6 +70,7 @@ impl Running {
             tcp,
             redirect: tls.is_some().then_some(redirect),
             tls: tls.clone(),
+            mtls: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let done = tokio::spawn(server::run(Arc::clone(&app), listener, async move {

@@ -6,6 +6,7 @@ pub mod authenticator;
 pub mod browser;
 pub mod certificates;
 pub mod chrome;
+pub mod client_certificates;
 pub mod flow;
 pub mod jwt;
 pub mod people;

@@ -120,6 +120,8 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         limits: config::LimitsFile::all("1000000/min"),
         log: config::LogFile::default(),
         dpop: config::DpopFile::default(),
+        mtls: config::MtlsFile::default(),
+        hook: config::HookFile::default(),
         outbound: config::OutboundFile {
             // Receivers of the tests listen there.
             allow: vec!["127.0.0.1".to_owned()],

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_metadata::Metadata;
+use super::distinguished_name::Name;
 use super::error::{ErrorCode, OAuthError};
 use super::fapi2;
 use super::proof::{Confirmation, Possession};
@@ -59,9 +60,103 @@ pub enum ClientAuth {
     },
     /// `private_key_jwt` (RFC 7523).
     PrivateKeyJwt {
-        /// Its public keys.
+        /// Its public keys; none when they are fetched from its `jwks_uri`.
         jwks: JwkSet,
     },
+    /// `tls_client_auth`: by a certificate that an authority vouches for (RFC 8705 §2.1).
+    TlsClientAuth {
+        /// For whom it must be.
+        subject: CertificateSubject,
+    },
+    /// `self_signed_tls_client_auth`: by a certificate whose key is registered (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth {
+        /// Its public keys; none when they are fetched from its `jwks_uri`.
+        jwks: JwkSet,
+    },
+}
+
+/// For whom a client's certificate must be (RFC 8705 §2.1.2): one of these, never several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CertificateSubject {
+    /// Its subject as a distinguished name (RFC 4514).
+    #[serde(rename = "tls_client_auth_subject_dn")]
+    Dn(String),
+    /// One of its DNS names.
+    #[serde(rename = "tls_client_auth_san_dns")]
+    Dns(String),
+    /// One of its URIs.
+    #[serde(rename = "tls_client_auth_san_uri")]
+    Uri(String),
+    /// One of its IP addresses.
+    #[serde(rename = "tls_client_auth_san_ip")]
+    Ip(String),
+    /// One of its e-mail addresses.
+    #[serde(rename = "tls_client_auth_san_email")]
+    Email(String),
+}
+
+impl CertificateSubject {
+    /// Reads `dn:CN=budget,O=Pocket Budget AG`, `dns:budget.example`, `uri:…`, `ip:…` or `email:…`.
+    ///
+    /// # Errors
+    /// A sentence that says what to change.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (kind, value) = text.split_once(':').unwrap_or_default();
+        let value = value.trim().to_owned();
+        let subject = match kind {
+            "dn" => Self::Dn(value),
+            "dns" => Self::Dns(value),
+            "uri" => Self::Uri(value),
+            "ip" => Self::Ip(value),
+            "email" => Self::Email(value),
+            _ => {
+                return Err(
+                    "the certificate's subject must be written as dn:, dns:, uri:, ip: or email: and \
+                     the value, such as dns:budget.example"
+                        .to_owned(),
+                );
+            }
+        };
+        subject.check().map(|()| subject)
+    }
+
+    /// Checks that a certificate can be for it at all.
+    ///
+    /// # Errors
+    /// A sentence that says what to change.
+    pub fn check(&self) -> Result<(), String> {
+        let (what, value, fits) = match self {
+            Self::Dn(text) => return Name::parse(text).map(|_| ()),
+            Self::Dns(name) => {
+                let label = |label: &str| {
+                    (1..=63).contains(&label.len())
+                        && label
+                            .bytes()
+                            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                };
+                ("DNS name", name, name.split('.').all(label))
+            }
+            Self::Uri(uri) => ("URI", uri, url::Url::parse(uri).is_ok() && uri.is_ascii()),
+            Self::Ip(address) => (
+                "IP address",
+                address,
+                address.parse::<std::net::IpAddr>().is_ok(),
+            ),
+            Self::Email(email) => {
+                let parts = email.rsplit_once('@');
+                let whole =
+                    parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+                ("e-mail address", email, whole && email.is_ascii())
+            }
+        };
+        if fits && value.len() <= 500 && !value.contains(char::is_whitespace) {
+            return Ok(());
+        }
+        let shown: String = value.chars().take(200).collect();
+        Err(format!(
+            "{shown:?} is no {what} that a certificate could be for"
+        ))
+    }
 }
 
 /// What a client may ask the token endpoint for.
@@ -197,6 +292,44 @@ impl Client {
         Ok(bound)
     }
 
+    /// Whether it presents a certificate when it authenticates (RFC 8705 §2).
+    #[must_use]
+    pub const fn presents_certificate(&self) -> bool {
+        matches!(
+            self.auth,
+            ClientAuth::TlsClientAuth { .. } | ClientAuth::SelfSignedTlsClientAuth { .. }
+        )
+    }
+
+    /// The public keys that are registered with its way to authenticate; empty when they are fetched.
+    #[must_use]
+    pub const fn own_keys(&self) -> Option<&JwkSet> {
+        match &self.auth {
+            ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks } => {
+                Some(jwks)
+            }
+            _ => None,
+        }
+    }
+
+    /// RFC 7591 §2: keys are registered, or the address where they are fetched, and never both.
+    fn check_keys(&self) -> Result<(), String> {
+        let fetched = self.metadata.jwks_uri.is_some();
+        match &self.auth {
+            ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks }
+                if fetched && !jwks.is_empty() =>
+            {
+                Err("register the public keys or jwks_uri, not both (RFC 7591 section 2)".into())
+            }
+            ClientAuth::None | ClientAuth::Secret { .. } | ClientAuth::TlsClientAuth { .. }
+                if fetched =>
+            {
+                Err("jwks_uri is for clients that authenticate by a key of their own".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks what was registered as a whole.
     ///
     /// # Errors
@@ -237,15 +370,21 @@ impl Client {
             fapi2::check(self)?;
         }
         let metadata = &self.metadata;
-        let keyed = matches!(self.auth, ClientAuth::PrivateKeyJwt { .. });
+        let keyed = self.own_keys().is_some();
         let signs =
             metadata.require_signed_request_object || metadata.request_object_signing_alg.is_some();
         if signs && !keyed {
             return Err(
-                "signed requests need the client's public keys (private_key_jwt)".to_owned(),
+                "signed requests need the client's public keys (private_key_jwt or \
+                 self_signed_tls_client_auth)"
+                    .to_owned(),
             );
         }
+        if let ClientAuth::TlsClientAuth { subject } = &self.auth {
+            subject.check()?;
+        }
         self.metadata.check()?;
+        self.check_keys()?;
         sector::check(self)?;
         self.redirect_uris
             .iter()

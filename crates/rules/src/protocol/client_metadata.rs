@@ -7,7 +7,8 @@ use url::Url;
 
 use super::redirect;
 use crate::identity::Acr;
-use crate::jose::Alg;
+use crate::jose::jwe::{Enc, EncryptionJwk, KeyAlg};
+use crate::jose::{Alg, MAX_KEYS};
 use crate::network::is_loopback_host;
 
 /// How a client learns who a person is (OpenID Connect Core §8).
@@ -77,6 +78,19 @@ pub struct Metadata {
     /// The URL whose host is its sector (OpenID Connect Core §8.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sector_identifier_uri: Option<String>,
+    /// Where its public keys are fetched (RFC 7591 §2), when they are not registered themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// How the key of its ID tokens is handed over, when they are encrypted (OpenID Connect
+    /// Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<KeyAlg>,
+    /// How its encrypted ID tokens are sealed; A256GCM when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<Enc>,
+    /// Its public keys to encrypt to; the first one that fits is used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub encryption_keys: Vec<EncryptionJwk>,
     /// Userinfo is answered as a JWT signed so; as plain JSON when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<Alg>,
@@ -140,6 +154,12 @@ const fn is_false(value: &bool) -> bool {
 }
 
 impl Metadata {
+    /// The key to encrypt to by `alg`: the first that fits.
+    #[must_use]
+    pub fn encryption_key(&self, alg: KeyAlg) -> Option<&EncryptionJwk> {
+        self.encryption_keys.iter().find(|key| key.fits(alg))
+    }
+
     /// Checks what was registered.
     ///
     /// # Errors
@@ -161,10 +181,27 @@ impl Metadata {
             ("the privacy policy", &self.policy_uri),
             ("the terms of service", &self.tos_uri),
             ("the logo", &self.logo_uri),
+            ("the address of its keys", &self.jwks_uri),
             ("the sector identifier", &self.sector_identifier_uri),
             ("the back-channel logout URI", &self.backchannel_logout_uri),
         ] {
             uri.as_deref().map_or(Ok(()), |uri| https(what, uri))?;
+        }
+        match self.id_token_encrypted_response_alg {
+            Some(alg) if self.encryption_key(alg).is_none() => {
+                return Err(format!(
+                    "ID tokens are to be encrypted by {alg}, and no registered encryption key fits"
+                ));
+            }
+            None if self.id_token_encrypted_response_enc.is_some() => {
+                return Err("id_token_encrypted_response_enc needs \
+                            id_token_encrypted_response_alg"
+                    .into());
+            }
+            _ => {}
+        }
+        if self.encryption_keys.len() > MAX_KEYS {
+            return Err(format!("at most {MAX_KEYS} encryption keys are kept"));
         }
         if self.contacts.len() > 20
             || self.default_acr_values.len() > 10

@@ -16,10 +16,10 @@ pub const ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
 /// A sentence that says what to change.
 pub fn check(client: &Client) -> Result<(), String> {
     // §5.3.2.1 (6)
-    if !matches!(client.auth, ClientAuth::PrivateKeyJwt { .. }) {
+    if !client.presents_certificate() && !matches!(client.auth, ClientAuth::PrivateKeyJwt { .. }) {
         return Err(
             "the profile fapi2 is for clients that authenticate by a key of their own; register \
-             its public keys (private_key_jwt)"
+             its public keys (private_key_jwt) or its certificate"
                 .into(),
         );
     }

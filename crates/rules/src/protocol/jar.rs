@@ -1,15 +1,16 @@
 //! Request objects: authorization requests that the client signed (RFC 9101, FAPI 2.0 Message
 //! Signing §5.3). They are taken where requests are pushed (RFC 9126 §3).
 
+use std::slice;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::client::{Client, ClientAuth};
+use super::client::Client;
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::{fapi2, numeric_date};
-use crate::jose::{self, Alg, printable};
+use crate::jose::{Alg, Verified, printable};
 use crate::time::Timestamp;
 
 /// How far ahead of this server's clock `nbf` and `iat` may lie (FAPI 2.0 Security Profile
@@ -23,31 +24,26 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// Claims of the JWT itself, which are no parameters.
 const OF_THE_JWT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 
-/// Verifies a request object of a client that authenticated, and gives the parameters in it: what
-/// stands beside it counts for nothing (RFC 9101 §6.3).
+/// What a client may sign its requests with.
+#[must_use]
+pub fn algs(client: &Client) -> &[Alg] {
+    match &client.metadata.request_object_signing_alg {
+        Some(alg) => slice::from_ref(alg),
+        None => &fapi2::ALGS,
+    }
+}
+
+/// Reads a request object of a client that authenticated, verified with one of its [`algs`], and gives
+/// the parameters in it: what stands beside it counts for nothing (RFC 9101 §6.3).
 ///
 /// # Errors
 /// `invalid_request_object`.
 pub fn read(
-    jwt: &str,
+    verified: Verified,
     client: &Client,
     issuer: &str,
     now: Timestamp,
 ) -> Result<Params, OAuthError> {
-    let ClientAuth::PrivateKeyJwt { jwks } = &client.auth else {
-        return Err(invalid(
-            "no keys are registered for this client to verify it with",
-        ));
-    };
-    let one;
-    let allowed: &[Alg] = match client.metadata.request_object_signing_alg {
-        Some(alg) => {
-            one = [alg];
-            &one
-        }
-        None => &fapi2::ALGS,
-    };
-    let verified = jose::verify(jwt, allowed, jwks).map_err(|error| invalid(&error.to_string()))?;
     check_typ(verified.header.typ.as_deref())?;
     let claims = verified.payload;
     check_claims(&claims, client, issuer)?;
@@ -164,7 +160,9 @@ fn parameters(claims: &Map<String, Value>) -> Result<Params, OAuthError> {
     Params::from_pairs(pairs).map_err(|error| invalid(&error.description))
 }
 
-fn invalid(why: &str) -> OAuthError {
+/// `invalid_request_object`, and why.
+#[must_use]
+pub fn invalid(why: &str) -> OAuthError {
     OAuthError::new(
         ErrorCode::InvalidRequestObject,
         format!("the request object: {why}"),

@@ -1,12 +1,13 @@
 //! Server metadata (RFC 8414 §2, OpenID Connect Discovery §3, RFC 9126 §5, RFC 9207 §3).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::client::GrantType;
 use super::resource::Resource;
 use super::target::OPENID_SCOPES;
 use super::{acr, claims, dpop};
 use crate::identity::Acr;
+use crate::jose::jwe::{Enc, KeyAlg};
 
 /// What ID tokens and userinfo may be signed with.
 const SIGNING_ALGS: [&str; 2] = ["RS256", "ES256"];
@@ -14,12 +15,23 @@ const SIGNING_ALGS: [&str; 2] = ["RS256", "ES256"];
 /// What a client may sign its assertions with (RFC 7523).
 const ASSERTION_ALGS: [&str; 3] = ["ES256", "PS256", "EdDSA"];
 
-/// The document that both well-known addresses serve; `languages` are those of the pages (BCP 47).
+/// The endpoints at which a client may present its certificate.
+const WITH_CERTIFICATE: [(&str, &str); 5] = [
+    ("pushed_authorization_request_endpoint", "/par"),
+    ("token_endpoint", "/token"),
+    ("introspection_endpoint", "/introspect"),
+    ("revocation_endpoint", "/revoke"),
+    ("userinfo_endpoint", "/userinfo"),
+];
+
+/// The document that both well-known addresses serve; `languages` are those of the pages (BCP 47),
+/// `mtls` is the origin where clients present certificates (RFC 8705 §5), when there is one.
 #[must_use]
 pub fn document<'r>(
     issuer: &str,
     languages: &[&str],
     resources: impl Iterator<Item = &'r Resource>,
+    mtls: Option<&str>,
 ) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let mut scopes: Vec<&str> = OPENID_SCOPES.to_vec();
@@ -39,12 +51,16 @@ pub fn document<'r>(
         "sid",
     ];
     told.extend(claims::STANDARD.iter().map(|(name, _)| *name));
-    let methods = [
+    let mut methods = vec![
         "client_secret_basic",
         "client_secret_post",
         "private_key_jwt",
-        "none",
     ];
+    if mtls.is_some() {
+        methods.extend(["tls_client_auth", "self_signed_tls_client_auth"]);
+    }
+    let confidential = methods.clone();
+    methods.push("none");
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/authorize"),
@@ -63,13 +79,15 @@ pub fn document<'r>(
         "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": SIGNING_ALGS,
+        "id_token_encryption_alg_values_supported": KeyAlg::ALL.map(KeyAlg::as_str),
+        "id_token_encryption_enc_values_supported": Enc::ALL.map(Enc::as_str),
         "userinfo_signing_alg_values_supported": SIGNING_ALGS,
         "acr_values_supported": acr::OFFERED.map(Acr::as_str),
         "display_values_supported": ["page"],
         "claim_types_supported": ["normal"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
-        "introspection_endpoint_auth_methods_supported": methods[..3],
+        "introspection_endpoint_auth_methods_supported": confidential,
         "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
@@ -105,6 +123,13 @@ pub fn document<'r>(
     ];
     for (name, value) in signed {
         document[name] = value;
+    }
+    if let Some(mtls) = mtls {
+        let alias = |(name, path): (&str, &str)| (name.to_owned(), format!("{mtls}{path}").into());
+        let aliases: Map<String, Value> = WITH_CERTIFICATE.map(alias).into_iter().collect();
+        document["mtls_endpoint_aliases"] = aliases.into();
+        // RFC 8705 §3.3
+        document["tls_client_certificate_bound_access_tokens"] = true.into();
     }
     document
 }

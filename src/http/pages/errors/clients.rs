@@ -164,6 +164,28 @@ pub(super) const ALL: [Explained; 2] = [
 }"#,
             },
             Topic {
+                id: "jwks-uri",
+                title: |say| say.error_invalid_client_jwks_uri(),
+                text: |say| say.error_invalid_client_jwks_uri_text(),
+                spec: Spec(
+                    "RFC 7591 §2",
+                    "https://www.rfc-editor.org/rfc/rfc7591#section-2",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "certificate",
+                title: |say| say.error_invalid_client_certificate(),
+                text: |say| say.error_invalid_client_certificate_text(),
+                spec: Spec(
+                    "RFC 8705 §2",
+                    "https://www.rfc-editor.org/rfc/rfc8705#section-2",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
                 id: "introspection",
                 title: |say| say.error_invalid_client_introspection(),
                 text: |say| say.error_invalid_client_introspection_text(),

@@ -7,16 +7,43 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::program::{Program, examples, free_port};
-use crate::support::{Reply, Spec, TestServer};
+use crate::support::{Engine, Reply, Spec, TestServer};
 
 on_both_now![nginx_asks_about_every_token];
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_alone_asks_the_hook_about_every_request() {
+    let open = |file: &mut countersign::config::File| {
+        file.hook.peers = vec!["127.0.0.1".to_owned()];
+    };
+    let server = TestServer::start_with(Engine::Sqlite, open).await;
+    let guide = fs::read_to_string(examples().join("nginx-hook.conf")).unwrap();
+    let nginx = start_with(&server, &guide, "").await;
+    asked_about_every_request(&server, &nginx).await;
+    let url = format!("http://127.0.0.1:{}/_verify", nginx.port);
+    assert_eq!(Reply::of(server.http.get(url)).await.status, 404);
+}
+
 /// The guide's file with this machine's addresses, and what stands around it.
 async fn start(server: &TestServer) -> Program {
-    let (port, behind) = (free_port(), free_port());
     let folder = server.directory.path();
     let pair = format!("{}:{}", server.accounts.id, server.accounts.secret);
     let guide = fs::read_to_string(examples().join("nginx.conf")).unwrap();
+    assert!(guide.contains("BASIC_CREDENTIALS"));
+    let guide = guide.replace("BASIC_CREDENTIALS", &STANDARD.encode(pair));
+    fs::copy(
+        examples().join("introspect.js"),
+        folder.join("introspect.js"),
+    )
+    .unwrap();
+    let module = "load_module /usr/lib/nginx/modules/ngx_http_js_module.so;\n";
+    start_with(server, &guide, module).await
+}
+
+/// A guide's file in the `http` block of an nginx of its own.
+async fn start_with(server: &TestServer, guide: &str, module: &str) -> Program {
+    let (port, behind) = (free_port(), free_port());
+    let folder = server.directory.path();
     let mut guide: String = guide
         .lines()
         .filter(|line| !line.contains("proxy_ssl_"))
@@ -25,23 +52,17 @@ async fn start(server: &TestServer) -> Program {
     for (example, here) in [
         ("127.0.0.1:8082", format!("127.0.0.1:{port}")),
         ("127.0.0.1:8083", format!("127.0.0.1:{behind}")),
-        ("BASIC_CREDENTIALS", STANDARD.encode(pair)),
         ("https://login.bank.example", server.issuer.clone()),
     ] {
         assert!(guide.contains(example), "{example}");
         guide = guide.replace(example, &here);
     }
-    fs::copy(
-        examples().join("introspect.js"),
-        folder.join("introspect.js"),
-    )
-    .unwrap();
     let shown = folder.display();
     let scratch: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {shown}/{kind};\n"))
         .concat();
     let text = format!(
-        "load_module /usr/lib/nginx/modules/ngx_http_js_module.so;\ndaemon off;\n\
+        "{module}daemon off;\n\
          pid {shown}/nginx.pid;\nerror_log {shown}/nginx.log;\nevents {{}}\nhttp {{\n\
          access_log off;\n{scratch}{guide}\nserver {{ listen 127.0.0.1:{behind}; location / {{ \
          return 200 \"$http_x_sub $http_x_client $http_authorization\"; }} }}\n}}\n"
@@ -56,10 +77,19 @@ async fn start(server: &TestServer) -> Program {
 
 async fn nginx_asks_about_every_token(server: TestServer) {
     let nginx = start(&server).await;
+    asked_about_every_request(&server, &nginx).await;
+    // The doors between nginx's own locations are closed from outside.
+    for inner in ["/_token", "/_introspect"] {
+        let url = format!("http://127.0.0.1:{}{inner}", nginx.port);
+        assert_eq!(Reply::of(server.http.get(url)).await.status, 404);
+    }
+}
+
+async fn asked_about_every_request(server: &TestServer, nginx: &Program) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
     let scope = "openid accounts:read";
-    let tokens = server.browser().code_flow(&server, &app, &ada, scope).await;
+    let tokens = server.browser().code_flow(server, &app, &ada, scope).await;
     let get = |token: &str| {
         let request = server
             .http
@@ -71,7 +101,7 @@ async fn nginx_asks_about_every_token(server: TestServer) {
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(reply.body.trim(), format!("{} app", ada.id));
 
-    let other = app.client_credentials(&server, "transactions:read").await;
+    let other = app.client_credentials(server, "transactions:read").await;
     let reply = get(other.ok()["access_token"].as_str().unwrap()).await;
     assert_eq!(reply.status, 403);
     assert!(
@@ -84,11 +114,6 @@ async fn nginx_asks_about_every_token(server: TestServer) {
         assert_eq!(reply.status, 401, "{bad}");
         assert!(reply.header("www-authenticate").starts_with("Bearer"));
     }
-    app.revoke(&server, &tokens.access).await;
+    app.revoke(server, &tokens.access).await;
     assert_eq!(get(&tokens.access).await.status, 401);
-    // The doors between nginx's own locations are closed from outside.
-    for inner in ["/_token", "/_introspect"] {
-        let url = format!("http://127.0.0.1:{}{inner}", nginx.port);
-        assert_eq!(Reply::of(server.http.get(url)).await.status, 404);
-    }
 }

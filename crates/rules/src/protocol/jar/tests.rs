@@ -2,7 +2,8 @@ use serde_json::json;
 
 use super::super::target::tests::app;
 use super::*;
-use crate::jose::{JwkSet, SigningKey};
+use crate::jose::{self, JwkSet, SigningKey};
+use crate::protocol::client::ClientAuth;
 
 const ISSUER: &str = "https://id.example";
 const NOW: i64 = 1_800_000_000;
@@ -13,6 +14,14 @@ fn client(key: &SigningKey) -> Client {
         jwks: JwkSet::from(key.public_jwk().clone()),
     };
     client
+}
+
+/// As a server does that has the keys.
+fn read(jwt: &str, client: &Client, issuer: &str, now: Timestamp) -> Result<Params, OAuthError> {
+    let keys = client.own_keys().ok_or_else(|| invalid("no keys"))?;
+    let verified = jose::verify(jwt, algs(client), keys);
+    let verified = verified.map_err(|error| invalid(&error.to_string()))?;
+    super::read(verified, client, issuer, now)
 }
 
 fn claims() -> Value {

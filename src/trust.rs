@@ -1,0 +1,185 @@
+//! Whom the institution trusts to certify clients (RFC 8705 §2.1): authorities, and what they took
+//! back (RFC 5280 §5). Files are looked at again once a minute, so that a fresh list of revocations
+//! is heeded without a reload; one that is not in order leaves the old one in place.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use rules::time::Timestamp;
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+
+use crate::certificate::ClientCertificate;
+use crate::config::Mtls;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// The authorities and their lists of revocations; empty when none are set, and then nobody can
+/// authenticate by `tls_client_auth`.
+#[derive(Default)]
+pub struct Trust {
+    files: Option<Files>,
+    current: RwLock<Option<Arc<dyn ClientCertVerifier>>>,
+    looked: Mutex<Looked>,
+}
+
+struct Files {
+    authorities: PathBuf,
+    revocations: Vec<PathBuf>,
+}
+
+/// When the files were last looked at, and when they had been written.
+#[derive(Default)]
+struct Looked {
+    at: Option<Timestamp>,
+    written: Vec<Option<SystemTime>>,
+}
+
+/// Why a certificate is not trusted; for the log, and, in general words, for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untrusted(pub String);
+
+impl Trust {
+    /// Reads what is set.
+    ///
+    /// # Errors
+    /// A sentence that names the setting and the remedy.
+    pub fn open(settings: Option<&Mtls>) -> Result<Self, String> {
+        let Some((settings, authorities)) =
+            settings.and_then(|set| Some((set, set.authorities_file.clone()?)))
+        else {
+            return Ok(Self::default());
+        };
+        let files = Files {
+            authorities,
+            revocations: settings.revocation_files.clone(),
+        };
+        let looked = Looked {
+            at: None,
+            written: files.written(),
+        };
+        let verifier = files.load()?;
+        Ok(Self {
+            files: Some(files),
+            current: RwLock::new(Some(verifier)),
+            looked: Mutex::new(looked),
+        })
+    }
+
+    /// Whether an authority vouches for a certificate now, and no list takes it back.
+    ///
+    /// # Errors
+    /// [`Untrusted`].
+    pub fn check(&self, certificate: &ClientCertificate, now: Timestamp) -> Result<(), Untrusted> {
+        self.look(now);
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(verifier) = current.as_ref().map(Arc::clone) else {
+            return Err(Untrusted(
+                "no authority is set (mtls.authorities_file)".to_owned(),
+            ));
+        };
+        drop(current);
+        let seconds = u64::try_from(now.secs()).unwrap_or_default();
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        verifier
+            .verify_client_cert(certificate.der(), certificate.chain(), at)
+            .map(|_| ())
+            .map_err(|error| Untrusted(error.to_string()))
+    }
+
+    /// Reads the files anew when one of them was written since.
+    fn look(&self, now: Timestamp) {
+        let Some(files) = &self.files else { return };
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.at.is_some_and(|at| now.since(at) < LOOK_EVERY) {
+            return;
+        }
+        looked.at = Some(now);
+        let written = files.written();
+        if looked.written == written {
+            return;
+        }
+        looked.written = written;
+        match files.load() {
+            Ok(verifier) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(verifier);
+                tracing::info!("authorities and lists of revocations were read anew");
+            }
+            Err(why) => tracing::error!(why, "the old authorities and lists of revocations stay"),
+        }
+    }
+}
+
+impl Files {
+    fn written(&self) -> Vec<Option<SystemTime>> {
+        let all = std::iter::once(&self.authorities).chain(&self.revocations);
+        all.map(|path| {
+            std::fs::metadata(path)
+                .and_then(|about| about.modified())
+                .ok()
+        })
+        .collect()
+    }
+
+    fn load(&self) -> Result<Arc<dyn ClientCertVerifier>, String> {
+        let setting = "mtls.authorities_file";
+        let mut roots = RootCertStore::empty();
+        let pem = read(setting, &self.authorities)?;
+        for one in CertificateDer::pem_slice_iter(&pem) {
+            let added = one.map_err(|error| error.to_string());
+            let added = added.and_then(|der| roots.add(der).map_err(|error| error.to_string()));
+            added.map_err(|error| damaged(setting, &self.authorities, &error))?;
+        }
+        if roots.is_empty() {
+            return Err(damaged(
+                setting,
+                &self.authorities,
+                "it holds no certificate",
+            ));
+        }
+        let mut lists = Vec::new();
+        for path in &self.revocations {
+            lists.push(revocations(path)?);
+        }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let has_lists = !lists.is_empty();
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        if has_lists {
+            // Who is on no list of her authority's is not revoked; one without a list, or with one
+            // that is over, cannot be judged, and is refused.
+            builder = builder
+                .with_crls(lists)
+                .only_check_end_entity_revocation()
+                .enforce_revocation_expiration();
+        }
+        builder
+            .build()
+            .map_err(|error| damaged(setting, &self.authorities, &error.to_string()))
+    }
+}
+
+/// A list in PEM or DER.
+fn revocations(path: &Path) -> Result<CertificateRevocationListDer<'static>, String> {
+    let setting = "mtls.revocation_files";
+    let bytes = read(setting, path)?;
+    if bytes.first() == Some(&0x30) {
+        return Ok(CertificateRevocationListDer::from(bytes));
+    }
+    CertificateRevocationListDer::from_pem_slice(&bytes)
+        .map_err(|error| damaged(setting, path, &format!("it holds no list: {error}")))
+}
+
+fn read(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path)
+        .map_err(|error| format!("{setting}: {} cannot be read: {error}", path.display()))
+}
+
+fn damaged(setting: &str, path: &Path, why: &str) -> String {
+    format!("{setting}: {} cannot be used: {why}", path.display())
+}
