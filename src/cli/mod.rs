@@ -218,7 +218,9 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Audit(act) => return Box::pin(audit::run(&config, act, json)).await,
         Command::Check(arguments) => return check::run(&config, &arguments, json).await,
         Command::Backup(arguments) => return backup::run(&config, arguments, json).await,
-        Command::Restore(arguments) => return restore::run(&config, arguments, json).await,
+        Command::Restore(arguments) => {
+            return Box::pin(restore::run(&config, arguments, json)).await;
+        }
     };
     let reply = door::carry_out(&config, act).await?;
     match &reply {

@@ -189,11 +189,11 @@ fn challenged(error: ApiError, scheme: TokenType, scope: &str) -> ApiError {
 }
 
 fn bare(scope: &str) -> String {
-    let mut challenge = "Bearer realm=\"countersign\"".to_owned();
-    if !scope.is_empty() {
-        challenge += &format!(", scope=\"{scope}\"");
+    let realm = "Bearer realm=\"countersign\"";
+    if scope.is_empty() {
+        return realm.to_owned();
     }
-    challenge
+    format!("{realm}, scope=\"{scope}\"")
 }
 
 /// The access token of the request that the proxy holds back, and under which scheme it came.
