@@ -64,17 +64,16 @@ pub async fn list(app: &App, wanted: Wanted, caller: &Caller) -> Result<Vec<Even
         client: wanted.client,
         kinds,
         since: wanted.since.map(Timestamp::from_millis),
-        // What was there before it was looked at.
-        before: wanted.before.or(Some(event.id)),
+        before: wanted.before,
         limit: wanted.limit.clamp(1, LONGEST_PAGE),
     };
     let event = app.pending(event, caller, None)?;
-    // Written down first: nobody reads unseen.
-    app.store.append(event).await?;
     let events = app
         .store
         .read(move |tx| Box::pin(async move { audit::list(tx, &filter).await }))
         .await?;
+    // Written down before anything is shown: nobody reads unseen.
+    app.store.append(event).await?;
     Ok(events)
 }
 

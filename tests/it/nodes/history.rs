@@ -252,8 +252,17 @@ fn judge(history: &History, cuts: &[(Instant, Instant)]) {
         let blind = history.seen.iter().filter(|seen| {
             seen.host == CUT_OFF && seen.asked > *from + PROMISE && seen.answered < *to
         });
-        let verdicts = blind.filter(|seen| seen.active.is_some()).count();
-        assert_eq!(verdicts, 0, "a node without a database judged");
+        let judged: Vec<_> = blind
+            .filter(|seen| seen.active.is_some())
+            .map(|seen| seen.asked.duration_since(*from))
+            .collect();
+        assert!(
+            judged.is_empty(),
+            "a node without a database judged {} times, {:?} to {:?} after it was cut off",
+            judged.len(),
+            judged.first(),
+            judged.last()
+        );
     }
     assert!(
         told.get(&(CUT_OFF, None)).is_some_and(|many| *many > 0),

@@ -99,13 +99,15 @@ async fn carry(
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let (mut up, mut down) = (vec![0; 16 << 10], vec![0; 16 << 10]);
     loop {
-        let silent = *ways.borrow_and_update() == Way::Silent;
+        let way = *ways.borrow_and_update();
+        if way == Way::Refused {
+            return;
+        }
+        let silent = way == Way::Silent;
         tokio::select! {
-            changed = ways.changed() => {
-                if changed.is_err() || *ways.borrow() == Way::Refused {
-                    return;
-                }
-            }
+            changed = ways.changed() => if changed.is_err() {
+                return;
+            },
             read = near.read(&mut up), if !silent => match read {
                 Ok(n) if n > 0 && far.write_all(&up[..n]).await.is_ok() => {}
                 _ => return,
