@@ -115,7 +115,7 @@ impl Connections {
 }
 
 /// What the client showed in the handshake, which proved that it holds the key.
-fn presented(stream: &TlsStream<TcpStream>) -> Presented {
+pub(crate) fn presented(stream: &TlsStream<TcpStream>) -> Presented {
     let (_, session) = stream.get_ref();
     let read = session
         .peer_certificates()
@@ -124,7 +124,7 @@ fn presented(stream: &TlsStream<TcpStream>) -> Presented {
 }
 
 /// `None` when there is nobody to talk to.
-async fn handshake(tls: &Tls, mut stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+pub(crate) async fn handshake(tls: &Tls, mut stream: TcpStream) -> Option<TlsStream<TcpStream>> {
     let mut first = [0];
     match stream.peek(&mut first).await {
         // A handshake begins with 22 (RFC 8446 §5.1), a request with the letter of a method.

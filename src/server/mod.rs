@@ -26,6 +26,8 @@ mod remainder;
 pub mod systemd;
 pub mod tls;
 
+pub(crate) use connection::{handshake, presented};
+
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;

@@ -1,6 +1,8 @@
 //! `countersign demo`, as a visitor meets it: the binary on ports and a folder of its own, walked
 //! over HTTP like a browser without JavaScript.
 
+mod fapi;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
@@ -109,13 +111,13 @@ impl Drop for Folder {
     }
 }
 
-/// Three free ports in a row.
+/// Four free ports in a row.
 fn free_base() -> u16 {
     let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     loop {
         let first = bind(0).unwrap();
         let base = first.local_addr().unwrap().port();
-        if base < 65_000 && bind(base + 1).is_ok() && bind(base + 2).is_ok() {
+        if base < 65_000 && (1..4).all(|next| bind(base + next).is_ok()) {
             return base;
         }
     }
@@ -141,6 +143,10 @@ impl Visitor {
             .no_proxy()
             .build()
             .unwrap();
+        Self::with(http)
+    }
+
+    fn with(http: reqwest::Client) -> Self {
         Self {
             http,
             cookies: BTreeMap::new(),
@@ -205,6 +211,10 @@ impl Visitor {
             };
             assert_eq!(status, StatusCode::SEE_OTHER, "{url}");
             url = url.join(location.to_str().unwrap()).unwrap();
+            if !matches!(url.host_str(), Some("localhost" | "127.0.0.1")) {
+                let html = String::new();
+                return Page { url, status, html };
+            }
             method = Method::GET;
             form.clear();
         }
@@ -248,6 +258,11 @@ impl Visitor {
             "{}",
             sign_in.url
         );
+        self.prove(demo, &sign_in, password).await
+    }
+
+    /// From the bank's sign-in page to its consent page.
+    async fn prove(&mut self, demo: &Demo, sign_in: &Page, password: &str) -> Page {
         let name = demo.told("/people/0/username");
         let code = self.code(demo, &name).await;
         let form = [
@@ -255,7 +270,7 @@ impl Visitor {
             ("password", password),
             ("code", &code),
         ];
-        self.submit(&sign_in, "/sign-in", &form).await
+        self.submit(sign_in, "/sign-in", &form).await
     }
 }
 

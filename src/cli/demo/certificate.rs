@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PKCS_RSA_SHA256, date_time_ymd,
 };
 use rules::time::Timestamp;
 
@@ -75,10 +75,6 @@ impl Files {
 
 /// Authority, certificate and key, in PEM.
 fn make(now: Timestamp, until: Timestamp) -> Result<[String; 3], rcgen::Error> {
-    let since_1970 = |at: Timestamp| {
-        date_time_ymd(1970, 1, 1) + Duration::from_secs(at.secs().max(0).cast_unsigned())
-    };
-    let (not_before, not_after) = (since_1970(now), since_1970(until));
     let mut authority = CertificateParams::default();
     authority
         .distinguished_name
@@ -90,7 +86,7 @@ fn make(now: Timestamp, until: Timestamp) -> Result<[String; 3], rcgen::Error> {
         permitted_subtrees: vec![GeneralSubtree::DnsName("localhost".to_owned())],
         excluded_subtrees: Vec::new(),
     });
-    (authority.not_before, authority.not_after) = (not_before, not_after);
+    date(&mut authority, now, until);
     let authority_key = KeyPair::generate()?;
     let authority_pem = authority.self_signed(&authority_key)?.pem();
 
@@ -99,14 +95,24 @@ fn make(now: Timestamp, until: Timestamp) -> Result<[String; 3], rcgen::Error> {
     own.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     own.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     own.use_authority_key_identifier_extension = true;
-    (own.not_before, own.not_after) = (not_before, not_after);
-    let key = KeyPair::generate()?;
+    date(&mut own, now, until);
+    // What the conformance suites' rules for TLS 1.2 take (RFC 9325 §4.2).
+    let key = KeyPair::generate_for(&PKCS_RSA_SHA256)?;
     let issuer = Issuer::new(authority, authority_key);
     let pem = own.signed_by(&key, &issuer)?.pem();
     Ok([authority_pem, pem, key.serialize_pem()])
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Says from when and until when a certificate is good.
+pub(super) fn date(params: &mut CertificateParams, from: Timestamp, until: Timestamp) {
+    let since_1970 = |at: Timestamp| {
+        date_time_ymd(1970, 1, 1) + Duration::from_secs(at.secs().max(0).cast_unsigned())
+    };
+    (params.not_before, params.not_after) = (since_1970(from), since_1970(until));
+}
+
+/// Replaces a file, which its owner alone may read.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

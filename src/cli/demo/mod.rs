@@ -3,13 +3,16 @@
 
 mod accounts;
 mod api;
+mod asking;
 mod authenticator;
 mod certificate;
+mod client_certificate;
 mod notebook;
 mod output;
 mod partner;
 mod people;
 mod phone;
+mod possession;
 mod seed;
 mod web;
 mod window;
@@ -17,6 +20,7 @@ mod window;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use asking::AskingListener;
 use axum::Router;
 use axum::routing::get;
 use clap::Args;
@@ -37,8 +41,10 @@ use crate::vault::RootKey;
 use api::Api;
 use certificate::Files;
 use notebook::Notebook;
-use partner::{AccountsApi, Http, Partner, RelyingParty};
+use partner::{AccountsApi, Http, Keys, Partner, RelyingParty, Trust};
 use phone::Phone;
+use possession::Possessions;
+use rules::protocol::redirect;
 use seed::{ACCOUNTS_API, POCKET_BUDGET, Seeded};
 use window::{Answers, Window};
 
@@ -57,6 +63,7 @@ whom to sign in as. Ctrl-C stops it; the data stays for the next start.
   countersign demo
   countersign demo --data /tmp/demo --port-base 19400
   countersign demo --tls
+  countersign demo --tls --fapi --json --redirect-uri https://suite.example/test/a/bank/callback
   countersign demo --json
 
 Everything in the data folder, passwords included, is made for this folder alone. Delete the folder to
@@ -65,17 +72,28 @@ pub struct Arguments {
     /// Where the demo keeps its data; made when it does not exist
     #[arg(long, value_name = "DIR", default_value = "./demo-data")]
     data: PathBuf,
-    /// The first of three ports in a row: server, partner app, API
+    /// The first of the ports in a row: server, partner app, API, and with --fapi the server's
+    /// listener for client certificates
     #[arg(
         long,
         value_name = "N",
         default_value_t = 9400,
-        value_parser = clap::value_parser!(u16).range(1..=65_533)
+        value_parser = clap::value_parser!(u16).range(1..=65_532)
     )]
     port_base: u16,
     /// Speak TLS, with a certificate of the demo's own
     #[arg(long)]
     tls: bool,
+    /// Live by FAPI 2.0: apps have keys or certificates, and the API takes bound tokens alone
+    #[arg(long, requires = "tls")]
+    fapi: bool,
+    /// A further address that people may be sent back to, for this start; may be repeated
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = redirect_uri)]
+    redirect_uris: Vec<String>,
+}
+
+fn redirect_uri(text: &str) -> Result<String, String> {
+    redirect::check_registrable(text).map(|()| text.to_owned())
 }
 
 /// Where the three parties are. Loopback, always.
@@ -91,6 +109,10 @@ pub(crate) struct Addresses {
     api: String,
     /// The server speaks TLS.
     tls: bool,
+    /// Everybody lives by FAPI 2.0; the API speaks TLS too.
+    fapi: bool,
+    /// Where people may come back to besides the partner app.
+    more_callbacks: Vec<String>,
 }
 
 impl Addresses {
@@ -102,7 +124,28 @@ impl Addresses {
             issuer: format!("{scheme}://localhost:{base}"),
             partner: format!("http://127.0.0.1:{}", base + 1),
             api: format!("http://127.0.0.1:{}", base + 2),
+            fapi: false,
+            more_callbacks: Vec::new(),
         }
+    }
+
+    fn of(arguments: &Arguments) -> Self {
+        let mut addresses = Self::new(arguments.port_base, arguments.tls);
+        addresses
+            .more_callbacks
+            .clone_from(&arguments.redirect_uris);
+        if arguments.fapi {
+            addresses.fapi = true;
+            // The name that the demo's certificate is for.
+            addresses.api = format!("https://localhost:{}", addresses.base + 2);
+        }
+        addresses
+    }
+
+    /// Where the server asks clients for certificates, with `--fapi`.
+    fn mtls(&self) -> Option<String> {
+        self.fapi
+            .then(|| format!("https://localhost:{}", self.base + 3))
     }
 
     /// The API's resource identifier (RFC 8707).
@@ -124,6 +167,12 @@ impl Addresses {
     fn callback(&self) -> String {
         format!("{}/callback", self.partner)
     }
+
+    /// Every address that people may come back to.
+    fn callbacks(&self) -> Vec<String> {
+        let more = self.more_callbacks.iter().cloned();
+        std::iter::once(self.callback()).chain(more).collect()
+    }
 }
 
 /// Runs the demo until it is told to stop.
@@ -131,7 +180,7 @@ impl Addresses {
 /// # Errors
 /// [`Failed`]: a port is taken, the data folder cannot be used, or a server broke.
 pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
-    let addresses = Addresses::new(arguments.port_base, arguments.tls);
+    let addresses = Addresses::of(&arguments);
     // What the visitor should read stands on standard output; the log is for what goes wrong.
     telemetry::init(&Log {
         json: false,
@@ -147,19 +196,19 @@ pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
     let notebook = Arc::new(Notebook::open(
         &arguments.data,
         addresses.base,
-        addresses.tls,
+        (addresses.tls, addresses.fapi),
     )?);
     let certificate = addresses.tls.then(|| Files::of(&arguments.data));
     if let Some(files) = &certificate {
         files.ensure(Clock::system().now())?;
     }
     let app = open(&arguments.data, &addresses, certificate.as_ref()).await?;
-    let ended = match seed::seed(&app, &notebook, &addresses).await {
+    let ended = match seed::seed(&app, &notebook, (&addresses, &arguments.data)).await {
         Ok(seeded) => {
             let told = output::Told::new(&arguments.data, &addresses, &notebook.read(), &seeded)?;
             let http =
                 web::http_client(certificate.as_ref().map(|files| files.authority.as_path()))?;
-            let sites = Sites::new(&app, &notebook, &addresses, (seeded, http));
+            let sites = Sites::new(&app, &notebook, &addresses, (seeded, http))?;
             output::print(&told, json)?;
             serve(&app, listeners, sites, &stop).await
         }
@@ -169,11 +218,12 @@ pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
     ended
 }
 
-/// The three ports, taken before anything is written.
+/// The ports, taken before anything is written.
 struct Listeners {
     issuer: TcpListener,
     partner: TcpListener,
     api: TcpListener,
+    mtls: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -183,8 +233,17 @@ impl Listeners {
             issuer: web::listen(base, "the server").await?,
             partner: web::listen(base + 1, "Pocket Budget").await?,
             api: web::listen(base + 2, "the accounts API").await?,
+            mtls: if addresses.fapi {
+                Some(web::listen(base + 3, "the server's mTLS").await?)
+            } else {
+                None
+            },
         };
         web::check_other_family(base, "the server").await?;
+        if addresses.fapi {
+            web::check_other_family(base + 2, "the accounts API").await?;
+            web::check_other_family(base + 3, "the server's mTLS").await?;
+        }
         Ok(taken)
     }
 }
@@ -221,6 +280,10 @@ fn config(
             "certificate_file": files.certificate,
             "key_file": files.key,
         })),
+        // Every certificate of the demo's clients vouches for itself, by a key that is registered.
+        "mtls": addresses.mtls().map_or_else(|| json!({}), |_| json!({
+            "listen": format!("127.0.0.1:{}", addresses.base + 3),
+        })),
     });
     let file: File = serde_json::from_value(settings).map_err(|error| error.to_string())?;
     file.check().map_err(|refused| refused.to_string())
@@ -247,6 +310,8 @@ fn root_key(path: &Path, data: &Path) -> Result<RootKey, String> {
 struct Sites {
     partner: Router,
     api: Router,
+    /// The API's `host:port`, when it speaks TLS.
+    api_authority: Option<String>,
 }
 
 impl Sites {
@@ -255,7 +320,7 @@ impl Sites {
         notebook: &Arc<Notebook>,
         addresses: &Addresses,
         (seeded, http): (Seeded, reqwest::Client),
-    ) -> Self {
+    ) -> Result<Self, Failed> {
         let secret = |id: &str| -> Secret {
             Secret::new(
                 notebook
@@ -266,6 +331,15 @@ impl Sites {
                     .unwrap_or_default(),
             )
         };
+        let keys = if addresses.fapi {
+            let text = notebook.read().client_keys.remove(POCKET_BUDGET);
+            let key = seed::signing_key(&text.unwrap_or_default())
+                .map_err(|why| format!("the key of {POCKET_BUDGET}: {why}"))?;
+            let about = (addresses.issuer.as_str(), POCKET_BUDGET);
+            Some(Arc::new(Keys::new(key, about, app.clock.clone())?))
+        } else {
+            None
+        };
         let answers = Arc::new(Answers::default());
         let window = Arc::new(Window::new(Arc::clone(app), Arc::clone(&answers)));
         let api = Api {
@@ -275,12 +349,16 @@ impl Sites {
             client_secret: secret(ACCOUNTS_API),
             http: http.clone(),
             answers,
+            possessions: Possessions::new(&addresses.api, addresses.fapi, app.clock.clone()),
         };
         let partner = Partner {
             relying_party: RelyingParty {
                 issuer: addresses.issuer.clone(),
                 client_id: POCKET_BUDGET.to_owned(),
-                client_secret: secret(POCKET_BUDGET),
+                trust: match &keys {
+                    Some(keys) => Trust::Keys(Arc::clone(keys)),
+                    None => Trust::Secret(secret(POCKET_BUDGET)),
+                },
                 redirect_uri: addresses.callback(),
                 signed_out_uri: addresses.signed_out(),
                 http: Http(http.clone()),
@@ -288,6 +366,7 @@ impl Sites {
             api: AccountsApi {
                 origin: addresses.api.clone(),
                 http,
+                keys,
             },
             bank: BANK.to_owned(),
             window: Arc::clone(&window),
@@ -302,10 +381,12 @@ impl Sites {
         let partner = partner::router(Arc::new(partner))
             .merge(phone::router(Arc::new(phone)))
             .route("/demo.css", get(web::style));
-        Self {
+        let authority = addresses.api.strip_prefix("https://");
+        Ok(Self {
             partner,
             api: api::router(Arc::new(api)),
-        }
+            api_authority: authority.map(str::to_owned),
+        })
     }
 }
 
@@ -318,14 +399,26 @@ async fn serve(
 ) -> Result<(), Failed> {
     let broke = |error| Failed::from(format!("one of the demo's servers broke: {error}"));
     let stopped = until(stop.clone());
+    let now = app.clock.now();
+    let asking = Tls::open_asking(&app.config, now)?;
     let issuer = Listener {
-        tls: Tls::open(&app.config, app.clock.now())?,
+        tls: Tls::open(&app.config, now)?,
+        mtls: listeners.mtls.zip(asking.clone()),
         ..listeners.issuer.into()
+    };
+    let api = async {
+        match (asking, sites.api_authority) {
+            (Some(tls), Some(authority)) => {
+                let listener = AskingListener::new(listeners.api, tls);
+                web::serve_asking(sites.api, listener, authority, stop.clone()).await
+            }
+            _ => web::serve(sites.api, listeners.api, stop.clone()).await,
+        }
     };
     let served = tokio::try_join!(
         server::run(Arc::clone(app), issuer, stopped),
         web::serve(sites.partner, listeners.partner, stop.clone()),
-        web::serve(sites.api, listeners.api, stop.clone()),
+        api,
     );
     served.map(drop).map_err(broke)
 }

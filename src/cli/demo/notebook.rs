@@ -19,6 +19,9 @@ pub struct Notes {
     /// Whether the server speaks TLS, which is part of its name too.
     #[serde(default)]
     pub tls: bool,
+    /// Whether everybody lives by FAPI 2.0: then clients have other means to prove who they are.
+    #[serde(default)]
+    pub fapi: bool,
     /// What the demo's people sign in with, by user name.
     #[serde(default)]
     pub people: BTreeMap<String, Credentials>,
@@ -61,11 +64,11 @@ pub struct Notebook {
 }
 
 impl Notebook {
-    /// Opens the notes in `dir`, which is made when it does not exist.
+    /// Opens the notes in `dir`, which is made when it does not exist; with TLS, by FAPI 2.0?
     ///
     /// # Errors
     /// A sentence that names the file and the remedy.
-    pub fn open(dir: &Path, port_base: u16, tls: bool) -> Result<Self, String> {
+    pub fn open(dir: &Path, port_base: u16, (tls, fapi): (bool, bool)) -> Result<Self, String> {
         let cannot = |what: &str, path: &Path, error: &io::Error| {
             format!(
                 "{} cannot be {what}: {error}; name another folder with --data",
@@ -96,6 +99,7 @@ impl Notebook {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Notes {
                 port_base,
                 tls,
+                fapi,
                 ..Notes::default()
             },
             Err(error) => return Err(cannot("read", &path, &error)),
@@ -108,13 +112,23 @@ impl Notebook {
                 notes.port_base
             ));
         }
-        if notes.tls != tls {
-            let with = if notes.tls { "with" } else { "without" };
-            return Err(format!(
-                "the data in {} was made {with} --tls, and the server's name is part of it; do so \
-                 again, or use another folder with --data",
-                dir.display(),
-            ));
+        for (flag, made, asked, why) in [
+            ("--tls", notes.tls, tls, "the server's name is part of it"),
+            (
+                "--fapi",
+                notes.fapi,
+                fapi,
+                "its clients prove themselves so",
+            ),
+        ] {
+            if made != asked {
+                let with = if made { "with" } else { "without" };
+                return Err(format!(
+                    "the data in {} was made {with} {flag}, and {why}; do so again, or use another \
+                     folder with --data",
+                    dir.display(),
+                ));
+            }
         }
         let notebook = Self {
             path,
@@ -190,11 +204,11 @@ mod tests {
     #[test]
     fn notes_are_kept_for_their_owner_alone() {
         let dir = folder("kept");
-        let notebook = Notebook::open(&dir, 9400, false).unwrap();
+        let notebook = Notebook::open(&dir, 9400, (false, false)).unwrap();
         notebook
             .change(|notes| drop(notes.client_secrets.insert("a".into(), "b".into())))
             .unwrap();
-        let again = Notebook::open(&dir, 9400, false).unwrap();
+        let again = Notebook::open(&dir, 9400, (false, false)).unwrap();
         assert_eq!(again.read().client_secrets["a"], "b");
         let mode = fs::metadata(dir.join("demo.json"))
             .unwrap()
@@ -207,11 +221,13 @@ mod tests {
     #[test]
     fn other_ports_than_those_of_the_data_are_refused() {
         let dir = folder("ports");
-        Notebook::open(&dir, 9400, false).unwrap();
-        let refused = Notebook::open(&dir, 9500, false).err().unwrap();
+        Notebook::open(&dir, 9400, (false, false)).unwrap();
+        let refused = Notebook::open(&dir, 9500, (false, false)).err().unwrap();
         assert!(refused.contains("--port-base 9400"), "{refused}");
-        let refused = Notebook::open(&dir, 9400, true).err().unwrap();
+        let refused = Notebook::open(&dir, 9400, (true, false)).err().unwrap();
         assert!(refused.contains("without --tls"), "{refused}");
+        let refused = Notebook::open(&dir, 9400, (false, true)).err().unwrap();
+        assert!(refused.contains("without --fapi"), "{refused}");
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -6,16 +6,19 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rules::protocol::Profile;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::Addresses;
 use super::certificate::Files;
 use super::notebook::Notes;
 use super::people::{ADA, name_of};
-use super::seed::{
-    ACCOUNTS_API, LEDGER_SYNC, NIGHTLY_REPORT, PHONE_APP, POCKET_BUDGET, Seeded, signing_key,
-};
+use super::seed::{NIGHTLY_REPORT, Seeded, private_jwks, registrations, signing_key};
+use super::{Addresses, client_certificate};
+use crate::flows::clients::NewAuth;
+
+/// Takes the access token out of an answer.
+const TOKEN_OUT: &str = "sed 's/.*\"access_token\": *\"\\([^\"]*\\)\".*/\\1/'";
 
 /// What there is to tell.
 pub struct Told {
@@ -35,10 +38,15 @@ impl Told {
         seeded: &Seeded,
     ) -> Result<Self, String> {
         let ca = addresses.tls.then(|| Files::of(data).authority);
-        let curl = curl_lines(addresses, notes, ca.as_deref());
+        let curl = match (&ca, addresses.mtls()) {
+            (Some(ca), Some(mtls)) => certified_lines(addresses, (data, ca), &mtls),
+            _ => curl_lines(addresses, notes, ca.as_deref()),
+        };
+        let mut json = object(addresses, notes, (seeded, ca.as_deref()), &curl);
+        json["clients"] = clients(addresses, notes, data)?.into();
         Ok(Self {
             text: text(data, addresses, notes, &curl),
-            json: object(addresses, notes, (seeded, ca.as_deref()), &curl)?,
+            json,
         })
     }
 }
@@ -111,7 +119,7 @@ fn curl_lines(at: &Addresses, notes: &Notes, ca: Option<&Path>) -> [String; 3] {
     [
         format!(
             "TOKEN=$({curl} -u {NIGHTLY_REPORT}:{secret} -d grant_type=client_credentials \
-             {issuer}/token | sed 's/.*\"access_token\": *\"\\([^\"]*\\)\".*/\\1/')"
+             {issuer}/token | {TOKEN_OUT})"
         ),
         format!(
             "curl -sS -H \"Authorization: Bearer $TOKEN\" {}",
@@ -120,6 +128,28 @@ fn curl_lines(at: &Addresses, notes: &Notes, ca: Option<&Path>) -> [String; 3] {
         format!(
             "{curl} -u {NIGHTLY_REPORT}:{secret} -d \"token=$TOKEN\" -w 'revoked: %{{http_code}}\\n' \
              {issuer}/revoke"
+        ),
+    ]
+}
+
+/// The same with a certificate, which the token is bound to.
+fn certified_lines(at: &Addresses, (data, ca): (&Path, &Path), mtls: &str) -> [String; 3] {
+    let files = client_certificate::Files::of(data, NIGHTLY_REPORT);
+    let [ca, certificate, key] =
+        [ca, &files.certificate, &files.key].map(|path| quoted(&path.display().to_string()));
+    let curl = format!("curl -sS --cacert {ca} --cert {certificate} --key {key}");
+    [
+        format!(
+            "TOKEN=$({curl} -d client_id={NIGHTLY_REPORT} -d grant_type=client_credentials \
+             {mtls}/token | {TOKEN_OUT})"
+        ),
+        format!(
+            "{curl} -H \"Authorization: Bearer $TOKEN\" {}",
+            at.resource()
+        ),
+        format!(
+            "{curl} -d client_id={NIGHTLY_REPORT} -d \"token=$TOKEN\" -w 'revoked: %{{http_code}}\\n' \
+             {mtls}/revoke"
         ),
     ]
 }
@@ -138,7 +168,7 @@ fn object(
     notes: &Notes,
     (seeded, ca): (&Seeded, Option<&Path>),
     curl: &[String; 3],
-) -> Result<Value, String> {
+) -> Value {
     let people: Vec<Value> = notes
         .people
         .iter()
@@ -160,7 +190,7 @@ fn object(
             "expires_at": seeded.invitation_expires_at.map(rules::time::Timestamp::secs),
         })
     });
-    Ok(json!({
+    json!({
         "issuer": at.issuer,
         "ca_file": ca,
         "urls": {
@@ -170,47 +200,63 @@ fn object(
             "partner": at.partner,
             "phone": format!("{}/phone", at.partner),
             "api": at.api,
+            "mtls": at.mtls(),
         },
         "resource": at.resource(),
         "people": people,
         "invitation": invitation,
-        "clients": clients(at, notes)?,
         "curl": curl,
-    }))
+    })
 }
 
-fn clients(at: &Addresses, notes: &Notes) -> Result<Vec<Value>, String> {
-    let with_secret = |id: &str| {
-        json!({
-            "client_id": id,
-            "token_endpoint_auth_method": "client_secret_basic",
-            "client_secret": notes.client_secrets.get(id),
-        })
-    };
-    let redirects = json!([at.callback()]);
-    let mut budget = with_secret(POCKET_BUDGET);
-    budget["redirect_uris"] = redirects.clone();
-    let mut clients = vec![
-        budget,
-        with_secret(NIGHTLY_REPORT),
-        with_secret(ACCOUNTS_API),
-    ];
-    clients.push(json!({
-        "client_id": PHONE_APP,
-        "token_endpoint_auth_method": "none",
-        "redirect_uris": redirects,
-    }));
-    if let Some(text) = notes.client_keys.get(LEDGER_SYNC) {
-        let key = signing_key(text).map_err(|why| format!("the key of {LEDGER_SYNC}: {why}"))?;
-        clients.push(json!({
-            "client_id": LEDGER_SYNC,
-            "token_endpoint_auth_method": "private_key_jwt",
-            "token_endpoint_auth_signing_alg": key.alg().to_string(),
-            "kid": key.kid(),
-            "private_key": pem(text)?,
-        }));
-    }
-    Ok(clients)
+/// The clients as they are registered (RFC 7591 §2 names), with what each proves itself by.
+fn clients(at: &Addresses, notes: &Notes, data: &Path) -> Result<Vec<Value>, String> {
+    let each = registrations(at).into_iter().map(|new| {
+        let id = new.id.unwrap_or_default();
+        let mut told = json!({ "client_id": id });
+        if !new.redirect_uris.is_empty() {
+            told["redirect_uris"] = new.redirect_uris.into();
+        }
+        if !new.scopes.is_empty() {
+            told["scope"] = new.scopes.to_string().into();
+        }
+        told["token_endpoint_auth_method"] = match &new.auth {
+            NewAuth::None | NewAuth::Certificate(_) => "none",
+            NewAuth::Secret => "client_secret_basic",
+            NewAuth::Jwks(_) => "private_key_jwt",
+            NewAuth::SelfSigned(_) => "self_signed_tls_client_auth",
+        }
+        .into();
+        match &new.auth {
+            NewAuth::None | NewAuth::Certificate(_) => {}
+            NewAuth::Secret => {
+                told["client_secret"] = notes.client_secrets.get(&id).cloned().into();
+            }
+            NewAuth::Jwks(_) => {
+                let text = notes.client_keys.get(&id).map_or("", String::as_str);
+                let wrong = |why| format!("the key of {id}: {why}");
+                let key = signing_key(text).map_err(wrong)?;
+                told["token_endpoint_auth_signing_alg"] = key.alg().to_string().into();
+                told["kid"] = key.kid().into();
+                told["private_key"] = pem(text)?.into();
+                told["jwks"] = private_jwks(text).map_err(wrong)?;
+            }
+            NewAuth::SelfSigned(_) => {
+                let files = client_certificate::Files::of(data, &id);
+                told["certificate_file"] = files.certificate.display().to_string().into();
+                told["key_file"] = files.key.display().to_string().into();
+            }
+        }
+        if new.profile == Profile::Fapi2 {
+            let certified = new.metadata.tls_client_certificate_bound_access_tokens;
+            told["profile"] = new.profile.as_str().into();
+            told["id_token_signed_response_alg"] = "ES256".into();
+            told["tls_client_certificate_bound_access_tokens"] = certified.into();
+            told["dpop_bound_access_tokens"] = (!certified).into();
+        }
+        Ok(told)
+    });
+    each.collect()
 }
 
 /// A PKCS#8 document as PEM (RFC 7468 §10).
@@ -234,6 +280,8 @@ fn pem(base64: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use rules::jose::{Alg, SigningKey};
+
     use super::super::notebook::Credentials;
     use super::*;
 
@@ -247,6 +295,9 @@ mod tests {
             totp_secret: Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned()),
         };
         notes.people.insert(ADA.to_owned(), credentials);
+        let key = SigningKey::generate(Alg::Es256).unwrap();
+        let key = STANDARD.encode(key.to_pkcs8().unwrap().as_slice());
+        notes.client_keys.insert("ledger-sync".to_owned(), key);
         notes
             .client_secrets
             .insert(NIGHTLY_REPORT.to_owned(), "cs_sk_x".to_owned());

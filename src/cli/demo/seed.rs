@@ -2,21 +2,25 @@
 //! the next start. Everything goes through the same flows as in any installation.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rules::identity::totp::STEP_SECONDS;
 use rules::jose::{Alg, JwkSet, SigningKey};
 use rules::protocol::{Client, Format, GrantType, Metadata, Profile, Resource, ScopeInfo};
 use rules::time::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Addresses;
 use super::api::{ACCOUNTS_READ, TRANSACTIONS_READ};
 use super::authenticator::Key;
+use super::client_certificate::Files;
 use super::notebook::{Credentials, Notebook};
 use super::people::{self, ADA, INVITED};
 use super::phone::Mail;
@@ -39,6 +43,13 @@ pub const NIGHTLY_REPORT: &str = "nightly-report";
 pub const LEDGER_SYNC: &str = "ledger-sync";
 /// An app that can keep no secret (RFC 6749 §2.1).
 pub const PHONE_APP: &str = "pocket-budget-phone";
+/// With `--fapi`: another app like Pocket Budget, so that one can try to use what is the other's.
+const RAINY_DAY: &str = "rainy-day";
+/// The same two with certificates instead of assertions and proofs.
+const CERTIFIED: [(&str, &str); 2] = [
+    ("pocket-budget-mtls", "Pocket Budget (certificate)"),
+    ("rainy-day-mtls", "Rainy Day (certificate)"),
+];
 
 /// How long the API's access tokens live, in seconds.
 const ACCESS_TOKEN_LIFETIME: u32 = 300;
@@ -58,9 +69,9 @@ pub struct Seeded {
 pub async fn seed(
     app: &Arc<App>,
     notebook: &Notebook,
-    addresses: &Addresses,
+    (addresses, data): (&Addresses, &Path),
 ) -> Result<Seeded, Failed> {
-    seed_clients(app, notebook, addresses).await?;
+    seed_clients(app, notebook, (addresses, data)).await?;
     // An API needs its client first.
     let resource = resource(addresses);
     let all = resources::list(app).await?;
@@ -118,8 +129,8 @@ fn resource(addresses: &Addresses) -> Resource {
     }
 }
 
-/// The clients, but for keys and secrets.
-fn registrations(addresses: &Addresses) -> Vec<NewClient> {
+/// The clients, but for keys and secrets, which are put in when they are registered.
+pub fn registrations(addresses: &Addresses) -> Vec<NewClient> {
     use GrantType::{AuthorizationCode, ClientCredentials, RefreshToken};
     let client = |id: &str, name: &str, grant_types: &[GrantType], scopes: &[&str]| NewClient {
         id: Some(id.to_owned()),
@@ -141,7 +152,7 @@ fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         TRANSACTIONS_READ,
     ];
     let in_browser = |id: &str, name: &str| NewClient {
-        redirect_uris: vec![addresses.callback()],
+        redirect_uris: addresses.callbacks(),
         metadata: Metadata {
             legal_entity: Some("Pocket Budget Example Ltd".to_owned()),
             licence: Some("Account information, BaFin 123456".to_owned()),
@@ -157,33 +168,57 @@ fn registrations(addresses: &Addresses) -> Vec<NewClient> {
     metadata.post_logout_redirect_uris = vec![addresses.signed_out()];
     metadata.backchannel_logout_uri = Some(addresses.backchannel_logout());
     metadata.backchannel_logout_session_required = true;
-    vec![
-        client(ACCOUNTS_API, "Accounts API", &[], &[]),
-        pocket_budget,
-        NewClient {
+    let api = client(ACCOUNTS_API, "Accounts API", &[], &[]);
+    let nightly_report = client(
+        NIGHTLY_REPORT,
+        "Nightly report",
+        &[ClientCredentials],
+        &[ACCOUNTS_READ],
+    );
+    let keyed = |client: NewClient| NewClient {
+        auth: NewAuth::Jwks(JwkSet::default()),
+        ..client
+    };
+    let ledger_sync = keyed(client(
+        LEDGER_SYNC,
+        "Ledger sync",
+        &[ClientCredentials],
+        &[ACCOUNTS_READ, TRANSACTIONS_READ],
+    ));
+    if !addresses.fapi {
+        let phone_app = NewClient {
             auth: NewAuth::None,
             ..in_browser(PHONE_APP, "Pocket Budget for phones")
-        },
-        client(
-            NIGHTLY_REPORT,
-            "Nightly report",
-            &[ClientCredentials],
-            &[ACCOUNTS_READ],
-        ),
-        NewClient {
-            // Its keys are put in when it is registered.
-            auth: NewAuth::Jwks(JwkSet::default()),
-            ..client(
-                LEDGER_SYNC,
-                "Ledger sync",
-                &[ClientCredentials],
-                &[ACCOUNTS_READ, TRANSACTIONS_READ],
-            )
-        },
+        };
+        return vec![api, pocket_budget, phone_app, nightly_report, ledger_sync];
+    }
+    let fapi2 = |client: NewClient| NewClient {
+        profile: Profile::Fapi2,
+        ..client
+    };
+    let certified = |client: NewClient| {
+        let mut client = fapi2(client);
+        client.auth = NewAuth::SelfSigned(JwkSet::default());
+        client.metadata.tls_client_certificate_bound_access_tokens = true;
+        client
+    };
+    let [budget_mtls, rainy_mtls] = CERTIFIED.map(|(id, name)| certified(in_browser(id, name)));
+    vec![
+        api,
+        fapi2(keyed(pocket_budget)),
+        fapi2(keyed(in_browser(RAINY_DAY, "Rainy Day"))),
+        budget_mtls,
+        rainy_mtls,
+        certified(nightly_report),
+        fapi2(ledger_sync),
     ]
 }
 
-async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> Result<(), Failed> {
+async fn seed_clients(
+    app: &App,
+    notebook: &Notebook,
+    (addresses, data): (&Addresses, &Path),
+) -> Result<(), Failed> {
     let registered = clients::list(app).await?;
     let caller = Caller::default();
     for mut new in registrations(addresses) {
@@ -195,6 +230,18 @@ async fn seed_clients(app: &App, notebook: &Notebook, addresses: &Addresses) -> 
         }
         let notes = notebook.read();
         let secret = match &new.auth {
+            NewAuth::SelfSigned(_) => {
+                let jwks = Files::of(data, &id).ensure(&id, app.clock.now())?;
+                match before.map(|before| before.own_keys()) {
+                    Some(Some(registered)) if *registered == jwks => {}
+                    Some(_) => drop(clients::set_jwks(app, &id, jwks, &caller).await?),
+                    None => {
+                        new.auth = NewAuth::SelfSigned(jwks);
+                        clients::register(app, new, &caller).await?;
+                    }
+                }
+                None
+            }
             NewAuth::Jwks(_) if known && notes.client_keys.contains_key(&id) => None,
             NewAuth::Jwks(_) if known => {
                 clients::set_jwks(app, &id, keys(notebook, &id)?, &caller).await?;
@@ -250,7 +297,9 @@ async fn refresh(app: &App, before: &Client, new: &NewClient) -> Result<(), Fail
     };
     match clients::set(app, &before.id, edit, &Caller::default()).await {
         // What somebody changed by hand, so that it does not fit any more, is left as it is.
-        Ok(_) | Err(AdminFailure::Refused(_)) => Ok(()),
+        Ok(_) => Ok(()),
+        // Whoever names an address hears why it is not taken.
+        Err(AdminFailure::Refused(_)) if new.redirect_uris.len() <= 1 => Ok(()),
         Err(failed) => Err(failed.into()),
     }
 }
@@ -276,6 +325,24 @@ fn keys(notebook: &Notebook, id: &str) -> Result<JwkSet, Failed> {
         made
     };
     JwkSet::new(vec![key.public_jwk().clone()]).map_err(|e| unusable(e.to_string()))
+}
+
+/// A client's key as a JWK set, the private half included (RFC 7518 §6.2.2).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn private_jwks(text: &str) -> Result<Value, String> {
+    let key = signing_key(text)?;
+    let der = key.to_pkcs8().map_err(|e| e.to_string())?;
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der);
+    let pair = pair.map_err(|e| e.to_string())?;
+    let d: EcPrivateKeyBin<'_> = pair
+        .private_key()
+        .as_be_bytes()
+        .map_err(|e| e.to_string())?;
+    let mut jwk = serde_json::to_value(key.public_jwk()).map_err(|e| e.to_string())?;
+    jwk["d"] = URL_SAFE_NO_PAD.encode(d.as_ref()).into();
+    Ok(json!({ "keys": [jwk] }))
 }
 
 /// A key as the notes hold it.

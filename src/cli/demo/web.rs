@@ -13,12 +13,15 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION,
     ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, response::Html};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+use super::asking::{AskingListener, Caller};
 
 /// The most that a form may hold, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -71,21 +74,50 @@ pub async fn serve(
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let authority: Arc<str> = listener.local_addr()?.to_string().into();
-    let router = router
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(authority, guard));
-    axum::serve(listener, router)
+    let authority = listener.local_addr()?.to_string();
+    axum::serve(listener, guarded(router, authority))
         .with_graceful_shutdown(async move {
             let _ = stop.wait_for(|stopping| *stopping).await;
         })
         .await
 }
 
+/// The same over TLS, under the name `authority`; each request carries its [`Caller`].
+///
+/// # Errors
+/// As the listener says.
+pub async fn serve_asking(
+    router: Router,
+    listener: AskingListener,
+    authority: String,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let service = guarded(router, authority).into_make_service_with_connect_info::<Caller>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move {
+            let _ = stop.wait_for(|stopping| *stopping).await;
+        })
+        .await
+}
+
+fn guarded(router: Router, authority: String) -> Router {
+    let authority: Arc<str> = authority.into();
+    router
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(authority, guard))
+}
+
 /// Answers only under the site's own name (a page of another name that was pointed at this machine
 /// reads nothing), takes posts only from its own pages, and adds security headers.
 async fn guard(State(authority): State<Arc<str>>, request: Request, next: Next) -> Response {
-    if let Some(refusal) = refuse(&authority, request.method(), request.headers()) {
+    // HTTP/2 has the name in its address (RFC 9113 §8.3.1).
+    let named = request.uri().authority().map(Authority::as_str);
+    let named = named.and_then(|named| HeaderValue::from_str(named).ok());
+    let mut headers = request.headers().clone();
+    if let Some(named) = named {
+        headers.entry(HOST).or_insert(named);
+    }
+    if let Some(refusal) = refuse(&authority, request.method(), &headers) {
         return refusal.into_response();
     }
     let mut response = next.run(request).await;
@@ -103,7 +135,7 @@ async fn guard(State(authority): State<Arc<str>>, request: Request, next: Next) 
 fn refuse(authority: &str, method: &Method, headers: &HeaderMap) -> Option<(StatusCode, String)> {
     let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if header(HOST) != Some(authority) {
-        let why = format!("This is http://{authority}; no other name leads here.\n");
+        let why = format!("This is {authority}; no other name leads here.\n");
         return Some((StatusCode::MISDIRECTED_REQUEST, why));
     }
     let own = header(ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == Some(authority));

@@ -120,9 +120,30 @@ impl SigningKey {
         let header = HeaderOut {
             alg: self.alg,
             typ,
-            kid: self.kid(),
+            kid: Some(self.kid()),
+            jwk: None,
         };
-        let header = serde_json::to_vec(&header).map_err(|_| SignError::Json)?;
+        self.sign_under(&header, claims)
+    }
+
+    /// The same under a header that carries the public key itself, as a DPoP proof's does (RFC 9449
+    /// §4.2).
+    pub fn sign_with_jwk(&self, typ: &str, claims: &impl Serialize) -> Result<String, SignError> {
+        let header = HeaderOut {
+            alg: self.alg,
+            typ: Some(typ),
+            kid: None,
+            jwk: Some(&self.public),
+        };
+        self.sign_under(&header, claims)
+    }
+
+    fn sign_under(
+        &self,
+        header: &HeaderOut<'_>,
+        claims: &impl Serialize,
+    ) -> Result<String, SignError> {
+        let header = serde_json::to_vec(header).map_err(|_| SignError::Json)?;
         let payload = serde_json::to_vec(claims).map_err(|_| SignError::Json)?;
         if payload.first() != Some(&b'{') {
             return Err(SignError::Json);
@@ -158,7 +179,10 @@ struct HeaderOut<'a> {
     alg: Alg,
     #[serde(skip_serializing_if = "Option::is_none")]
     typ: Option<&'a str>,
-    kid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwk: Option<&'a Jwk>,
 }
 
 /// What makes the signatures.

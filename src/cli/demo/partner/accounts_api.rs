@@ -1,10 +1,13 @@
 //! Pocket Budget's calls to the bank's accounts API.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::keys::Keys;
 use crate::cli::demo::accounts::{Account, Movement};
 use crate::secret::Secret;
 
@@ -14,6 +17,8 @@ pub struct AccountsApi {
     pub origin: String,
     /// How it is called.
     pub http: reqwest::Client,
+    /// What tokens are bound to, with `--fapi`.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// Why the API tells nothing.
@@ -95,7 +100,13 @@ impl AccountsApi {
     async fn get<T: DeserializeOwned>(&self, path: &str, token: &Secret) -> Result<T, Refused> {
         let broken = |error: reqwest::Error| Refused::Broken(error.to_string());
         let url = format!("{}{path}", self.origin);
-        let ask = self.http.get(url).bearer_auth(token.expose());
+        let ask = match &self.keys {
+            None => self.http.get(url).bearer_auth(token.expose()),
+            Some(keys) => match keys.get(&self.http, &url, token) {
+                Ok(ask) => ask,
+                Err(trouble) => return Err(Refused::Broken(trouble.to_string())),
+            },
+        };
         let response = ask.send().await.map_err(broken)?;
         match response.status() {
             StatusCode::OK => response.json().await.map_err(broken),

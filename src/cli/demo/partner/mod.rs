@@ -1,7 +1,9 @@
 //! Pocket Budget, a partner app: it shows a person her accounts at a bank that she connects. It
-//! knows of the bank what any third party would: an address, a client id and a secret.
+//! knows of the bank what any third party would: an address, a client id and a secret, or with
+//! `--fapi` a key.
 
 mod accounts_api;
+mod keys;
 mod logout;
 mod pages;
 mod relying_party;
@@ -18,9 +20,10 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 
 pub use accounts_api::AccountsApi;
+pub use keys::Keys;
 #[cfg(test)]
 pub use relying_party::SCOPES;
-pub use relying_party::{Http, RelyingParty};
+pub use relying_party::{Http, RelyingParty, Trust};
 pub use sessions::Sessions;
 
 use super::accounts::Account;
@@ -95,7 +98,7 @@ async fn card(
         Err(Refused::Proof(acr)) => partner.go_to_bank(&headers, Some(&acr)).await,
         // The list knows what to do about a token that is no longer good.
         Err(Refused::Token | Refused::Scope) => see_other("/accounts"),
-        Err(Refused::Broken(why)) => partner.trouble(Trouble::Broken(why)),
+        Err(Refused::Broken(why)) => partner.trouble(&Trouble::Broken(why)),
     }
 }
 
@@ -122,13 +125,13 @@ async fn callback(
             }
             (Ok(()), error) => {
                 let why = answer.get("error_description").map_or("", String::as_str);
-                partner.trouble(Trouble::Broken(format!("{error}: {why}")))
+                partner.trouble(&Trouble::Broken(format!("{error}: {why}")))
             }
-            (Err(trouble), _) => partner.trouble(trouble),
+            (Err(trouble), _) => partner.trouble(&trouble),
         };
     }
     let Some(code) = answer.get("code").cloned() else {
-        return partner.trouble(Trouble::Broken(
+        return partner.trouble(&Trouble::Broken(
             "the answer has neither code nor error".to_owned(),
         ));
     };
@@ -137,11 +140,11 @@ async fn callback(
         .finish(attempt, Callback { code, iss });
     let connected = match finished.await {
         Ok(connection) => partner.sessions.connect(id, connection),
-        Err(trouble) => return partner.trouble(trouble),
+        Err(trouble) => return partner.trouble(&trouble),
     };
     match connected {
         Ok(id) => with_cookie(see_other("/accounts"), &id),
-        Err(fault) => partner.trouble(Trouble::Broken(fault.to_string())),
+        Err(fault) => partner.trouble(&Trouble::Broken(fault.to_string())),
     }
 }
 
@@ -159,14 +162,14 @@ async fn accounts(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Re
                 found = partner.api.accounts(&connection.access_token).await;
             }
             Err(Trouble::Ended) => return partner.ended(&id, &connection).await,
-            Err(trouble) => return partner.trouble(trouble),
+            Err(trouble) => return partner.trouble(&trouble),
         }
     }
     match found {
         Ok(found) => partner.show(found, &connection).await,
         Err(Refused::Token | Refused::Proof(_)) => partner.ended(&id, &connection).await,
         Err(Refused::Scope) => partner.page(&Message::not_shared(&partner.bank)),
-        Err(Refused::Broken(why)) => partner.trouble(Trouble::Broken(why)),
+        Err(Refused::Broken(why)) => partner.trouble(&Trouble::Broken(why)),
     }
 }
 
@@ -180,7 +183,7 @@ async fn disconnect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> 
             let strip = partner.strip(&connection).await;
             partner.page(&Message::disconnected(&partner.bank, strip))
         }
-        Err(trouble) => partner.trouble(trouble),
+        Err(trouble) => partner.trouble(&trouble),
     }
 }
 
@@ -192,7 +195,7 @@ async fn sign_out(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Re
     };
     match partner.relying_party.sign_out_url(&connection).await {
         Ok(url) => see_other(&url),
-        Err(trouble) => partner.trouble(trouble),
+        Err(trouble) => partner.trouble(&trouble),
     }
 }
 
@@ -227,12 +230,12 @@ impl Partner {
     async fn go_to_bank(&self, headers: &HeaderMap, acr: Option<&str>) -> Response {
         let attempt = match self.relying_party.begin(acr).await {
             Ok(attempt) => attempt,
-            Err(trouble) => return self.trouble(trouble),
+            Err(trouble) => return self.trouble(&trouble),
         };
         let url = attempt.url.clone();
         match self.sessions.attempt(cookie(headers, COOKIE), attempt) {
             Ok(id) => with_cookie(see_other(&url), &id),
-            Err(fault) => self.trouble(Trouble::Broken(fault.to_string())),
+            Err(fault) => self.trouble(&Trouble::Broken(fault.to_string())),
         }
     }
 
@@ -275,11 +278,8 @@ impl Partner {
         self.page(&Message::stopped(&self.bank, strip))
     }
 
-    fn trouble(&self, trouble: Trouble) -> Response {
-        let why = match trouble {
-            Trouble::Ended => "the code or the token is no longer good".to_owned(),
-            Trouble::Broken(why) => why,
-        };
+    fn trouble(&self, trouble: &Trouble) -> Response {
+        let why = trouble.to_string();
         tracing::warn!(error.detail = %why, "Pocket Budget cannot go on");
         self.page(&Message::broken(&self.bank, why))
     }

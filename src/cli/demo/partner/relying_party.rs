@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use oauth2::{
     AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet,
@@ -24,7 +25,9 @@ use openidconnect::{
 use rules::jose::JwkSet;
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
+use super::keys::Keys;
 use crate::secret::Secret;
 
 /// What Pocket Budget asks for.
@@ -41,6 +44,7 @@ pub const SCOPES: [&str; 5] = [
 struct More {
     revocation_endpoint: String,
     end_session_endpoint: String,
+    pushed_authorization_request_endpoint: String,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
@@ -71,20 +75,34 @@ type Provider = CoreClient<
     EndpointMaybeSet,
 >;
 
+/// What the provider says of a request that was pushed (RFC 9126 §2.2).
+#[derive(Deserialize)]
+struct Pushed {
+    request_uri: String,
+}
+
 /// How Pocket Budget is registered at its provider.
 pub struct RelyingParty {
     /// The provider's issuer identifier.
     pub issuer: String,
     /// `client_id`.
     pub client_id: String,
-    /// The client secret.
-    pub client_secret: Secret,
+    /// How it proves who it is.
+    pub trust: Trust,
     /// Where the provider sends people back to.
     pub redirect_uri: String,
     /// Where it sends them after they signed out.
     pub signed_out_uri: String,
     /// How it calls.
     pub http: Http,
+}
+
+/// How the app proves who it is.
+pub enum Trust {
+    /// By a secret.
+    Secret(Secret),
+    /// By a key, with requests pushed and tokens bound to another (FAPI 2.0).
+    Keys(Arc<Keys>),
 }
 
 /// What must be remembered between sending a person to the provider and seeing her again.
@@ -137,6 +155,15 @@ pub enum Trouble {
     Broken(String),
 }
 
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "the code or the token is no longer good",
+            Self::Broken(why) => why,
+        })
+    }
+}
+
 /// The library's HTTP client over this project's version of reqwest.
 #[derive(Clone)]
 pub struct Http(pub reqwest::Client);
@@ -165,7 +192,7 @@ impl RelyingParty {
     /// # Errors
     /// [`Trouble::Broken`].
     pub async fn begin(&self, acr: Option<&str>) -> Result<Attempt, Trouble> {
-        let (provider, _) = self.discover().await?;
+        let (provider, more) = self.discover().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = provider.authorize_url(
             AuthenticationFlow::<CoreResponseType>::AuthorizationCode,
@@ -181,11 +208,35 @@ impl RelyingParty {
             .set_pkce_challenge(challenge)
             .url();
         Ok(Attempt {
-            url: url.into(),
+            url: self.pushed(url, &more).await?.into(),
             state: state.into_secret(),
             nonce,
             verifier,
         })
+    }
+
+    /// Where to send the person: with keys the request goes to the bank first, and the browser
+    /// brings its name alone (RFC 9126 §2, §4).
+    async fn pushed(&self, url: Url, more: &More) -> Result<Url, Trouble> {
+        let Trust::Keys(keys) = &self.trust else {
+            return Ok(url);
+        };
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let form: Vec<(&str, &str)> = pairs
+            .iter()
+            .filter(|(name, _)| name != "client_id")
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let endpoint = &more.pushed_authorization_request_endpoint;
+        let answer = keys.post(&self.http.0, endpoint, &form).await?;
+        let pushed: Pushed = serde_json::from_slice(&answer).map_err(broken)?;
+        let mut short = url;
+        short
+            .query_pairs_mut()
+            .clear()
+            .append_pair("client_id", &self.client_id)
+            .append_pair("request_uri", &pushed.request_uri);
+        Ok(short)
     }
 
     /// Exchanges the code, and verifies who signed in.
@@ -203,28 +254,53 @@ impl RelyingParty {
             &self.issuer,
             more.authorization_response_iss_parameter_supported,
         )?;
-        let tokens = provider
-            .exchange_code(AuthorizationCode::new(callback.code))
-            .map_err(broken)?
-            .set_pkce_verifier(attempt.verifier)
-            .request_async(&self.http)
-            .await
-            .map_err(|error| refused(&error))?;
+        let exchange = provider
+            .exchange_code(AuthorizationCode::new(callback.code.clone()))
+            .map_err(broken)?;
+        let tokens = match &self.trust {
+            Trust::Secret(_) => exchange
+                .set_pkce_verifier(attempt.verifier)
+                .request_async(&self.http)
+                .await
+                .map_err(|error| refused(&error))?,
+            Trust::Keys(keys) => {
+                let form = [
+                    ("grant_type", "authorization_code"),
+                    ("code", &callback.code),
+                    ("redirect_uri", &self.redirect_uri),
+                    ("code_verifier", attempt.verifier.secret()),
+                ];
+                self.granted(keys, &provider, &form).await?
+            }
+        };
         let verifier = provider.id_token_verifier();
         let claims = verified(&tokens, &verifier, &attempt.nonce)?;
         let id_token = tokens.id_token().map(ToString::to_string);
         let id_token = id_token.unwrap_or_default();
         // OpenID Connect Core §5.3: who she is stands at the userinfo endpoint; what it says counts
         // only when it is about the person of the ID token.
-        let person: CoreUserInfoClaims = provider
+        let token = Secret::new(tokens.access_token().secret().clone());
+        let ask = provider
             .user_info(
                 tokens.access_token().clone(),
                 Some(claims.subject().clone()),
             )
-            .map_err(broken)?
-            .request_async(&self.http)
-            .await
-            .map_err(|error| broken(chain(&error)))?;
+            .map_err(broken)?;
+        let person: CoreUserInfoClaims = match &self.trust {
+            Trust::Secret(_) => ask
+                .request_async(&self.http)
+                .await
+                .map_err(|error| broken(chain(&error)))?,
+            Trust::Keys(keys) => {
+                let url = provider.user_info_url().map(|url| url.as_str());
+                let url = url.ok_or_else(|| broken("the bank has no userinfo endpoint"))?;
+                let asked = keys.get(&self.http.0, url, &token)?.send();
+                let answer = asked.await.and_then(reqwest::Response::error_for_status);
+                let answer = answer.map_err(broken)?.bytes().await.map_err(broken)?;
+                CoreUserInfoClaims::from_json::<reqwest::Error>(&answer, Some(claims.subject()))
+                    .map_err(broken)?
+            }
+        };
         Ok(Connection {
             subject: claims.subject().to_string(),
             session: session(&id_token)?,
@@ -236,9 +312,22 @@ impl RelyingParty {
             email: person.email().map(|email| email.to_string()),
             assurance: assurance(claims),
             scopes: scopes(&tokens).unwrap_or_else(requested),
-            access_token: Secret::new(tokens.access_token().secret().clone()),
+            access_token: token,
             refresh_token: tokens.refresh_token().map(kept),
         })
+    }
+
+    /// What the token endpoint gives to whoever has keys.
+    async fn granted(
+        &self,
+        keys: &Keys,
+        provider: &Provider,
+        form: &[(&str, &str)],
+    ) -> Result<CoreTokenResponse, Trouble> {
+        let url = provider.token_uri().map(|url| url.as_str());
+        let url = url.ok_or_else(|| broken("the bank has no token endpoint"))?;
+        let answer = keys.post(&self.http.0, url, form).await?;
+        serde_json::from_slice(&answer).map_err(broken)
     }
 
     /// Gets a new access token.
@@ -250,12 +339,21 @@ impl RelyingParty {
             return Err(Trouble::Ended);
         };
         let (provider, _) = self.discover().await?;
-        let tokens = provider
-            .exchange_refresh_token(&RefreshToken::new(refresh_token.expose().to_owned()))
-            .map_err(broken)?
-            .request_async(&self.http)
-            .await
-            .map_err(|error| refused(&error))?;
+        let tokens = match &self.trust {
+            Trust::Secret(_) => provider
+                .exchange_refresh_token(&RefreshToken::new(refresh_token.expose().to_owned()))
+                .map_err(broken)?
+                .request_async(&self.http)
+                .await
+                .map_err(|error| refused(&error))?,
+            Trust::Keys(keys) => {
+                let form = [
+                    ("grant_type", "refresh_token"),
+                    ("refresh_token", refresh_token.expose()),
+                ];
+                self.granted(keys, &provider, &form).await?
+            }
+        };
         let mut renewed = connection.clone();
         renewed.access_token = Secret::new(tokens.access_token().secret().clone());
         // RFC 6749 §5.1: without a scope in the answer it is what it was.
@@ -279,17 +377,18 @@ impl RelyingParty {
             .refresh_token
             .as_ref()
             .unwrap_or(&connection.access_token);
-        // The oauth2 crate revokes over https alone, which a server on loopback does not speak.
-        let response = self
-            .http
-            .0
-            .post(&more.revocation_endpoint)
-            .basic_auth(&self.client_id, Some(self.client_secret.expose()))
-            .form(&[("token", token.expose())])
-            .send()
-            .await
-            .map_err(broken)?;
-        response.error_for_status().map(drop).map_err(broken)
+        let form = [("token", token.expose())];
+        let (http, url) = (&self.http.0, &more.revocation_endpoint);
+        match &self.trust {
+            // The oauth2 crate revokes over https alone, which a server on loopback does not speak.
+            Trust::Secret(secret) => {
+                let asked = http.post(url);
+                let asked = asked.basic_auth(&self.client_id, Some(secret.expose()));
+                let answer = asked.form(&form).send().await.map_err(broken)?;
+                answer.error_for_status().map(drop).map_err(broken)
+            }
+            Trust::Keys(keys) => keys.post(http, url, &form).await.map(drop),
+        }
     }
 
     /// Where to send a person who signs out, so that she is signed out at the bank too (OpenID
@@ -339,7 +438,10 @@ impl RelyingParty {
         let provider = CoreClient::from_provider_metadata(
             metadata,
             ClientId::new(self.client_id.clone()),
-            Some(ClientSecret::new(self.client_secret.expose().to_owned())),
+            match &self.trust {
+                Trust::Secret(secret) => Some(ClientSecret::new(secret.expose().to_owned())),
+                Trust::Keys(_) => None,
+            },
         )
         .set_redirect_uri(redirect);
         Ok((provider, more))
@@ -424,7 +526,7 @@ fn refused<E: std::error::Error + 'static>(
     }
 }
 
-fn broken(error: impl std::fmt::Display) -> Trouble {
+pub(super) fn broken(error: impl std::fmt::Display) -> Trouble {
     Trouble::Broken(error.to_string())
 }
 
