@@ -36,7 +36,7 @@ An app on a server, with a secret:
   countersign client add --id pocket-budget --name 'Pocket Budget' \\
       --redirect-uri https://budget.example/callback --scope 'openid accounts:read'
 
-The same with keys of its own (private_key_jwt), so that no secret is shared:
+The same with keys of its own (private_key_jwt), by the rules of FAPI 2.0:
   countersign client add --id pocket-budget --name 'Pocket Budget' \\
       --redirect-uri https://budget.example/callback --jwks budget-public-keys.json
 
@@ -181,8 +181,9 @@ pub(super) struct Add {
     /// How its ID tokens are signed: RS256 (the default) or ES256
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
-    /// Its rules: oauth21 (the default), fapi2 (FAPI 2.0: keys, pushed requests, bound tokens), or
-    /// compat for an app on a server that cannot do PKCE
+    /// Its rules: fapi2 (FAPI 2.0: pushed requests, tokens bound to a key; the default of clients
+    /// with keys or certificates), oauth21 (the default of those with a secret or none), or compat
+    /// for an app on a server that cannot do PKCE
     #[arg(long, value_name = "PROFILE", value_parser = profile)]
     profile: Option<Profile>,
     #[command(flatten)]
@@ -299,6 +300,11 @@ impl Add {
                 .map_err(|error| Failed(format!("--scope: {}", error.description)))?
         };
         let auth = self.auth()?;
+        // What can live by the strictest rules does, unless somebody says otherwise.
+        let by_default = match auth {
+            AuthRequest::None | AuthRequest::Secret => Profile::Oauth21,
+            _ => Profile::Fapi2,
+        };
         Ok(ClientRequest {
             id: self.id,
             name: self.name,
@@ -307,7 +313,7 @@ impl Add {
             grant_types,
             scopes,
             id_token_signed_response_alg: self.id_token_alg,
-            profile: self.profile.unwrap_or_default(),
+            profile: self.profile.unwrap_or(by_default),
             metadata: metadata::registered(self.about, self.openid, self.proofs),
         })
     }

@@ -274,22 +274,13 @@ pub async fn prove_passkey(app: &App, token: &str, answer: &Secret) -> Result<St
     let answered = app
         .store
         .write(move |tx| {
-            Box::pin(async move {
-                let found = ceremonies::waiting::<Registering>(tx, holder, PURPOSE, now).await?;
-                let Some((id, _)) = found else {
-                    return Ok(None);
-                };
-                let ceremony = Ceremony {
-                    id,
-                    holder,
-                    purpose: PURPOSE,
-                };
-                ceremonies::take::<Registering>(tx, ceremony, now).await
-            })
+            Box::pin(ceremonies::take_waiting::<Registering>(
+                tx, holder, PURPOSE, now,
+            ))
         })
         .await?;
     let made = match answered {
-        Some(registering) => register::made(app, registering, answer)?,
+        Some(registering) => register::made(app, registering, answer).await?,
         None => None,
     };
     let Some(made) = made else {

@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::issue;
-use super::judge::{Act, Evidence, Proven, Ruling, judge};
+use super::judge::{Act, Evidence, Proven, Ruling, judge, name_pool};
 use super::passwords::{self, Unfit};
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
-use crate::store::{Tx, recovery_renewals, sessions, users};
+use crate::store::{Tx, lockouts, recovery_renewals, sessions, users};
 
 /// What was typed.
 pub struct Asked {
@@ -126,6 +126,7 @@ impl Act for Change {
             return Ok(Some(None));
         }
         users::change_password(tx, user.id, &self.hash, proven.at).await?;
+        lockouts::row_ends(tx, name_pool(&self.app, &user.profile.username)).await?;
         let ended = sessions::end_others(tx, user.id, Some(session.id), proven.at).await?;
         let device = self.device.as_deref().filter(|_| proven.knows_device);
         let device = device.map(|token| TokenHash::of(Purpose::Device, token));

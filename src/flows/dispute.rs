@@ -7,13 +7,14 @@ use rules::audit::{Actor, Kind};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
-use super::Caller;
 use super::activity::Entry;
+use super::passkeys::Listed;
 use super::sessions::SignedIn;
+use super::{Caller, passkeys};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::grants::{self, Grant};
-use crate::store::{recovery_renewals, sessions, users};
+use crate::store::{factors, recovery_renewals, sessions, users, webauthn};
 
 /// How long before the disputed moment a consent is suspect too.
 const BEFORE: Duration = Duration::from_hours(24);
@@ -21,24 +22,29 @@ const BEFORE: Duration = Duration::from_hours(24);
 /// What is suspect when no moment is named.
 const LATELY: Duration = Duration::from_hours(7 * 24);
 
-/// The consents given at a time that is suspect: from a day before what she disputes, or within the
-/// last week.
-pub async fn suspect(
-    app: &App,
-    held: &SignedIn,
-    about: Option<&Entry>,
-) -> Result<Vec<Grant>, Fault> {
-    let since = about.map_or_else(
-        || app.clock.now().minus(LATELY),
-        |entry| entry.at.minus(BEFORE),
-    );
+/// What came at a time that is suspect.
+pub struct Suspects {
+    /// Consents that were given.
+    pub grants: Vec<Grant>,
+    /// Passkeys and security keys that were bound, and still open something.
+    pub keys: Vec<Listed>,
+}
+
+/// What came at a time that is suspect: from a day before what she disputes, or within the last week.
+/// Keys are never suspect for longer than that week, whatever is disputed: nobody proves anything
+/// here, and a key that is blocked stays so.
+pub async fn suspect(app: &App, held: &SignedIn, about: Option<&Entry>) -> Result<Suspects, Fault> {
+    let lately = app.clock.now().minus(LATELY);
+    let since = about.map_or(lately, |entry| entry.at.minus(BEFORE));
     let user = held.user.id;
-    let standing = app
+    let mut grants = app
         .store
         .read(move |tx| Box::pin(grants::of_user(tx, user)))
         .await?;
-    let given = |grant: &Grant| grant.consented_at >= since;
-    Ok(standing.into_iter().filter(given).collect())
+    let mut keys = passkeys::list(app, held).await?;
+    grants.retain(|grant| grant.consented_at >= since);
+    keys.retain(|key| key.created_at >= since.max(lately) && !key.blocked);
+    Ok(Suspects { grants, keys })
 }
 
 /// What she says.
@@ -48,16 +54,21 @@ pub struct Disputed {
     pub about: Option<Uuid>,
     /// The consents that stop too.
     pub stop: Vec<Uuid>,
+    /// Her keys that are blocked too, of those that are [`suspect`], oldest first: whoever holds a
+    /// stolen session cannot take from her what she has had for longer.
+    pub block: Vec<Uuid>,
 }
 
 /// Ends every session, this one too; forgets known devices; makes void what was issued until now;
-/// and stops the consents she names. False when her session ended meanwhile: nothing was done.
+/// stops the consents and blocks the keys that she names, the newest first, all but the last strong
+/// factor that she has. How many named keys still open something; none when her session ended
+/// meanwhile, and nothing was done.
 pub async fn dispute(
     app: &App,
     held: &SignedIn,
     said: Disputed,
     caller: &Caller,
-) -> Result<bool, Fault> {
+) -> Result<Option<usize>, Fault> {
     let (user, session) = (held.user.id, held.session.id);
     let event = |kind| {
         let event = app.event(kind, caller)?;
@@ -68,6 +79,13 @@ pub async fn dispute(
     for grant in said.stop {
         let event = event(Kind::GrantRevoked)?.grant(grant);
         stops.push((grant, app.pending(event, caller, keys)?));
+    }
+    let mut blocks = Vec::with_capacity(said.block.len());
+    for key in said.block {
+        let event = event(Kind::PasskeyBlocked)?
+            .with("passkey", key.to_string())
+            .with("why", "disputed");
+        blocks.push((key, app.pending(event, caller, keys)?));
     }
     let mut disputed = event(Kind::UserDisputed)?;
     if let Some(about) = said.about {
@@ -81,7 +99,7 @@ pub async fn dispute(
                 // Not before: the wait for the writer must not eat up the margin of the epoch.
                 let now: Timestamp = clock.now();
                 if !users::lock(tx, user).await? || !sessions::hold(tx, session).await? {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 users::dispute(tx, user, now).await?;
                 let ended = sessions::end_others(tx, user, None, now).await?;
@@ -93,8 +111,17 @@ pub async fn dispute(
                         tx.record(event.client(client));
                     }
                 }
+                let mut open = 0;
+                // Of two that may not be hers the one that was there first is rather hers.
+                for (key, event) in blocks.into_iter().rev() {
+                    if factors::count_strong_open(tx, user).await? <= 1 {
+                        open += 1;
+                    } else if webauthn::block(tx, key, now).await? {
+                        tx.record(event);
+                    }
+                }
                 tx.record(disputed.with("ended_sessions", ended));
-                Ok(true)
+                Ok(Some(open))
             })
         })
         .await

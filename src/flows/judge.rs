@@ -13,7 +13,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
-use rules::identity::{Proof, Username};
+use rules::identity::{Proof, Username, lockout};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
@@ -203,7 +203,7 @@ async fn judge_typed<A: Act>(
         app: Arc::clone(app),
         caller: caller.clone(),
         loaded,
-        consecutive: counted.consecutive,
+        ends_password: lockout::ends_password(counted.consecutive),
     };
     let (app, address) = (Arc::clone(app), caller.address);
     // A browser that goes away, or a time limit, ends the waiting and not the work: what was
@@ -289,7 +289,7 @@ async fn load(app: &Arc<App>, who: Who<'_>) -> Result<Option<Loaded>, Fault> {
 
 /// One event for each refusal, until so many come in a minute that they are counted: a flood of
 /// guesses writes no flood of rows.
-fn record_refusal(
+pub(super) fn record_refusal(
     app: &App,
     caller: &Caller,
     tx: &mut Tx,
@@ -312,18 +312,18 @@ fn record_refusal(
 
 /// Whoever has her factors, herself or not, is bounded too, on all nodes together: until when, when
 /// it was too often.
-async fn too_often<A: Act>(
+pub(super) async fn too_often(
     app: &App,
     tx: &mut Tx,
-    user: &User,
+    (blocked, user): (Kind, Uuid),
     at: Timestamp,
 ) -> Result<Option<Timestamp>, Fault> {
     let Some(rate) = app.config.limits.proofs_per_person else {
         return Ok(None);
     };
-    let until = person_proofs::count(tx, user.id, rate, at).await?;
+    let until = person_proofs::count(tx, user, rate, at).await?;
     if until.is_some() {
-        app.refusals.count(A::BLOCKED, None, "too_often");
+        app.refusals.count(blocked, None, "too_often");
     }
     Ok(until)
 }

@@ -48,6 +48,9 @@ pub enum Why {
     TooMany,
     /// It is the last strong factor that she has.
     LastOne,
+    /// She has keys that resist phishing, and proved something weaker: whoever has a code of hers
+    /// from a false page must not make a key of it.
+    Weaker,
     /// There is no such key.
     Gone,
 }
@@ -170,24 +173,15 @@ pub async fn finish(
     let taken = app
         .store
         .write(move |tx| {
-            Box::pin(async move {
-                let found = ceremonies::waiting::<Registering>(tx, holder, PURPOSE, now).await?;
-                let Some((id, _)) = found else {
-                    return Ok(None);
-                };
-                let ceremony = Ceremony {
-                    id,
-                    holder,
-                    purpose: PURPOSE,
-                };
-                ceremonies::take::<Registering>(tx, ceremony, now).await
-            })
+            Box::pin(ceremonies::take_waiting::<Registering>(
+                tx, holder, PURPOSE, now,
+            ))
         })
         .await?;
     let Some(registering) = taken else {
         return Ok(Added::Gone);
     };
-    let Some(made) = register::made(app, registering, answer)? else {
+    let Some(made) = register::made(app, registering, answer).await? else {
         return Ok(Added::NotTaken);
     };
     let (app, caller) = (Arc::clone(app), caller.clone());
@@ -304,13 +298,24 @@ impl Act for Change {
         if !sessions::hold(tx, session.id).await? {
             return Ok(Some(None));
         }
-        let done = match &self.what {
-            What::Begin(kind, name) => self.begin(tx, proven, (*kind, name)).await?,
-            What::Remove(key) => self.remove(tx, proven, *key).await?,
-        };
-        let by = proven.signs_in(&self.caller);
+        let policy = self.app.config.passkeys.policy;
         let admission = &proven.admission;
-        let (_, token) = issue::renewed_session(tx, admission, session.id, by, proven.at).await?;
+        let done = if factors::reach(tx, user.id, policy).await? > Some(admission.assurance().acr) {
+            Err(Why::Weaker)
+        } else {
+            match &self.what {
+                What::Begin(kind, name) => self.begin(tx, proven, (*kind, name)).await?,
+                What::Remove(key) => self.remove(tx, proven, *key).await?,
+            }
+        };
+        if done.is_err() {
+            // The session goes on anew all the same, and that is written down.
+            let event = self.event(Kind::ConfirmationSucceeded, user.id)?;
+            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+        }
+        let by = proven.signs_in(&self.caller);
+        let from = proven.counts_from();
+        let (_, token) = issue::renewed_session(tx, admission, session.id, by, from).await?;
         Ok(Some(Some((done, token))))
     }
 }
@@ -353,7 +358,7 @@ impl Change {
         let Some(found) = keys.iter().find(|one| one.id == key) else {
             return Ok(Err(Why::Gone));
         };
-        let strong = factors::count_strong(tx, user.id).await?;
+        let strong = factors::count_strong_open(tx, user.id).await?;
         if !found.blocked && strong <= 1 {
             return Ok(Err(Why::LastOne));
         }

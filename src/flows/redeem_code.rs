@@ -106,6 +106,10 @@ impl Redeeming {
         if let Err(error) = issue::check_manner(&registered, &target) {
             return Ok(Err(error));
         }
+        if let Err(error) = issue::check_assurance(&self.app, &self.client, &authorization, &target)
+        {
+            return Ok(Err(error));
+        }
         let confirmation = match self.client.bind(self.possession) {
             Ok(confirmation) => confirmation,
             Err(error) => return Ok(Err(error)),

@@ -155,25 +155,28 @@ pub(super) async fn hear(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let state = ceremonies::take::<AuthenticationState>(tx, ceremony, now).await?;
-                let Some(state) = state else {
+                let taken = ceremonies::take::<AuthenticationState>(tx, ceremony, now).await?;
+                let Some((state, until)) = taken else {
                     return Ok(None);
                 };
                 let key = webauthn::find(tx, &raw_id).await?;
-                Ok(key.map(|key| (state, key)))
+                Ok(key.map(|key| (state, until.minus(Lifetimes::PASSKEY), key)))
             })
         })
         .await?;
-    let Some((state, key)) = found else {
+    let Some((state, asked_at, key)) = found else {
         return Ok(None);
     };
     let credential = credential(&key)?;
     let result = core(&app.config)?.authenticate_single_credential(&answer, &state, &credential);
     let result = match result {
         Ok(result) => result,
-        // The signature was right: whoever sent this holds the private key, or a copy of it.
+        // The signature was right: whoever sent this holds the private key, or a copy of it. Unless
+        // another answer of the key overtook this one since it was asked for.
         Err(WebauthnError::CredentialPossibleCompromise) => {
-            block(app, &key, caller).await?;
+            if key.used_at.is_none_or(|used| used < asked_at) {
+                block(app, &key, caller).await?;
+            }
             return Ok(None);
         }
         Err(error) => {

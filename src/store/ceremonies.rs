@@ -48,14 +48,16 @@ pub async fn begin<S: Serialize + Sync>(
     tx.execute(INSERT, values).await.map(drop)
 }
 
-/// Takes one out; none when it was taken, is over, is another holder's or for something else.
+/// Takes one out, with the moment when it would have been over; none when it was taken, is over, is
+/// another holder's or for something else.
 pub async fn take<S: DeserializeOwned>(
     tx: &mut Tx,
     ceremony: Ceremony,
     now: Timestamp,
-) -> Result<Option<S>, Fault> {
+) -> Result<Option<(S, Timestamp)>, Fault> {
     const TAKE: Sql = Sql("DELETE FROM webauthn_ceremonies \
-         WHERE id = $1 AND holder = $2 AND purpose = $3 AND expires_at > $4 RETURNING state");
+         WHERE id = $1 AND holder = $2 AND purpose = $3 AND expires_at > $4 \
+         RETURNING state, expires_at");
     let values = vec![
         ceremony.id.into(),
         ceremony.holder.into(),
@@ -66,9 +68,28 @@ pub async fn take<S: DeserializeOwned>(
     let row = tx.optional(TAKE, values).await?;
     row.map(|row| {
         let plain = vault.open_cell(cell(&ceremony.id), &row.bytes(0)?)?;
-        serde_json::from_slice(&plain).map_err(|_| unreadable())
+        let state = serde_json::from_slice(&plain).map_err(|_| unreadable())?;
+        Ok((state, row.time(1)?))
     })
     .transpose()
+}
+
+/// Takes out the newest one that a holder has for a purpose ([`waiting`], [`take`]).
+pub async fn take_waiting<S: DeserializeOwned>(
+    tx: &mut Tx,
+    holder: TokenHash,
+    purpose: &'static str,
+    now: Timestamp,
+) -> Result<Option<S>, Fault> {
+    let Some((id, _)) = waiting::<S>(tx, holder, purpose, now).await? else {
+        return Ok(None);
+    };
+    let ceremony = Ceremony {
+        id,
+        holder,
+        purpose,
+    };
+    Ok(take(tx, ceremony, now).await?.map(|(state, _)| state))
 }
 
 /// The newest one that a holder has for a purpose, unless it is over. It stays.

@@ -78,6 +78,28 @@ pub async fn unbind_all(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whether this is the hash of a recovery code of hers that was not used.
+pub async fn knows_recovery(tx: &mut Tx, user: Uuid, hash: &[u8]) -> Result<bool, Fault> {
+    const FIND: Sql = Sql("SELECT 1 FROM recovery_codes \
+         WHERE user_id = $1 AND code_hash = $2 AND used_at IS NULL");
+    let row = tx.optional(FIND, vec![user.into(), hash.into()]).await?;
+    Ok(row.is_some())
+}
+
+/// How many strong factors of a person open something: passkeys that were not blocked and, as long
+/// as there is a password beside them, an authenticator app and security keys. Recovery codes are
+/// none.
+pub async fn count_strong_open(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {
+    const PASSWORD: Sql = Sql("SELECT 1 FROM users WHERE id = $1 AND password IS NOT NULL");
+    const PASSKEYS: Sql = Sql("SELECT COUNT(*) FROM webauthn_credentials \
+         WHERE user_id = $1 AND kind = 'passkey' AND blocked_at IS NULL");
+    if tx.optional(PASSWORD, vec![user.into()]).await?.is_some() {
+        return count_strong(tx, user).await;
+    }
+    let row = tx.optional(PASSKEYS, vec![user.into()]).await?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// How many strong factors a person has: an authenticator app, and every passkey or security key that
 /// was not blocked. Recovery codes are none.
 pub async fn count_strong(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {

@@ -111,11 +111,22 @@ pub async fn give_back(tx: &mut Tx, pools: Pools, counted: Counted) -> Result<()
 /// of other pools stay, or a stranger's would end whenever the person signs in.
 pub async fn succeeded(tx: &mut Tx, pools: Pools) -> Result<(), Fault> {
     const OPEN: Sql = Sql("UPDATE lockouts SET failures = 0, blocked_until = 0 WHERE pool = $1");
-    const ROW_ENDS: Sql = Sql("UPDATE lockouts SET consecutive = 0 WHERE pool = $1");
     tx.execute(OPEN, vec![pools.block.0.into()]).await?;
-    tx.execute(ROW_ENDS, vec![pools.person.0.into()])
-        .await
-        .map(drop)
+    row_ends(tx, pools.person).await
+}
+
+/// Whether a person still has failed too often in a row for her password to stand.
+pub async fn ends_password(tx: &mut Tx, pools: Pools) -> Result<bool, Fault> {
+    const IN_A_ROW: Sql = Sql("SELECT consecutive FROM lockouts WHERE pool = $1");
+    let row = tx.optional(IN_A_ROW, vec![pools.person.0.into()]).await?;
+    let consecutive = row.map(|row| row.int(0)).transpose()?.map_or(0, count);
+    Ok(lockout::ends_password(consecutive))
+}
+
+/// The failures in a row are over: they were against a password that is no more. Blocks stay.
+pub async fn row_ends(tx: &mut Tx, person: Pool) -> Result<(), Fault> {
+    const ROW_ENDS: Sql = Sql("UPDATE lockouts SET consecutive = 0 WHERE pool = $1");
+    tx.execute(ROW_ENDS, vec![person.0.into()]).await.map(drop)
 }
 
 /// Forgets a person's failures: her credentials are new.

@@ -288,12 +288,13 @@ pub async fn change_state(
     Ok(tx.execute(CHANGE, values).await? == 1)
 }
 
-/// Ends the password for good: too many failures in a row (NIST SP 800-63B-4 §3.2.2).
-pub async fn end_password(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
-    const END: Sql = Sql(
-        "UPDATE users SET password = NULL, changed_at = $2 WHERE id = $1 AND password IS NOT NULL",
-    );
-    Ok(tx.execute(END, vec![id.into(), now.into()]).await? == 1)
+/// Ends the password for good: too many failures in a row (NIST SP 800-63B-4 §3.2.2). False when it
+/// is another one by now.
+pub async fn end_password(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bool, Fault> {
+    const END: Sql =
+        Sql("UPDATE users SET password = NULL, changed_at = $2 WHERE id = $1 AND password = $3");
+    let values = vec![user.id.into(), now.into(), user.envelope.clone().into()];
+    Ok(tx.execute(END, values).await? == 1)
 }
 
 /// Makes an account whose password was ended wait for a new activation; false when it was not.

@@ -54,6 +54,8 @@ pub struct Key {
     pub backup_eligible: bool,
     /// Whether it was copied when it was seen last.
     pub backup_state: bool,
+    /// When it was used last.
+    pub used_at: Option<Timestamp>,
     /// Whether it opens nothing any more.
     pub blocked: bool,
 }
@@ -116,7 +118,7 @@ pub async fn insert(
 pub async fn find(tx: &mut Tx, credential_id: &[u8]) -> Result<Option<Key>, Fault> {
     const FIND: Sql = Sql(
         "SELECT id, user_id, user_handle, kind, data, counter, backup_eligible, backup_state, \
-         blocked_at FROM webauthn_credentials WHERE credential_key = $1",
+         used_at, blocked_at FROM webauthn_credentials WHERE credential_key = $1",
     );
     let vault = tx.vault()?;
     let key = lookup(tx, credential_id)?;
@@ -131,7 +133,8 @@ pub async fn find(tx: &mut Tx, credential_id: &[u8]) -> Result<Option<Key>, Faul
             counter: u32::try_from(row.int(5)?).map_err(|_| unreadable("counter"))?,
             backup_eligible: row.int(6)? != 0,
             backup_state: row.int(7)? != 0,
-            blocked: row.opt_time(8)?.is_some(),
+            used_at: row.opt_time(8)?,
+            blocked: row.opt_time(9)?.is_some(),
             id,
         })
     })

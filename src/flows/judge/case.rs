@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rules::audit::{Actor, Kind};
-use rules::identity::{Method, Password, Proof, TypedCode, lockout};
+use rules::identity::{Method, Password, Proof, TypedCode};
+use uuid::Uuid;
 
 use super::{Act, Loaded, Proven, Ruling, Second, Typed, record_refusal, too_often};
 use crate::app::App;
@@ -28,7 +29,8 @@ pub(super) struct Case {
     pub(super) app: Arc<App>,
     pub(super) caller: Caller,
     pub(super) loaded: Loaded,
-    pub(super) consecutive: u32,
+    /// Whether this was one failure too many in a row, should it be one.
+    pub(super) ends_password: bool,
 }
 
 impl Case {
@@ -70,6 +72,7 @@ impl Case {
             None => Ok(None),
             Some(TypedCode::Totp(code)) => Ok(self.loaded.totp.as_ref().and_then(|totp| {
                 totp::matched_step(&totp.secret, code.as_str(), app.clock.now())
+                    .filter(|step| *step > totp.last_step)
                     .map(Spendable::Step)
             })),
             Some(TypedCode::Recovery(code)) => {
@@ -79,8 +82,23 @@ impl Case {
                     None => rng::bytes::<16>()?.to_vec(),
                 };
                 let hash = app.hasher.derive(code, salt).await?;
-                let has_codes = self.loaded.salt.is_some();
-                Ok(has_codes.then_some(Spendable::Recovery(hash)))
+                // Looked up whatever the password was, or what is done for a wrong code would tell
+                // that the password beside it was right.
+                let user = self
+                    .loaded
+                    .user
+                    .as_ref()
+                    .map_or(Uuid::nil(), |user| user.id);
+                let found = app
+                    .store
+                    .read(move |tx| {
+                        Box::pin(async move {
+                            let known = factors::knows_recovery(tx, user, &hash).await?;
+                            Ok(known.then_some(hash))
+                        })
+                    })
+                    .await?;
+                Ok(found.map(Spendable::Recovery))
             }
         }
     }
@@ -98,7 +116,7 @@ impl Case {
             return self.refuse::<A>(tx, Some(&user)).await;
         };
         let at = self.app.clock.now();
-        if let Some(until) = too_often::<A>(&self.app, tx, &user, at).await? {
+        if let Some(until) = too_often(&self.app, tx, (A::BLOCKED, user.id), at).await? {
             lockouts::succeeded(tx, self.loaded.pools).await?;
             return Ok(Ruling::Blocked { until });
         }
@@ -167,14 +185,17 @@ impl Case {
         record_refusal(&self.app, &self.caller, tx, (A::REFUSED, user))?;
         // NIST SP 800-63B-4 §3.2.2: after so many in a row the password ends until it is rebound.
         let user = user.filter(|user| user.password.is_some());
-        if let Some(user) = user.filter(|_| lockout::ends_password(self.consecutive)) {
-            users::end_password(tx, user.id, self.app.clock.now()).await?;
-            let event = self
-                .app
-                .event(Kind::PasswordEnded, &self.caller)?
-                .by(Actor::Server)
-                .subject(user.id);
-            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+        if let Some(user) = user.filter(|_| self.ends_password) {
+            // Unless it was changed, or used rightly, while this was being hashed.
+            let stands = lockouts::ends_password(tx, self.loaded.pools).await?;
+            if stands && users::end_password(tx, user, self.app.clock.now()).await? {
+                let event = self
+                    .app
+                    .event(Kind::PasswordEnded, &self.caller)?
+                    .by(Actor::Server)
+                    .subject(user.id);
+                tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+            }
         }
         Ok(Ruling::Refused)
     }

@@ -48,7 +48,9 @@ pub(super) async fn judge<A: Act>(
                         return Ok(Ruling::Refused);
                     }
                 };
-                if let Some(until) = too_often::<A>(&app, tx, &proven.user, proven.at).await? {
+                if let Some(until) =
+                    too_often(&app, tx, (A::BLOCKED, proven.user.id), proven.at).await?
+                {
                     return Ok(Ruling::Blocked { until });
                 }
                 if let Some(gain) = act.perform(tx, &proven).await? {

@@ -120,8 +120,9 @@ pub(in crate::flows) fn ask(
     }))
 }
 
-/// What an authenticator made; none when it is not what was asked for, or its model is not taken.
-pub(in crate::flows) fn made(
+/// What an authenticator made; none when it is not what was asked for, its model is not taken, or it
+/// is bound already.
+pub(in crate::flows) async fn made(
     app: &App,
     registering: Registering,
     answer: &Secret,
@@ -139,6 +140,14 @@ pub(in crate::flows) fn made(
             return Ok(None);
         }
     };
+    let credential_id = credential.cred_id.clone();
+    let known = app
+        .store
+        .read(move |tx| Box::pin(async move { webauthn::find(tx, &credential_id).await }))
+        .await?;
+    if known.is_some() {
+        return Ok(None);
+    }
     let Some(aaguid) = authenticator::aaguid(&answer.response.attestation_object) else {
         return Ok(None);
     };

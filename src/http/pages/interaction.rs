@@ -11,7 +11,7 @@ use rules::protocol::{AuthorizeRequest, Client, Params};
 
 use super::asking::ask;
 use super::proof::presented;
-use super::sign_in::{Attempt, Form, attempt, form, held, signed_in};
+use super::sign_in::{Again, Attempt, Form, attempt, form, held, signed_in};
 use super::view::{Problem, StepUp};
 use super::{
     Stop, answer, choose, chrome, failed, gone, own_form, page_with_keys, see_other, set_cookie,
@@ -22,7 +22,7 @@ use crate::flows::authorize::{self, Step};
 use crate::flows::consent::{self, Answered, Decision};
 use crate::flows::fit::name_to_fill_in;
 use crate::flows::sessions::{self, SignedIn};
-use crate::flows::step_up;
+use crate::flows::step_up::{self, Stepped};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 
@@ -65,9 +65,10 @@ pub async fn show(
             (&client, &request),
             (granted.as_ref(), signed_in),
         ),
-        (Step::StepUp { client, request }, Some(_)) => {
+        (Step::StepUp { client, request }, Some(signed_in)) => {
             let caller = caller.prefer(&request.ui_locales, &app.config.institution.languages);
-            ask_more(&app, &caller, &id, (&client, &request), None)
+            let wanted = (&*client, &request, step_up::takes_keys(signed_in));
+            ask_more(&app, &caller, &id, wanted, None)
         }
         (Step::Consent { .. } | Step::Choose { .. } | Step::StepUp { .. }, None) => {
             see_other(&format!("/interaction/{id}"))
@@ -161,21 +162,29 @@ pub async fn step_up(
     let Some(held) = signed_in(&app, &headers).await? else {
         return Ok(see_other(&back));
     };
-    let presented = presented(&app, &headers, &params);
-    let stepped = match &presented {
-        Some(presented) => step_up::step_up(&app, &held, presented, &caller).await?,
-        None => None,
+    let takes_keys = step_up::takes_keys(&held);
+    let stepped = match &presented(&app, &headers, &params) {
+        Some(presented) => {
+            let wanted = (&*client, &asked);
+            step_up::step_up(&app, held, presented, wanted, &caller).await?
+        }
+        None => Stepped::Refused,
     };
-    let Some(session) = stepped else {
-        let caller = caller.prefer(&asked.ui_locales, &app.config.institution.languages);
-        let problem = Problem::of(caller.say().passkey_refused());
-        return Ok(ask_more(
-            &app,
-            &caller,
-            &id,
-            (&client, &asked),
-            Some(problem),
-        ));
+    let caller = caller.prefer(&asked.ui_locales, &app.config.institution.languages);
+    let say = caller.say();
+    let again = match stepped {
+        Stepped::Done(session) => Ok(session),
+        Stepped::Refused => Err(Again::of(Problem::of(say.passkey_refused()))),
+        Stepped::Blocked { until } => Err(Again::blocked(&app, say, until)),
+    };
+    let session = match again {
+        Ok(session) => session,
+        Err(again) => {
+            let wanted = (&*client, &asked, takes_keys);
+            return Ok(again.page(|status, problem| {
+                ask_more(&app, &caller, &id, wanted, Some((status, problem)))
+            }));
+        }
     };
     let cookies = Cookies::of(&headers, &app.config.issuer);
     let mut response = see_other(&back);
@@ -191,18 +200,18 @@ fn ask_more(
     app: &App,
     caller: &Caller,
     id: &str,
-    (client, request): (&Client, &AuthorizeRequest),
-    problem: Option<Problem>,
+    (client, request, takes_keys): (&Client, &AuthorizeRequest, bool),
+    problem: Option<(StatusCode, Problem)>,
 ) -> Response {
-    let status = match problem {
-        Some(_) => StatusCode::BAD_REQUEST,
-        None => StatusCode::OK,
+    let (status, problem) = match problem {
+        Some((status, problem)) => (status, Some(problem)),
+        None => (StatusCode::OK, None),
     };
     let view = StepUp {
         chrome: &chrome(app, caller),
         client_name: client.name.clone(),
         passkey_action: format!("/interaction/{id}/sign-in"),
-        key_action: format!("/interaction/{id}/step-up"),
+        key_action: takes_keys.then(|| format!("/interaction/{id}/step-up")),
         cancel_action: format!("/interaction/{id}/cancel"),
         account_href: "/account/passkeys/add".to_owned(),
         problem,

@@ -87,8 +87,8 @@ pub struct StepUp<'a> {
     pub client_name: String,
     /// Where a passkey's answer is posted.
     pub passkey_action: String,
-    /// Where a security key's answer is posted.
-    pub key_action: String,
+    /// Where a security key's answer is posted, when it helps.
+    pub key_action: Option<String>,
     /// Where "Don't continue" is posted.
     pub cancel_action: String,
     /// Where she adds one.

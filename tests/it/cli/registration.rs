@@ -5,6 +5,10 @@ use super::{Installation, text};
 const ADD: &str = "client add --id app --name App --redirect-uri https://app.example/cb \
                    --legal-entity =Budget --contact a@b.example --hosting-country SE";
 
+/// The public key of RFC 7515 appendix A.3.
+const PUBLIC_KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256",
+    "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+
 fn words(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -145,4 +149,26 @@ fn what_apps_are_told_of_a_person_is_changed() {
     let events = new.done("audit list --kind user.changed").to_string();
     assert!(events.contains("email email_verified"), "{events}");
     assert!(!events.contains("new.example"), "the log names claims only");
+}
+
+#[test]
+fn a_client_with_a_key_lives_by_fapi_2_unless_somebody_says_otherwise() {
+    let (new, _) = Installation::new();
+    let keys = new.folder.join("keys.json");
+    std::fs::write(&keys, PUBLIC_KEYS).unwrap();
+    let keys = keys.display();
+    let serving = new.serve();
+    for (given, profile) in [
+        ("--secret", "oauth21"),
+        ("--public", "oauth21"),
+        (&*format!("--jwks {keys}"), "fapi2"),
+        (&*format!("--jwks {keys} --profile oauth21"), "oauth21"),
+        (&*format!("--self-signed-jwks {keys}"), "fapi2"),
+        ("--certificate-subject dns:app.example", "fapi2"),
+    ] {
+        let line = format!("client add --name App --redirect-uri https://app.example/cb {given}");
+        let told = new.done(&line);
+        assert_eq!(told["registered"]["client"]["profile"], profile, "{told}");
+    }
+    serving.stop();
 }

@@ -8,6 +8,8 @@ mod account_recovery;
 mod activation;
 mod brand;
 mod csrf;
+mod dispute_keys;
+mod key_attacks;
 mod lockout;
 mod passkeys;
 mod restart;

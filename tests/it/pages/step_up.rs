@@ -25,6 +25,7 @@ on_both![
     a_silent_request_never_asks_for_more,
     a_resource_or_scope_requires_as_a_client_does,
     a_raised_policy_bites_at_the_next_refresh,
+    a_policy_raised_before_the_code_is_redeemed_bites_there,
     people_whom_the_policy_stops_are_listed,
 ];
 
@@ -316,6 +317,20 @@ async fn a_raised_policy_bites_at_the_next_refresh(server: TestServer) {
         ("refresh_token", tokens.refresh.as_str()),
     ];
     app.token(&server, &refresh).await.ok();
+}
+
+async fn a_policy_raised_before_the_code_is_redeemed_bites_there(server: TestServer) {
+    let ada = server.person("ada").await;
+    let app = server.register(Spec::confidential("app")).await;
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    let request = AuthRequest::new(&app, "openid accounts:read");
+    let code = browser.walk(&server, &request, &ada).await.code();
+    raise(&server, &app).await;
+    let refused = request.try_redeem(&server, &app, &code).await;
+    assert_eq!(refused.text("error"), "invalid_grant");
+    let told = refused.text("error_description");
+    assert!(told.contains(PHR), "{}", refused.body);
 }
 
 async fn people_whom_the_policy_stops_are_listed(server: TestServer) {

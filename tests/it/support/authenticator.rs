@@ -230,7 +230,32 @@ pub async fn bind(
     (kind, key): (&str, &mut Authenticator),
 ) {
     let page = to_new(browser, server, person, kind).await;
-    let made = key.create(&options(&page));
+    make(browser, &page, key).await;
+}
+
+/// Binds another key in a browser that is signed in, after a proof by a passkey that she has.
+pub async fn bind_another(
+    browser: &mut Browser,
+    passkey: &mut Authenticator,
+    (kind, key): (&str, &mut Authenticator),
+) {
+    let asked = challenge(browser, "passkey").await;
+    let credential = passkey.answer(&asked.options);
+    let form = [
+        ("ceremony", asked.ceremony.as_str()),
+        ("credential", &credential),
+        ("proof", "passkey"),
+        ("kind", kind),
+        ("name", "Another key"),
+    ];
+    let page = browser.post("/account/passkeys/add", &form).await;
+    assert_eq!(page.location(), "/account/passkeys/new", "{}", page.body);
+    let page = browser.follow(page).await;
+    make(browser, &page, key).await;
+}
+
+async fn make(browser: &mut Browser, page: &Page, key: &mut Authenticator) {
+    let made = key.create(&options(page));
     let page = browser
         .post("/account/passkeys/new", &[("credential", &made)])
         .await;

@@ -73,7 +73,7 @@ kinds! {
     PasskeyAdded "passkey.added" "A person bound a passkey or a security key."
     PasskeyRenamed "passkey.renamed" "A person gave a passkey or a security key another name."
     PasskeyRemoved "passkey.removed" "A person removed a passkey or a security key, and her other sessions ended."
-    PasskeyBlocked "passkey.blocked" "The counter of a passkey or security key went backwards, as a copy's does; it opens nothing any more."
+    PasskeyBlocked "passkey.blocked" "A passkey or security key opens nothing any more: its counter went backwards, as a copy's does, or its person said that it is not hers."
     ConfirmationSucceeded "confirmation.succeeded" "A signed-in person proved herself anew before a change."
     ConfirmationRefused "confirmation.refused" "A signed-in person was asked to prove herself anew before a change, and what she gave was not right."
     ConfirmationBlocked "confirmation.blocked" "The same was refused unchecked, because of too many failures before it."

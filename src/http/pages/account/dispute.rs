@@ -16,7 +16,7 @@ use crate::flows::dispute::{self, Disputed};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::http::pages::sign_in::signed_in;
-use crate::http::pages::view::{DisputeDone, NotMe, SuspectApp};
+use crate::http::pages::view::{DisputeDone, NotMe, Suspect};
 use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
 
 const HERE: &str = "/account/not-me";
@@ -24,7 +24,10 @@ const HERE: &str = "/account/not-me";
 /// What the name of a suspect app's check box begins with; its grant follows.
 const STOP: &str = "stop-";
 
-/// How many suspect apps the page lists.
+/// What the name of a suspect key's check box begins with; its identifier follows.
+const BLOCK: &str = "block-";
+
+/// How many suspect apps, and how many keys, the page lists.
 const LISTED: usize = 20;
 
 /// `GET /account/not-me`: says what will happen, and asks.
@@ -46,12 +49,23 @@ pub async fn ask(State(app): State<Arc<App>>, request: Request) -> Result<Respon
         about: about.as_ref().map(|entry| row(say, &registered, entry)),
         event: about.map(|entry| entry.id.to_string()),
         apps: suspects
+            .grants
             .iter()
             .take(LISTED)
-            .map(|grant| SuspectApp {
+            .map(|grant| Suspect {
                 field: format!("{STOP}{}", grant.id),
                 name: client_name(&registered, &grant.client_id),
                 since: say.date(grant.consented_at),
+            })
+            .collect(),
+        keys: suspects
+            .keys
+            .iter()
+            .take(LISTED)
+            .map(|key| Suspect {
+                field: format!("{BLOCK}{}", key.id),
+                name: key.name.clone(),
+                since: say.date(key.created_at),
             })
             .collect(),
         back_href: "/account".to_owned(),
@@ -72,20 +86,20 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
         None => None,
     };
     let suspects = dispute::suspect(&app, &held, about.as_ref()).await?;
-    let named = |grant: &Uuid| params.get(&format!("{STOP}{grant}")).is_some();
+    let named = |what, id: &Uuid| params.get(&format!("{what}{id}")).is_some();
+    let grants = suspects.grants.iter().map(|grant| grant.id);
+    let keys = suspects.keys.iter().map(|key| key.id);
     let said = Disputed {
         about: about.map(|entry| entry.id),
-        stop: suspects
-            .iter()
-            .map(|grant| grant.id)
-            .filter(named)
-            .collect(),
+        stop: grants.filter(|id| named(STOP, id)).collect(),
+        block: keys.filter(|id| named(BLOCK, id)).collect(),
     };
-    if !dispute::dispute(&app, &held, said, &caller).await? {
+    let Some(open) = dispute::dispute(&app, &held, said, &caller).await? else {
         return Ok(see_other("/sign-in"));
-    }
+    };
     let view = DisputeDone {
         chrome: &chrome(&app, &caller),
+        still_open: open > 0,
         sign_in_href: "/sign-in".to_owned(),
     };
     let mut response = page(StatusCode::OK, &view, None);

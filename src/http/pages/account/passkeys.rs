@@ -52,9 +52,9 @@ pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let given = (evidence, cookies.get(cookies::DEVICE));
     match flow::begin(&app, held, given, (kind, &name), &caller).await? {
         Proved::Done(token) => Ok(renewed(&app, &headers, &token, NEW)),
-        Proved::Not(token, _) => {
-            let problem = Problem::of(say.passkey_too_many());
-            let mut response = add(&app, &caller, &name, StatusCode::BAD_REQUEST, Some(problem));
+        Proved::Not(token, why) => {
+            let (status, text) = explain(say, why);
+            let mut response = add(&app, &caller, &name, status, Some(Problem::of(text)));
             super::set_cookie(
                 &mut response,
                 cookies.set(cookies::SESSION, token.expose(), None),
@@ -155,20 +155,29 @@ pub async fn remove(
     let given = (evidence, cookies.get(cookies::DEVICE));
     match flow::remove(&app, held, given, key.id, &caller).await? {
         Proved::Done(token) => Ok(renewed(&app, &headers, &token, "/account?removed")),
-        Proved::Not(token, Why::LastOne) => {
-            let problem = Problem::of(say.passkey_last_one());
-            let mut response = one(&app, &caller, &key, StatusCode::CONFLICT, Some(problem));
+        Proved::Not(token, Why::Gone) => Ok(renewed(&app, &headers, &token, "/account")),
+        Proved::Not(token, why) => {
+            let (status, text) = explain(say, why);
+            let mut response = one(&app, &caller, &key, status, Some(Problem::of(text)));
             super::set_cookie(
                 &mut response,
                 cookies.set(cookies::SESSION, token.expose(), None),
             );
             Ok(response)
         }
-        Proved::Not(token, _) => Ok(renewed(&app, &headers, &token, "/account")),
         Proved::SignedOut => Ok(see_other("/sign-in")),
         Proved::Refused if by_passkey => again(refused_passkey(say)),
         Proved::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
         Proved::Blocked { until } => again(Again::blocked(&app, say, until)),
+    }
+}
+
+/// Why something cannot be done, and what to do.
+fn explain(say: Words, why: Why) -> (StatusCode, String) {
+    match why {
+        Why::LastOne => (StatusCode::CONFLICT, say.passkey_last_one()),
+        Why::Weaker => (StatusCode::FORBIDDEN, say.passkey_weaker()),
+        Why::TooMany | Why::Gone => (StatusCode::BAD_REQUEST, say.passkey_too_many()),
     }
 }
 

@@ -223,18 +223,20 @@ pub struct NotMe<'a> {
     /// Its event.
     pub event: Option<String>,
     /// The apps that got a consent at a time that is suspect.
-    pub apps: Vec<SuspectApp>,
+    pub apps: Vec<Suspect>,
+    /// The passkeys and security keys that were bound at such a time.
+    pub keys: Vec<Suspect>,
     /// The account page.
     pub back_href: String,
 }
 
-/// An app whose consent may not be hers.
-pub struct SuspectApp {
+/// An app whose consent, or a key that may not be hers.
+pub struct Suspect {
     /// The name of its check box.
     pub field: String,
-    /// The client's name.
+    /// The client's name, or the key's.
     pub name: String,
-    /// When consent was given.
+    /// When consent was given, or the key bound.
     pub since: String,
 }
 
@@ -244,6 +246,8 @@ pub struct SuspectApp {
 pub struct DisputeDone<'a> {
     /// What surrounds the page.
     pub chrome: &'a Chrome,
+    /// Whether a key that she named still opens her account, because there is nothing else.
+    pub still_open: bool,
     /// Where she signs in again.
     pub sign_in_href: String,
 }
