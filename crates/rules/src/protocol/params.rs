@@ -1,7 +1,5 @@
 //! Request parameters: a form body or a query, each name at most once.
 
-use std::collections::HashMap;
-
 use super::error::OAuthError;
 
 /// The longest value of a parameter, in bytes.
@@ -12,14 +10,16 @@ pub const MAX_COUNT: usize = 64;
 /// What a request may send more than once (RFC 8707 §2).
 const REPEATABLE: [&str; 1] = ["resource"];
 
-/// Parameters by name. An empty value is the same as none (RFC 6749 §3.1).
+/// Parameters by name. An empty value is the same as none (RFC 6749 §3.1). So few that looking
+/// through all of them is quicker than a table.
 #[derive(Clone, Default)]
-pub struct Params(HashMap<String, Vec<String>>);
+pub struct Params(Vec<(String, Vec<String>)>);
 
 impl std::fmt::Debug for Params {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values may be secrets.
-        f.debug_set().entries(self.0.keys()).finish()
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_set().entries(names).finish()
     }
 }
 
@@ -83,28 +83,30 @@ impl Params {
     }
 
     fn take(&mut self, name: &str, value: String, repeatable: &[&str]) -> Result<(), OAuthError> {
-        let shown: String = name.chars().take(40).collect();
+        let shown = || name.chars().take(40).collect::<String>();
         if value.len() > MAX_VALUE || name.len() > 256 {
             return Err(OAuthError::invalid_request(format!(
-                "{shown} is longer than {MAX_VALUE} bytes"
+                "{} is longer than {MAX_VALUE} bytes",
+                shown()
             )));
         }
-        if value.contains('\u{fffd}') || value.chars().any(char::is_control) {
+        if !is_printable(&value) {
             return Err(OAuthError::invalid_request(format!(
-                "{shown} is not printable UTF-8; encode it as application/x-www-form-urlencoded"
+                "{} is not printable UTF-8; encode it as application/x-www-form-urlencoded",
+                shown()
             )));
         }
         if value.is_empty() {
             return Ok(());
         }
-        let values = self.0.entry(name.to_owned()).or_default();
-        if !values.is_empty() && !repeatable.contains(&name) {
-            return Err(
-                OAuthError::invalid_request(format!("{shown} is repeated; send it once"))
-                    .about("repeated-parameter"),
-            );
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            None => self.0.push((name.to_owned(), vec![value])),
+            Some((_, values)) if repeatable.contains(&name) => values.push(value),
+            Some(_) => {
+                let text = format!("{} is repeated; send it once", shown());
+                return Err(OAuthError::invalid_request(text).about("repeated-parameter"));
+            }
         }
-        values.push(value);
         Ok(())
     }
 
@@ -127,7 +129,8 @@ impl Params {
     /// Every value of a parameter, in order.
     #[must_use]
     pub fn all(&self, name: &str) -> &[String] {
-        self.0.get(name).map_or(&[], Vec::as_slice)
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map_or(&[], |(_, values)| values)
     }
 
     /// Every `resource` (RFC 8707 §2), in order.
@@ -135,6 +138,14 @@ impl Params {
     pub fn resources(&self) -> &[String] {
         self.all("resource")
     }
+}
+
+/// Whether a value is text that can be shown, and every byte of it was UTF-8.
+fn is_printable(value: &str) -> bool {
+    if value.is_ascii() {
+        return !value.bytes().any(|byte| byte.is_ascii_control());
+    }
+    !value.chars().any(|c| c == '\u{fffd}' || c.is_control())
 }
 
 /// The text of bytes that mean themselves in a form: printable ASCII without escapes.
@@ -146,6 +157,8 @@ pub(super) fn plain(bytes: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -182,7 +195,10 @@ mod tests {
             }
             let names: Vec<&str> = expected.keys().map(String::as_str).collect();
             match Params::parse_repeating(form.as_bytes(), &names) {
-                Ok(params) => proptest::prop_assert_eq!(params.0, expected),
+                Ok(params) => {
+                    let read = params.0.into_iter().collect();
+                    proptest::prop_assert_eq!(expected, read);
+                }
                 // What is refused is not printable.
                 Err(error) => proptest::prop_assert!(error.description.contains("printable")),
             }
