@@ -51,6 +51,11 @@ impl Registry {
                 metadata[name] = uri.as_str().into();
             }
         }
+        let details: Vec<&str> = config.details.names().collect();
+        if !details.is_empty() {
+            // RFC 9396 §10
+            metadata["authorization_details_types_supported"] = details.into();
+        }
         let metadata = Document::new(metadata.to_string());
         let clients = clients
             .into_iter()

@@ -268,6 +268,7 @@ fn own_cards(client: &Client, app: &App) -> Result<Authorization, Failed> {
             resources: vec![CARDS.to_owned()],
         },
         claims: rules::protocol::ClaimsRequest::default(),
+        details: rules::protocol::Details::default(),
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
         revoked: false,
@@ -438,6 +439,7 @@ async fn grant(
             ..all
         },
         claims: rules::protocol::ClaimsRequest::default(),
+        details: rules::protocol::Details::default(),
         created_at: now,
         expires_at: now.plus(Duration::from_hours(24)),
         revoked: false,
@@ -464,6 +466,7 @@ async fn access_tokens(
             at: app.clock.now(),
             authorization: authorization.clone(),
             target: authorization.target.clone(),
+            details: rules::protocol::Details::default(),
             refresh_token: None,
             id_token: false,
             nonce: None,

@@ -196,3 +196,14 @@ error-use-dpop-nonce-nonce-text = Nehmen Sie die Nonce aus dem Header DPoP-Nonce
 error-invalid-request-object = Die signierte Anfrage ist nicht so, wie die Standards sie verlangen, oder nicht von diesem Client signiert.
 error-invalid-request-object-request-object = Das Request Object wird abgelehnt
 error-invalid-request-object-request-object-text = Signieren Sie mit PS256, ES256 oder EdDSA unter einem registrierten Schlüssel; iss und client_id sind der Client, aud ist der Issuer dieses Servers, nbf ist jetzt, exp höchstens 60 Minuten später. Alle Parameter stehen darin, request und request_uri nicht.
+
+## invalid_authorization_details
+error-invalid-authorization-details = Die Autorisierungsdetails (RFC 9396) sind nicht so, wie dieser Server sie annimmt.
+error-invalid-authorization-details-type = Der Typ ist für den Client nicht registriert
+error-invalid-authorization-details-type-text = Welche Typen es gibt, steht in den Metadaten unter authorization_details_types_supported. Ein Client darf die benutzen, die das Institut für ihn registriert hat; bitten Sie um den, der fehlt.
+error-invalid-authorization-details-members = Ein Feld ist unbekannt, fehlt oder hat eine andere Form
+error-invalid-authorization-details-members-text = Jeder Typ hat ein Schema. Die Beschreibung nennt das Feld; Felder, die das Schema nicht kennt, werden abgelehnt und nicht übergangen.
+error-invalid-authorization-details-api = Der Typ gehört zu einer anderen API
+error-invalid-authorization-details-api-text = Details reisen in Tokens für eine API. Bitten Sie neben den Details um einen Scope der API, zu der der Typ gehört.
+error-invalid-authorization-details-widened = Die Token-Anfrage verlangt mehr, als erteilt wurde
+error-invalid-authorization-details-widened-text = Am Token-Endpunkt wählt authorization_details unter denen aus, denen die Person zugestimmt hat, Feld für Feld. Für alles andere schicken Sie die Person noch einmal zum Authorization-Endpunkt.

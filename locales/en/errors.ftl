@@ -196,3 +196,14 @@ error-use-dpop-nonce-nonce-text = Take the nonce from the header DPoP-Nonce of t
 error-invalid-request-object = The signed request is not as the standards want it, or not signed by this client.
 error-invalid-request-object-request-object = The request object is refused
 error-invalid-request-object-request-object-text = Sign with PS256, ES256 or EdDSA under a registered key; iss and client_id are the client, aud is this server’s issuer, nbf is now, and exp at most 60 minutes later. All parameters stand inside; request and request_uri do not.
+
+## invalid_authorization_details
+error-invalid-authorization-details = The authorization details (RFC 9396) are not as this server takes them.
+error-invalid-authorization-details-type = The type is not registered for the client
+error-invalid-authorization-details-type-text = The metadata lists the types that there are in authorization_details_types_supported. A client may use those that the institution registered for it; ask for the one that is missing.
+error-invalid-authorization-details-members = A member is unknown, missing or of another form
+error-invalid-authorization-details-members-text = Each type has a schema. The description names the member; members that the schema does not know are refused, not ignored.
+error-invalid-authorization-details-api = The type is for another API
+error-invalid-authorization-details-api-text = Details travel in tokens for an API. Ask for a scope of the API that the type is for, beside the details.
+error-invalid-authorization-details-widened = The token request asks for more than was granted
+error-invalid-authorization-details-widened-text = At the token endpoint, authorization_details chooses among those that the person agreed to, member for member. For anything else send the person to the authorization endpoint again.

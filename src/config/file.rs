@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Environment, FileFormat};
@@ -12,8 +13,8 @@ use super::mtls::MtlsFile;
 use super::proxy::ProxyFile;
 use super::tls::TlsFile;
 use super::{
-    Argon2Cost, Config, Database, DpopFile, InstitutionFile, Issuer, Lifetimes, LimitsFile, Log,
-    OutboundFile, PasskeysFile, People, Refused, Server,
+    Argon2Cost, Config, Database, DetailsFile, DetailsTypes, DpopFile, InstitutionFile, Issuer,
+    Lifetimes, LimitsFile, Log, OutboundFile, PasskeysFile, People, Refused, Server,
 };
 use crate::secret::Secret;
 
@@ -66,6 +67,8 @@ pub struct File {
     pub outbound: OutboundFile,
     #[serde(default)]
     pub dpop: DpopFile,
+    #[serde(default)]
+    pub authorization_details: Vec<DetailsFile>,
 }
 
 /// How long a node among others goes on when it is asked to stop.
@@ -334,6 +337,7 @@ impl File {
             other => return refuse("log.format", format!("{other:?} must be json or text")),
         };
         let institution = self.institution.check()?;
+        let details = DetailsTypes::check(self.authorization_details, &institution.languages)?;
         Ok(Config {
             issuer,
             server,
@@ -358,6 +362,7 @@ impl File {
             },
             outbound: self.outbound.check()?,
             dpop: self.dpop.check(),
+            details: Arc::new(details),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! `countersign.toml` and the environment, read once into checked values. What exists is valid.
 
 pub mod brand;
+mod details;
 mod dpop;
 mod file;
 mod hook;
@@ -15,11 +16,13 @@ mod tls;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rules::network::is_loopback_host;
 use url::Url;
 
+pub use details::{DetailsFile, DetailsTypes, Shown, WordsFile};
 pub use dpop::{Dpop, DpopFile};
 pub use file::{
     DEFAULT_PATH, DatabaseFile, File, LifetimesFile, LogFile, PeopleFile, ServerFile, VaultFile,
@@ -196,6 +199,8 @@ pub struct Config {
     pub limits: Limits,
     /// How clients prove that they hold a key.
     pub dpop: Dpop,
+    /// Which authorization details apps may ask for (RFC 9396).
+    pub details: Arc<DetailsTypes>,
     /// How it logs.
     pub log: Log,
     /// Where it may call.

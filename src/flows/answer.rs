@@ -116,7 +116,10 @@ impl Asking {
         interaction: Interaction,
         signed_in: &SignedIn,
     ) -> Result<Option<Reply>, Fault> {
-        if interaction.request.prompt.consent || !is_assured(&self.client, &interaction.request) {
+        let request = &interaction.request;
+        // What details say, one payment perhaps, is agreed to each time anew.
+        let must_ask = request.prompt.consent || !request.details.is_empty();
+        if must_ask || !is_assured(&self.client, request) {
             return Ok(None);
         }
         let store = self.app.store.clone();
@@ -238,12 +241,16 @@ impl Asking {
     ) -> Result<Reply, Fault> {
         let request = interaction.request;
         let bound = bound_by(&request);
+        let types = self.app.config.details.as_ref();
+        // A scope that was left out may have been the last of the API that some are for.
+        let details = request.details.good_for(&given.target.resources, types);
         let asked = CodeFor {
             client_id: &self.client.id,
             session: given.session,
             grant: given.grant,
             target: given.target,
             claims: request.claims,
+            details,
             binding: CodeBinding {
                 redirect_uri: request.return_to.redirect_uri.clone(),
                 challenge: request.challenge,
@@ -261,6 +268,7 @@ impl Asking {
             .client(self.client.id.as_str())
             .with("scope", authorization.target.scopes.to_string())
             .with("bound_by", bound);
+        let event = super::with_details(event, &authorization.details);
         let event = super::about(event, &authorization);
         tx.record(self.app.pending(event, &self.caller, None)?);
         Ok(Reply::code(&self.app, request.return_to, &code))

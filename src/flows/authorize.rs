@@ -9,7 +9,7 @@ use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
 use rules::protocol::jar;
 use rules::protocol::{
-    AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
+    AuthorizeRequest, Client, Details, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
 };
 
 use super::answer::{Asking, Reply, holds};
@@ -249,6 +249,10 @@ fn parse(
     let registered = app.registry.now();
     let resources = registered.resources();
     let mut request = AuthorizeRequest::parse(params, client, return_to, resources)?;
+    if let Some(text) = params.get("authorization_details") {
+        let types = app.config.details.as_ref();
+        request.details = Details::parse(text, client, &request.resources, types)?;
+    }
     let asked = params.get("scope").map(Scopes::parse);
     if let Some(Ok(asked)) = asked
         && !asked.is_subset(&request.scopes)
@@ -389,6 +393,7 @@ fn fits(client: &Client, request: &AuthorizeRequest) -> bool {
         && client.may_return_to(&request.return_to.redirect_uri)
         && request.scopes.is_subset(&client.scopes)
         && request.claims.beyond(&client.scopes).is_empty()
+        && request.details.left_to(client) == request.details
         && (request.challenge.is_some() || authorize::needs_no_challenge(client, &request.scopes))
 }
 

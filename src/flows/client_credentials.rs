@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use rules::audit::Kind;
 use rules::protocol::target::{self, Target};
-use rules::protocol::{ClaimsRequest, Client, OAuthError, Scopes};
+use rules::protocol::{ClaimsRequest, Client, Details, OAuthError, Scopes};
 use rules::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -78,6 +78,7 @@ pub async fn client_credentials(
         at,
         authorization,
         target,
+        details: Details::default(),
         refresh_token: None,
         id_token: false,
         nonce: None,
@@ -102,6 +103,7 @@ async fn authorization(app: &App, client: &Client, target: Target) -> Result<Aut
         person: None,
         target,
         claims: ClaimsRequest::default(),
+        details: Details::default(),
         created_at: now,
         expires_at: Timestamp::from_millis(i64::MAX),
         revoked: false,

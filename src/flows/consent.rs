@@ -86,6 +86,7 @@ pub async fn answer(
     } else {
         event.with("claims", claims.into_iter().collect::<Vec<_>>().join(" "))
     };
+    let event = super::with_details(event, &interaction.request.details);
     let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
     let reply = app
         .store

@@ -23,7 +23,7 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, 
             .count(Kind::IntrospectionRefused, Some(&api.id), reason);
         INACTIVE.to_owned()
     };
-    let record = match standing(app, token).await? {
+    let mut record = match standing(app, token).await? {
         Ok(record) => record,
         Err(reason) => return Ok(inactive(reason)),
     };
@@ -51,6 +51,11 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, 
     app.first_uses
         .note(record.authorization, &api.id, app.clock.now());
     let resources: Vec<&str> = own.iter().map(|resource| resource.uri.as_str()).collect();
+    if !record.details.is_empty() {
+        // RFC 9396 §9.2: each API sees those that are for it.
+        let types = app.config.details.as_ref();
+        record.details = record.details.good_for(&resources, types);
+    }
     record
         .introspection(app.config.issuer.as_str(), &resources, &scopes)
         .map_err(|error| Fault::Internal(error.to_string()).into())
@@ -91,6 +96,9 @@ pub async fn standing(
     // What was taken from the client's registration since is taken from its tokens.
     if !record.scopes.is_subset(&client.scopes) {
         record.scopes = record.scopes.intersection(&client.scopes);
+    }
+    if !record.details.is_empty() {
+        record.details = record.details.left_to(&client);
     }
     Ok(Ok(record))
 }

@@ -12,7 +12,9 @@ use rules::protocol::claims_request::{self, ClaimsRequest};
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::refresh::Family;
 use rules::protocol::target::Target;
-use rules::protocol::{AccessRecord, Client, Confirmation, Format, GrantType, OAuthError, acr};
+use rules::protocol::{
+    AccessRecord, Client, Confirmation, Details, Format, GrantType, OAuthError, acr,
+};
 use rules::time::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -156,6 +158,8 @@ pub struct CodeFor<'a> {
     pub target: Target,
     /// What is told claim by claim.
     pub claims: ClaimsRequest,
+    /// What it gives beyond scopes.
+    pub details: Details,
     /// What the code is bound to.
     pub binding: CodeBinding,
     /// How long a consent holds.
@@ -186,6 +190,7 @@ pub async fn code(
         }),
         target: asked.target,
         claims: asked.claims,
+        details: asked.details,
         created_at,
         expires_at: asked.grant.consented_at.plus(asked.lifetime),
         revoked: false,
@@ -250,6 +255,8 @@ pub struct Issuance {
     pub authorization: Authorization,
     /// What of it they carry.
     pub target: Target,
+    /// What they carry beyond scopes.
+    pub details: Details,
     /// The refresh token to hand out.
     pub refresh_token: Option<Secret>,
     /// Whether an ID token goes along.
@@ -267,6 +274,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         at,
         authorization,
         target,
+        details,
         refresh_token,
         id_token: with_id_token,
         nonce,
@@ -290,6 +298,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         acr: person.map(|p| p.acr.clone()),
         auth_time: person.map(|p| p.auth_time),
         confirmation,
+        details,
     };
     let access = mint_access(app, &record, format).await?;
     let mut answer = json!({
@@ -298,6 +307,10 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         "expires_in": expires_at.since(at).as_secs(),
         "scope": target.scopes.to_string(),
     });
+    if !record.details.is_empty() {
+        // RFC 9396 §7
+        answer["authorization_details"] = record.details.to_value();
+    }
     if let Some(refresh) = refresh_token {
         answer["refresh_token"] = refresh.expose().into();
     }
@@ -464,6 +477,22 @@ pub fn check_assurance(
         required.as_str()
     );
     Err(OAuthError::invalid_grant(description))
+}
+
+/// What of the details of an authorization a token carries: those that are asked for (RFC 9396 §6.1),
+/// that the client may still use, and that are for the APIs of the token.
+///
+/// # Errors
+/// `invalid_authorization_details` for more than was granted.
+pub fn narrowed_details(
+    app: &App,
+    client: &Client,
+    authorization: &Authorization,
+    (asked, target): (Option<&str>, &Target),
+) -> Result<Details, OAuthError> {
+    let narrowed = authorization.details.narrow(asked)?;
+    let types = app.config.details.as_ref();
+    Ok(narrowed.left_to(client).good_for(&target.resources, types))
 }
 
 /// Refuses early what [`mint`] could not make, before anything one-time is spent.

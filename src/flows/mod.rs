@@ -56,7 +56,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rules::audit::{Actor, Event, Kind, Personal};
-use rules::protocol::{Client, OAuthError, Possession, Thumbprint};
+use rules::protocol::{Client, Details, OAuthError, Possession, Thumbprint};
 
 use crate::app::App;
 use crate::certificate::ClientCertificate;
@@ -232,6 +232,15 @@ fn changed_fields<T: serde::Serialize>(before: &T, after: &T) -> Vec<String> {
     names.dedup();
     names.retain(|name| before.get(name) != after.get(name));
     names
+}
+
+/// Says which types of authorization details an event is about; what they say may be about people.
+fn with_details(event: Event, details: &Details) -> Event {
+    if details.is_empty() {
+        event
+    } else {
+        event.with("authorization_details", details.type_names())
+    }
 }
 
 /// Names the authorization an event is about, and whose it is.

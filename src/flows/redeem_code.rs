@@ -27,6 +27,8 @@ pub struct Redeem {
     pub verifier: Option<String>,
     /// `resource`.
     pub resources: Vec<String>,
+    /// `authorization_details`: no more than was granted.
+    pub details: Option<String>,
 }
 
 /// Redeems a code for tokens.
@@ -110,6 +112,12 @@ impl Redeeming {
         {
             return Ok(Err(error));
         }
+        let asked = (self.presented.details.as_deref(), &target);
+        let details = match issue::narrowed_details(&self.app, &self.client, &authorization, asked)
+        {
+            Ok(details) => details,
+            Err(error) => return Ok(Err(error)),
+        };
         let confirmation = match self.client.bind(self.possession) {
             Ok(confirmation) => confirmation,
             Err(error) => return Ok(Err(error)),
@@ -136,6 +144,7 @@ impl Redeeming {
             id_token: granted.scopes.contains("openid"),
             authorization,
             target,
+            details,
             refresh_token,
             nonce: code.binding.nonce,
             confirmation,

@@ -26,6 +26,8 @@ pub struct Refresh {
     pub scopes: Option<Scopes>,
     /// `resource`.
     pub resources: Vec<String>,
+    /// `authorization_details`: no more than was granted.
+    pub details: Option<String>,
 }
 
 /// Exchanges a refresh token for new tokens.
@@ -110,6 +112,12 @@ impl Refreshing {
         if let Err(error) = issue::check_manner(&registered, &target) {
             return Ok(Err(error));
         }
+        let asked = (self.presented.details.as_deref(), &target);
+        let details = match issue::narrowed_details(&self.app, &self.client, &authorization, asked)
+        {
+            Ok(details) => details,
+            Err(error) => return Ok(Err(error)),
+        };
         if let Err(error) = issue::check_assurance(&self.app, &self.client, &authorization, &target)
         {
             return Ok(Err(error));
@@ -139,6 +147,7 @@ impl Refreshing {
             id_token: scopes.contains("openid"),
             authorization,
             target,
+            details,
             refresh_token: Some(refresh_token),
             nonce: None,
             confirmation,

@@ -30,6 +30,8 @@ const EXTENDED: u8 = 0;
 enum Extra {
     /// What it is bound to.
     Confirmation(Confirmation),
+    /// What it allows beyond scopes (RFC 9396), as JSON.
+    Details(String),
 }
 
 /// Reads a record and what stands beside it.
@@ -38,6 +40,7 @@ fn extended(plain: &[u8]) -> Option<AccessRecord> {
     for extra in extras {
         match extra {
             Extra::Confirmation(bound) => record.confirmation = Some(bound),
+            Extra::Details(text) => record.details = serde_json::from_str(&text).ok()?,
         }
     }
     Some(record)
@@ -51,14 +54,17 @@ pub async fn mint_access(
 ) -> Result<Secret, Fault> {
     match format {
         Format::Opaque => {
-            let body = if let Some(bound) = record.confirmation {
-                let extras = vec![Extra::Confirmation(bound)];
+            let bound = record.confirmation.map(Extra::Confirmation);
+            let details = (!record.details.is_empty())
+                .then(|| Extra::Details(record.details.to_value().to_string()));
+            let extras: Vec<Extra> = bound.into_iter().chain(details).collect();
+            let body = if extras.is_empty() {
+                let plain = postcard::to_stdvec(record).map_err(internal)?;
+                app.vault.seal(KeyUse::Tokens, cell(), &plain)?
+            } else {
                 let plain = postcard::to_stdvec(&(record, extras)).map_err(internal)?;
                 let sealed = app.vault.seal(KeyUse::Tokens, extended_cell(), &plain)?;
                 [[EXTENDED].as_slice(), &sealed].concat()
-            } else {
-                let plain = postcard::to_stdvec(record).map_err(internal)?;
-                app.vault.seal(KeyUse::Tokens, cell(), &plain)?
             };
             Ok(Secret::new(dress(ACCESS, &body)))
         }

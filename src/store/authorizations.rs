@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use rules::protocol::target::Target;
-use rules::protocol::{ClaimsRequest, Scopes};
+use rules::protocol::{ClaimsRequest, Details, Scopes};
 use rules::time::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::Tx;
@@ -26,6 +27,8 @@ pub struct Authorization {
     pub target: Target,
     /// What is told claim by claim, beside what the scopes tell.
     pub claims: ClaimsRequest,
+    /// What was granted beyond scopes (RFC 9396).
+    pub details: Details,
     /// When it was made.
     pub created_at: Timestamp,
     /// The absolute end.
@@ -57,11 +60,17 @@ pub struct OnBehalf {
 pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO authorizations (id, client_id, grant_id, user_id, session_id, offline, scopes, \
-         resources, acr, amr, auth_time, created_at, expires_at, claims) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         resources, acr, amr, auth_time, created_at, expires_at, claims, \
+         details) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     );
     let person = new.person.as_ref();
-    let claims = sealed(tx, new)?;
+    let claims = sealed(tx, claims_cell(&new.id), &new.claims, new.claims.is_empty())?;
+    let details = sealed(
+        tx,
+        details_cell(&new.id),
+        &new.details,
+        new.details.is_empty(),
+    )?;
     let values = vec![
         new.id.into(),
         (&new.client_id).into(),
@@ -77,20 +86,23 @@ pub async fn insert(tx: &mut Tx, new: &Authorization, now: Timestamp) -> Result<
         now.into(),
         new.expires_at.into(),
         claims.into(),
+        details.into(),
     ];
     tx.execute(INSERT, values).await.map(drop)
 }
 
-/// What is asked claim by claim may name values about the person.
-fn sealed(tx: &Tx, new: &Authorization) -> Result<Option<Vec<u8>>, Fault> {
-    if new.claims.is_empty() {
+/// What is asked claim by claim, or in details, may name values about the person.
+fn sealed(
+    tx: &Tx,
+    cell: Cell<'_>,
+    value: &impl Serialize,
+    is_empty: bool,
+) -> Result<Option<Vec<u8>>, Fault> {
+    if is_empty {
         return Ok(None);
     }
-    let plain =
-        serde_json::to_vec(&new.claims).map_err(|error| Fault::Internal(error.to_string()))?;
-    tx.vault()?
-        .seal(KeyUse::Columns, claims_cell(&new.id), &plain)
-        .map(Some)
+    let plain = serde_json::to_vec(value).map_err(|error| Fault::Internal(error.to_string()))?;
+    tx.vault()?.seal(KeyUse::Columns, cell, &plain).map(Some)
 }
 
 /// Looks one up.
@@ -98,8 +110,8 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Authorization>, Fault>
     const FIND: Sql = Sql(
         "SELECT a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, \
          a.resources, a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
-         a.created_at, u.valid_from, a.claims, g.scopes, g.claims FROM authorizations a \
-         LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN users u ON u.id = a.user_id \
+         a.created_at, u.valid_from, a.claims, g.scopes, g.claims, a.details \
+         FROM authorizations a LEFT JOIN grants g ON g.id = a.grant_id LEFT JOIN users u ON u.id = a.user_id \
          WHERE a.id = $1",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
@@ -139,6 +151,20 @@ pub(super) fn names(text: &str) -> BTreeSet<String> {
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// Reads what was granted beyond scopes.
+fn read_details(tx: &Tx, id: Uuid, row: &Row, at: usize) -> Result<Details, Fault> {
+    let Some(sealed) = row.opt_bytes(at)? else {
+        return Ok(Details::default());
+    };
+    let plain = tx.vault()?.open_cell(details_cell(&id), &sealed)?;
+    serde_json::from_slice(&plain)
+        .map_err(|_| Fault::Unreadable("authorizations.details".to_owned()))
+}
+
+fn details_cell(id: &Uuid) -> Cell<'_> {
+    Cell::new("authorizations", "details", id.as_bytes())
 }
 
 fn claims_cell(id: &Uuid) -> Cell<'_> {
@@ -215,6 +241,7 @@ pub(super) fn read(tx: &Tx, row: &Row, at: usize) -> Result<Authorization, Fault
     Ok(Authorization {
         id,
         claims: read_claims(tx, id, row, at + 15)?,
+        details: read_details(tx, id, row, at + 18)?,
         client_id: row.text(at + 1)?,
         person,
         target: Target {

@@ -58,8 +58,8 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
         "SELECT f.secret, f.rotates, f.generation, f.rotated_at, f.expires_at, \
          a.id, a.client_id, a.grant_id, a.user_id, a.session_id, a.offline, a.scopes, a.resources, \
          a.acr, a.amr, a.auth_time, a.expires_at, COALESCE(a.revoked_at, g.revoked_at), \
-         a.created_at, u.valid_from, a.claims, g.scopes, g.claims, u.state, s.ended_at, \
-         f.confirmation \
+         a.created_at, u.valid_from, a.claims, g.scopes, g.claims, a.details, u.state, \
+         s.ended_at, f.confirmation \
          FROM refresh_families f JOIN authorizations a ON a.id = f.authorization_id \
          JOIN grants g ON g.id = a.grant_id JOIN users u ON u.id = a.user_id \
          LEFT JOIN sessions s ON s.id = a.session_id WHERE f.id = $1",
@@ -73,15 +73,15 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
             .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?;
         authorization.target.scopes = authorization.target.scopes.intersection(&granted);
         let offline = authorization.person.as_ref().is_some_and(|p| p.offline);
-        let session_stands = offline || row.opt_time(24)?.is_none();
-        let stands = row.text(23)? == "active" && session_stands;
+        let session_stands = offline || row.opt_time(25)?.is_none();
+        let stands = row.text(24)? == "active" && session_stands;
         Ok(Standing {
             family: Family {
                 rotates: row.int(1)? != 0,
                 generation: row.int(2)?,
                 rotated_at: row.opt_time(3)?,
                 expires_at: row.time(4)?,
-                confirmation: row.opt_text(25)?.map(|text| bound_to(&text)).transpose()?,
+                confirmation: row.opt_text(26)?.map(|text| bound_to(&text)).transpose()?,
             },
             secret: vault.open_cell(cell(&id), &row.bytes(0)?)?,
             authorization,

@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode, Url};
@@ -111,13 +112,15 @@ impl Drop for Folder {
     }
 }
 
-/// Four free ports in a row.
+/// Four free ports in a row, below those that the system gives to connections: a demo that starts
+/// again finds them free.
 fn free_base() -> u16 {
-    let bind = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let first = bind(0).unwrap();
-        let base = first.local_addr().unwrap().port();
-        if base < 65_000 && (1..4).all(|next| bind(base + next).is_ok()) {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id() * 37;
+        let base = 20_000 + u16::try_from(step % 3000).unwrap() * 4;
+        let bind = |next: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, base + next));
+        if (0..4).all(|next| bind(next).is_ok()) {
             return base;
         }
     }

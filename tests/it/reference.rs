@@ -146,7 +146,7 @@ fn the_page_of_settings_is_the_example_file() {
     let mut section = String::new();
     let mut explained: Vec<String> = Vec::new();
     for line in example.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+        if let Some(name) = section_of(line) {
             name.clone_into(&mut section);
             write!(body, "\n## {section}\n").unwrap();
             explained.clear();
@@ -167,6 +167,12 @@ fn the_page_of_settings_is_the_example_file() {
         }
     }
     page("settings.md", "Settings", &body);
+}
+
+/// The section that a line begins; one that repeats is commented out.
+fn section_of(line: &str) -> Option<&str> {
+    let repeated = line.strip_prefix("# [[").and_then(|l| l.strip_suffix("]]"));
+    repeated.or_else(|| line.strip_prefix('[').and_then(|l| l.strip_suffix(']')))
 }
 
 /// A line that sets something, or shows the default of something: name, value, whether it is
@@ -193,7 +199,7 @@ fn the_example_file_has_every_setting_and_no_other() {
     let mut shown = BTreeSet::new();
     let mut section = String::new();
     for line in read("countersign.example.toml").lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+        if let Some(name) = section_of(line) {
             name.clone_into(&mut section);
         } else if let Some((name, _, _)) = setting(line) {
             shown.insert(dotted(&section, name));
@@ -214,8 +220,10 @@ fn known_settings() -> BTreeSet<String> {
         .collect();
     let mut known = BTreeSet::new();
     for (section, kind) in fields(&source, "File") {
+        let one = kind.strip_prefix("Vec<").and_then(|k| k.strip_suffix('>'));
+        let kind = one.unwrap_or(&kind);
         if kind.ends_with("File") {
-            let inner = fields(&source, &kind);
+            let inner = fields(&source, kind);
             assert!(!inner.is_empty(), "struct {kind} was not found");
             known.extend(inner.into_iter().map(|(name, _)| dotted(&section, &name)));
         } else {

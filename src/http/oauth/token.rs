@@ -18,7 +18,11 @@ use crate::http::reply::{ApiError, json};
 /// Gives tokens.
 pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let asked = authenticated(&app, request, Limit::TokenPerClient).await?;
-    let TokenRequest { grant, resources } = TokenRequest::parse(&asked.params, &asked.client)?;
+    let TokenRequest {
+        grant,
+        resources,
+        details,
+    } = TokenRequest::parse(&asked.params, &asked.client)?;
     let (possession, told) = asked.possession(&app, "/token").await?;
     let requester = Requester {
         client: asked.client,
@@ -36,6 +40,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
                 redirect_uri,
                 verifier,
                 resources,
+                details,
             };
             Box::pin(redeem_code(&app, requester, presented)).await?
         }
@@ -44,6 +49,7 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
                 token,
                 scopes,
                 resources,
+                details,
             };
             Box::pin(refresh(&app, requester, presented)).await?
         }

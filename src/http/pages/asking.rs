@@ -41,6 +41,12 @@ pub(super) fn ask(
     items.extend(own_items(say, &request.scopes, scopes));
     let beyond = request.claims.beyond(&request.scopes);
     items.extend(claims::items(&beyond, say, tells));
+    let details = &request.details;
+    let types = app.config.details.as_ref();
+    let details: Vec<_> = details
+        .iter()
+        .map(|(_, detail)| types.shown(detail, say.lang))
+        .collect();
     let until = app.clock.now().plus(app.config.lifetimes.authorization);
     let view = Consent {
         chrome: &chrome(app, caller),
@@ -50,7 +56,8 @@ pub(super) fn ask(
         facts: facts(say, &client.metadata),
         links: links(say, &client.metadata),
         items,
-        cannot: cannot(say, &asked),
+        cannot: cannot(say, &asked, details.is_empty()),
+        details,
         until: say.date(until),
         redirect_host: host_of(&request.return_to.redirect_uri),
         signed_in_as: signed_in.user.profile.display_name().to_owned(),
@@ -121,9 +128,10 @@ fn links(say: Words, known: &Metadata) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What it does not get. That no money moves is said only when every API that is asked vouches for it.
-fn cannot(say: Words, asked: &[&Resource]) -> Vec<String> {
-    let harmless = !asked.is_empty() && asked.iter().all(|resource| resource.read_only);
+/// What it does not get. That no money moves is said only when every API that is asked vouches for it,
+/// and nothing is asked in particular.
+fn cannot(say: Words, asked: &[&Resource], general: bool) -> Vec<String> {
+    let harmless = general && !asked.is_empty() && asked.iter().all(|resource| resource.read_only);
     let first = harmless.then(|| say.consent_no_money());
     first
         .into_iter()

@@ -8,6 +8,7 @@ use askama::Template;
 use rules::protocol::OAuthError;
 
 use super::errors::Spec;
+use crate::config::Shown;
 
 mod account;
 mod chrome;
@@ -216,6 +217,8 @@ pub struct Consent<'a> {
     pub facts: Vec<(String, String)>,
     /// Pages of the client's own: labels and addresses.
     pub links: Vec<(String, String)>,
+    /// What is asked that no scope says (RFC 9396), shown first.
+    pub details: Vec<Shown>,
     /// What is asked, in the order to show it.
     pub items: Vec<ConsentItem>,
     /// What it cannot do, each a sentence: `It cannot move money.`

@@ -379,6 +379,22 @@ async fn a_token_of_a_certificate_is_good_with_that_certificate_alone() {
         let challenge = headers["www-authenticate"].to_str().unwrap();
         assert!(challenge.contains("invalid_token"), "{challenge}");
     }
+    // So it is with the refresh token, and with what it gives.
+    let refresh = [
+        ("client_id", id),
+        ("grant_type", "refresh_token"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+    ];
+    for stranger in [&others, &none] {
+        let (status, refused) = post(stranger.post(&token), &refresh).await;
+        let refused = (status, text(&refused, "error"));
+        assert_eq!(refused, (StatusCode::UNAUTHORIZED, "invalid_client"));
+    }
+    let (status, renewed) = post(own.post(&token), &refresh).await;
+    assert_eq!(status, StatusCode::OK, "{renewed}");
+    let ask = |http: &reqwest::Client| http.get(&api).bearer_auth(text(&renewed, "access_token"));
+    assert_eq!(call(ask(&own)).await.0, StatusCode::OK);
+    assert_eq!(call(ask(&others)).await.0, StatusCode::UNAUTHORIZED);
     // The lines for the shell do the same.
     let lines: Vec<String> = (0..3).map(|n| demo.told(&format!("/curl/{n}"))).collect();
     let ran = Command::new("bash")

@@ -2,6 +2,7 @@
 //! them.
 
 mod assertions;
+mod details;
 mod dpop;
 mod hook;
 mod nonces;

@@ -15,7 +15,7 @@ use crate::support::{AuthRequest, Engine, Spec, TestServer, people};
 on_both![a_dump_holds_nothing_readable];
 
 /// The database as a thief gets it.
-async fn dump(server: &TestServer) -> Vec<u8> {
+pub async fn dump(server: &TestServer) -> Vec<u8> {
     match server.engine {
         Engine::Sqlite => {
             let path = server.directory.path().join("countersign.db");
@@ -42,7 +42,7 @@ async fn dump(server: &TestServer) -> Vec<u8> {
 }
 
 /// The ways in which a text may lie in a dump.
-fn disguises(secret: &[u8]) -> Vec<Vec<u8>> {
+pub fn disguises(secret: &[u8]) -> Vec<Vec<u8>> {
     use std::fmt::Write as _;
     let hex = secret.iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").unwrap();
@@ -79,7 +79,7 @@ fn disguises(secret: &[u8]) -> Vec<Vec<u8>> {
     ways
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     let finder = |at: &usize| haystack[*at..].starts_with(needle);
     let first = needle[0];
     let mut candidates = haystack

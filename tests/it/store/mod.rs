@@ -1,5 +1,5 @@
 //! The store: one SQL for two engines, nothing readable in it, one server on a file.
 
-mod dump;
+pub mod dump;
 mod guards;
 pub mod statements;

@@ -120,6 +120,7 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         limits: config::LimitsFile::all("1000000/min"),
         log: config::LogFile::default(),
         dpop: config::DpopFile::default(),
+        authorization_details: Vec::new(),
         mtls: config::MtlsFile::default(),
         hook: config::HookFile::default(),
         outbound: config::OutboundFile {

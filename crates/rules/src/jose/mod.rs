@@ -50,6 +50,13 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// Parses one JSON object without duplicate members; the error says what is wrong with it.
+pub(crate) fn strict_value(text: &[u8]) -> Result<Value, String> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = json::value(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|_| "is not JSON, or has a member twice".to_owned())
+}
+
+/// The same for what must be an object.
 pub(crate) fn strict_object(text: &[u8]) -> Result<Map<String, Value>, String> {
     json::object(text).map_err(|error| match error {
         json::JsonError::Syntax => "is not JSON".to_owned(),

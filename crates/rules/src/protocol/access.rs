@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::details::Details;
 use super::proof::{Confirmation, TokenType};
 use super::scope::Scopes;
 use crate::time::Timestamp;
@@ -51,6 +52,9 @@ pub struct AccessRecord {
     /// record writes this beside it.
     #[serde(skip)]
     pub confirmation: Option<Confirmation>,
+    /// What it allows beyond scopes (RFC 9396 §9); written beside the record, as the binding is.
+    #[serde(skip)]
+    pub details: Details,
 }
 
 impl AccessRecord {
@@ -83,6 +87,10 @@ impl AccessRecord {
         // RFC 7800 §3.1
         if let Some(confirmation) = &self.confirmation {
             claims.insert("cnf".into(), confirmation.cnf());
+        }
+        // RFC 9396 §9.1
+        if !self.details.is_empty() {
+            claims.insert("authorization_details".into(), self.details.to_value());
         }
         claims
     }
@@ -121,6 +129,10 @@ impl AccessRecord {
                 None => None,
                 Some(cnf) => Some(Confirmation::from_cnf(cnf)?),
             },
+            details: match claims.get("authorization_details") {
+                None => Details::default(),
+                Some(details) => Details::from_value(details)?,
+            },
         })
     }
 
@@ -152,6 +164,8 @@ impl AccessRecord {
             auth_time: self.auth_time.map(Timestamp::secs),
             // RFC 9449 §6.2, RFC 8705 §3.2
             cnf: self.confirmation.as_ref().map(Confirmation::cnf),
+            // RFC 9396 §9.2
+            authorization_details: Some(&self.details).filter(|details| !details.is_empty()),
         })
     }
 
@@ -182,6 +196,8 @@ struct Introspection<'a> {
     auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_details: Option<&'a Details>,
 }
 
 /// `aud`: a string for one, an array for several.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::acr;
 use super::claims_request::{self, ClaimsRequest};
 use super::client::{Client, GrantType, Profile};
+use super::details::Details;
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::Challenge;
@@ -128,6 +129,9 @@ pub struct AuthorizeRequest {
     /// What is asked for claim by claim.
     #[serde(default)]
     pub claims: ClaimsRequest,
+    /// What is asked for that no scope says (RFC 9396); judged by who knows the types.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
     /// The languages that she reads, best first (BCP 47).
     #[serde(default)]
     pub ui_locales: Vec<String>,
@@ -290,6 +294,7 @@ impl AuthorizeRequest {
                 .required_acr
                 .max(acr::asked(params.get("acr_values"), client)),
             claims: request,
+            details: Details::default(),
             ui_locales: locales(params.get("ui_locales")),
             dpop_jkt: params.get("dpop_jkt").map(dpop_jkt).transpose()?,
         })

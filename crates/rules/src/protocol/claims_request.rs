@@ -239,7 +239,7 @@ fn invalid(why: &str) -> OAuthError {
 }
 
 /// How deep a JSON text is nested; looked at before it is parsed.
-fn depth(text: &str) -> usize {
+pub(super) fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_text, mut escaped) = (false, false);
     for byte in text.bytes() {

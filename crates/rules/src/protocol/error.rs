@@ -49,6 +49,7 @@ codes! {
     RequestNotSupported "request_not_supported"
     RequestUriNotSupported "request_uri_not_supported"
     RegistrationNotSupported "registration_not_supported"
+    InvalidAuthorizationDetails "invalid_authorization_details"
     InvalidDpopProof "invalid_dpop_proof"
     UseDpopNonce "use_dpop_nonce"
     InvalidToken "invalid_token"

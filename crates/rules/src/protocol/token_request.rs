@@ -1,6 +1,7 @@
 //! The token request (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8707 §2.2).
 
 use super::client::{Client, GrantType};
+use super::details;
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::scope::Scopes;
@@ -11,6 +12,8 @@ pub struct TokenRequest {
     pub grant: Grant,
     /// `resource`, as often as sent.
     pub resources: Vec<String>,
+    /// `authorization_details` (RFC 9396 §6.1), unread: no more than was granted.
+    pub details: Option<String>,
 }
 
 /// The grant, with what it needs.
@@ -72,6 +75,16 @@ impl TokenRequest {
             GrantType::ClientCredentials => Grant::ClientCredentials { scopes: scopes()? },
         };
         let resources = params.resources().to_vec();
-        Ok(Self { grant, resources })
+        let details = text("authorization_details");
+        if details.is_some() && grant_type == GrantType::ClientCredentials {
+            return Err(details::invalid(
+                "client_credentials has none; a person agrees to them",
+            ));
+        }
+        Ok(Self {
+            grant,
+            resources,
+            details,
+        })
     }
 }

@@ -4,7 +4,7 @@ use rules::protocol::ErrorCode;
 
 use super::{Explained, Spec, Topic};
 
-pub(super) const ALL: [Explained; 11] = [
+pub(super) const ALL: [Explained; 12] = [
     Explained {
         code: ErrorCode::InvalidRequest,
         means: |say| say.error_invalid_request(),
@@ -473,5 +473,59 @@ Content-Type: application/json
             wrong: "",
             right: "",
         }],
+    },
+    Explained {
+        code: ErrorCode::InvalidAuthorizationDetails,
+        means: |say| say.error_invalid_authorization_details(),
+        spec: Spec(
+            "RFC 9396 §5",
+            "https://www.rfc-editor.org/rfc/rfc9396#section-5",
+        ),
+        topics: &[
+            Topic {
+                id: "type",
+                title: |say| say.error_invalid_authorization_details_type(),
+                text: |say| say.error_invalid_authorization_details_type_text(),
+                spec: Spec(
+                    "RFC 9396 §5",
+                    "https://www.rfc-editor.org/rfc/rfc9396#section-5",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "members",
+                title: |say| say.error_invalid_authorization_details_members(),
+                text: |say| say.error_invalid_authorization_details_members_text(),
+                spec: Spec(
+                    "RFC 9396 §5",
+                    "https://www.rfc-editor.org/rfc/rfc9396#section-5",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "api",
+                title: |say| say.error_invalid_authorization_details_api(),
+                text: |say| say.error_invalid_authorization_details_api_text(),
+                spec: Spec(
+                    "RFC 9396 §5",
+                    "https://www.rfc-editor.org/rfc/rfc9396#section-5",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
+                id: "widened",
+                title: |say| say.error_invalid_authorization_details_widened(),
+                text: |say| say.error_invalid_authorization_details_widened_text(),
+                spec: Spec(
+                    "RFC 9396 §6.1",
+                    "https://www.rfc-editor.org/rfc/rfc9396#section-6.1",
+                ),
+                wrong: "",
+                right: "",
+            },
+        ],
     },
 ];
