@@ -178,7 +178,7 @@ pub(super) struct Add {
     /// With --jwks-uri: it authenticates by a certificate whose public key is found there
     #[arg(long, group = "authentication")]
     self_signed: bool,
-    /// How its ID tokens are signed: RS256 (the default) or ES256
+    /// How its ID tokens are signed: RS256 (the default), ES256, PS256 or EdDSA
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
     /// Its rules: fapi2 (FAPI 2.0: pushed requests, tokens bound to a key; the default of clients

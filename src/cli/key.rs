@@ -20,7 +20,7 @@ pub(super) enum Act {
     #[command(after_help = "  countersign key rotate ES256
   countersign key rotate RS256")]
     Rotate {
-        /// Which kind of key: ES256 or RS256
+        /// Which kind of key: ES256 or RS256; a further one when a client uses it
         alg: Alg,
     },
 }

@@ -11,7 +11,7 @@ use rules::audit::{Actor, Event, Kind};
 use rules::jose::JwkSet;
 use rules::protocol::{Client, ClientAuth};
 
-use super::{AdminFailure, Caller, follow};
+use super::{AdminFailure, Caller, follow, rotate_keys};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
@@ -19,7 +19,7 @@ use crate::secret::{Purpose, Secret, Token};
 use crate::store::audit::PendingEvent;
 use crate::store::clients;
 use crate::store::feed::{EPOCH_MARGIN, What};
-use registration::check;
+use registration::{check, signed_with};
 
 pub use edit::{Changed, ClientEdit, set};
 pub use register::{Entry, Status, register_of_all};
@@ -57,6 +57,7 @@ pub async fn register(
     };
     let client = registration::client(id, new, secret.as_ref().map(hash));
     check(&client).map_err(AdminFailure::Refused)?;
+    rotate_keys::provide(app, &signed_with(&client)).await?;
     let event = app
         .event(Kind::ClientCreated, caller)?
         .by(Actor::Operator)

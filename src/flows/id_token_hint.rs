@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::app::App;
 
 /// What ID tokens are signed with.
-const SIGNED_BY: [Alg; 2] = [Alg::Rs256, Alg::Es256];
+const SIGNED_BY: [Alg; 4] = [Alg::Rs256, Alg::Es256, Alg::Ps256, Alg::EdDsa];
 
 /// An ID token of ours. It may have expired, and its session may be over.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,6 +50,21 @@ pub async fn ensure(app: &App, algs: &[Alg]) -> Result<(), Fault> {
     }
 }
 
+/// Makes keys for algorithms that nobody asked for before; who asks for them reads the JWK set anew.
+pub async fn provide(app: &App, algs: &[Alg]) -> Result<(), Fault> {
+    let known = app.keys.now();
+    let missing: Vec<Alg> = algs
+        .iter()
+        .copied()
+        .filter(|alg| known.signer(*alg).is_err())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    ensure(app, &missing).await?;
+    follow::reload_keys(app).await
+}
+
 /// Every key, oldest first.
 pub async fn list(app: &App) -> Result<Vec<KeyInfo>, Fault> {
     let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
@@ -68,7 +83,7 @@ pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>
     };
     let (Some(active), Some(next)) = (find(KeyState::Active), find(KeyState::Next)) else {
         return Err(AdminFailure::Refused(format!(
-            "there are no {} keys to rotate; use ES256 or RS256",
+            "there are no {} keys to rotate; `countersign key list` shows which there are",
             alg.as_str()
         )));
     };

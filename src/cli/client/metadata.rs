@@ -64,7 +64,7 @@ pub(super) struct OpenId {
     /// A file with its public keys to encrypt to: {"keys":[…]} (RFC 7517)
     #[arg(long, value_name = "FILE", value_parser = encryption_keys)]
     encryption_jwks: Option<EncryptionKeys>,
-    /// Answer userinfo as a JWT signed so: RS256 or ES256
+    /// Answer userinfo as a JWT signed so: RS256, ES256, PS256 or EdDSA
     #[arg(long, value_name = "ALG")]
     userinfo_alg: Option<Alg>,
     /// How old a sign-in may be when a request does not say

@@ -26,7 +26,7 @@ pub(in crate::cli) struct Set {
     /// What it may ask for: all of it, separated by spaces or given several times
     #[arg(long = "scope", value_name = "SCOPES")]
     scopes: Vec<String>,
-    /// How its ID tokens are signed: RS256 or ES256
+    /// How its ID tokens are signed: RS256, ES256, PS256 or EdDSA
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<Alg>,
     /// Its rules: fapi2, oauth21 or compat

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::registration::{check, once};
+use super::registration::{check, once, signed_with};
 use super::{change, event, find};
 use crate::app::App;
 use crate::fault::Fault;
-use crate::flows::{AdminFailure, Caller};
+use crate::flows::{AdminFailure, Caller, rotate_keys};
 use crate::store::feed::What;
 use crate::store::grants;
 
@@ -68,6 +68,7 @@ pub async fn set(
             "nothing of the client {id} would change; see it with `countersign client show {id}`"
         )));
     }
+    rotate_keys::provide(app, &signed_with(&after)).await?;
     let added = after.scopes.difference(&before.scopes);
     if !added.is_empty() {
         forget_consents(app, id, added).await?;

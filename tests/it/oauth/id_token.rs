@@ -12,6 +12,7 @@ on_both![
     an_encrypted_id_token_is_for_its_client_alone,
     it_says_who_signed_in_how_and_when,
     it_is_signed_as_the_client_registered,
+    a_client_may_have_any_algorithm_that_fapi_permits_and_keys_are_made_for_it,
     a_nonce_is_repeated_only_when_sent,
     it_holds_no_claims_that_userinfo_tells,
     auth_time_is_when_the_person_signed_in,
@@ -52,6 +53,39 @@ async fn it_says_who_signed_in_how_and_when(server: TestServer) {
         claims["at_hash"],
         URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
     );
+}
+
+async fn a_client_may_have_any_algorithm_that_fapi_permits_and_keys_are_made_for_it(
+    server: TestServer,
+) {
+    let ada = server.person("ada").await;
+    for (alg, name, hashed) in [
+        (Alg::Ps256, Algorithm::PS256, &aws_lc_rs::digest::SHA256),
+        (Alg::EdDsa, Algorithm::EdDSA, &aws_lc_rs::digest::SHA512),
+    ] {
+        let before = server.get("/jwks").await.ok();
+        let quoted = format!("\"{}\"", alg.as_str());
+        assert!(!before.to_string().contains(&quoted), "{before}");
+        let mut spec = Spec::confidential(&format!("app-{}", alg.as_str()));
+        spec.alg = Some(alg);
+        let app = server.register(spec).await;
+        let request = AuthRequest::new(&app, "openid");
+        let code = server.browser().walk(&server, &request, &ada).await.code();
+        let tokens = request.redeem(&server, &app, &code).await;
+        let jwt::Verified { header, claims } = jwt::verify(&server, &tokens.id).await;
+        assert_eq!(header.alg, name);
+        let digest = aws_lc_rs::digest::digest(hashed, tokens.access.as_bytes());
+        let half = &digest.as_ref()[..digest.as_ref().len() / 2];
+        assert_eq!(claims["at_hash"], URL_SAFE_NO_PAD.encode(half));
+        // It comes back as a hint (OpenID Connect Core §3.1.2.1).
+        let hinted = AuthRequest::new(&app, "openid").with("id_token_hint", &tokens.id);
+        let mut browser = server.browser();
+        let code = browser.walk(&server, &hinted, &ada).await.code();
+        assert!(!code.is_empty());
+        // One that signs, and one that will.
+        let after = server.get("/jwks").await.ok().to_string();
+        assert_eq!(after.matches(&quoted).count(), 2, "{after}");
+    }
 }
 
 async fn it_is_signed_as_the_client_registered(server: TestServer) {

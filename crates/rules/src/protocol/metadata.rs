@@ -9,8 +9,8 @@ use super::{acr, claims, dpop};
 use crate::identity::Acr;
 use crate::jose::jwe::{Enc, KeyAlg};
 
-/// What ID tokens and userinfo may be signed with.
-const SIGNING_ALGS: [&str; 2] = ["RS256", "ES256"];
+/// What ID tokens, userinfo and other answers may be signed with.
+const SIGNING_ALGS: [&str; 4] = ["RS256", "ES256", "PS256", "EdDSA"];
 
 /// What a client may sign its assertions with (RFC 7523).
 const ASSERTION_ALGS: [&str; 3] = ["ES256", "PS256", "EdDSA"];
