@@ -70,7 +70,7 @@ pub(super) async fn run(config: &Path, arguments: Arguments, json: bool) -> Resu
         checkpoint: checkpoint.as_deref(),
         keep_consents: arguments.keep_consents,
         operator: operator.as_deref(),
-        now: Clock::system().now(),
+        clock: &Clock::system(),
     };
     let restored = restore(order, &progress::on_stderr("rows")).await?;
     // Opened once as the server will: it makes the new signing keys.

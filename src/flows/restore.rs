@@ -14,6 +14,7 @@ use rules::time::Timestamp;
 
 use super::backup::file::{Frame, Header, Reader};
 use super::{AdminFailure, Progress, backup, seal_audit};
+use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::fault::Fault;
 use crate::rng;
@@ -44,8 +45,8 @@ pub struct Order<'a> {
     pub keep_consents: bool,
     /// Who does it.
     pub operator: Option<&'a str>,
-    /// The present.
-    pub now: Timestamp,
+    /// The time.
+    pub clock: &'a Clock,
 }
 
 /// What was restored.
@@ -78,11 +79,13 @@ pub async fn restore(order: Order<'_>, progress: &Progress) -> Result<Restored, 
         Database::Postgres(url) => Location::Postgres(url.expose()),
     };
     let read = backup::verify(order.file, &key, progress).await?;
-    check(&read.header, &order)?;
+    check(&read.header, &order, order.clock.now())?;
     let begun = Restoring::begin(&location, read.header.schema).await;
     let (mut restoring, found) = begun.map_err(in_use)?;
-    let filled = match make_room(found, &order) {
-        Ok(()) => fill(&mut restoring, &order, &key, progress).await,
+    // Not before: what a server issued until it was stopped is void too.
+    let now = order.clock.now();
+    let filled = match make_room(found, &order, now) {
+        Ok(()) => fill(&mut restoring, (&order, now), &key, progress).await,
         Err(refused) => Err(refused),
     };
     match filled {
@@ -97,7 +100,7 @@ pub async fn restore(order: Order<'_>, progress: &Progress) -> Result<Restored, 
     }
 }
 
-fn check(header: &Header, order: &Order<'_>) -> Result<(), AdminFailure> {
+fn check(header: &Header, order: &Order<'_>, now: Timestamp) -> Result<(), AdminFailure> {
     let issuer = order.config.issuer.as_str();
     let refuse = |why: String| Err(AdminFailure::Refused(why));
     if header.issuer != issuer {
@@ -116,11 +119,11 @@ fn check(header: &Header, order: &Order<'_>) -> Result<(), AdminFailure> {
             header.version
         ));
     }
-    if header.created_at > order.now.plus(CLOCKS) {
+    if header.created_at > now.plus(CLOCKS) {
         return refuse(format!(
             "the backup was made {} minutes in the future: this machine's clock is behind; set it \
              right first (`timedatectl`), because the new epoch begins by it",
-            header.created_at.since(order.now).as_secs() / 60
+            header.created_at.since(now).as_secs() / 60
         ));
     }
     Ok(())
@@ -128,7 +131,7 @@ fn check(header: &Header, order: &Order<'_>) -> Result<(), AdminFailure> {
 
 /// Refuses to replace an installation unless its issuer was typed, and its last day is not still to
 /// come: what was issued on it would be good again after an epoch that begins before.
-fn make_room(found: Found, order: &Order<'_>) -> Result<(), AdminFailure> {
+fn make_room(found: Found, order: &Order<'_>, now: Timestamp) -> Result<(), AdminFailure> {
     let (replace, issuer) = (order.replace, order.config.issuer.as_str());
     let what = match found.occupied {
         Occupied::Empty => return Ok(()),
@@ -138,7 +141,7 @@ fn make_room(found: Found, order: &Order<'_>) -> Result<(), AdminFailure> {
     match replace {
         Some(typed) if typed == issuer => is_past(
             found.newest,
-            order.now,
+            now,
             "the audit log of the installation that would be replaced",
         ),
         Some(typed) => Err(AdminFailure::Refused(format!(
@@ -176,14 +179,14 @@ fn in_use(fault: Fault) -> AdminFailure {
 
 async fn fill(
     restoring: &mut Restoring,
-    order: &Order<'_>,
+    (order, now): (&Order<'_>, Timestamp),
     key: &BackupKey,
     progress: &Progress,
 ) -> Result<Restored, AdminFailure> {
     // Everything is verified a second time as it is read: the file may have been exchanged.
     let mut reader = Reader::open(order.file, key).await?;
     let header = reader.header().clone();
-    check(&header, order)?;
+    check(&header, order, now)?;
     let (mut done, all) = (0, header.rows());
     let mut table = String::new();
     while let Some(frame) = reader.next().await? {
@@ -204,12 +207,12 @@ async fn fill(
     let vault = Arc::new(open_vault(restoring, order.root).await?);
     restoring.unseal(Arc::clone(&vault));
     let tree = verify_tree(restoring, order, &vault).await?;
-    let (newest, _) = inspect::times(restoring.tx(), order.now).await?;
-    is_past(newest, order.now, "the audit log of the backup")?;
+    let (newest, _) = inspect::times(restoring.tx(), now).await?;
+    is_past(newest, now, "the audit log of the backup")?;
     let step = i64::try_from(STEP_SECONDS).unwrap_or(30);
-    let step = order.now.secs() / step + i64::try_from(SKEW_STEPS).unwrap_or(1);
+    let step = now.secs() / step + i64::try_from(SKEW_STEPS).unwrap_or(1);
     let tx = restoring.tx();
-    let ended = epoch::begin(tx, order.now, step, order.keep_consents).await?;
+    let ended = epoch::begin(tx, now, step, order.keep_consents).await?;
     let active_users = users::count_active(tx).await?;
     let everyone = clients::all(tx).await?;
     let enabled = everyone.iter().filter(|one| one.disabled_at.is_none());
@@ -222,7 +225,7 @@ async fn fill(
         kept: None,
         header,
     };
-    let event = event(order, &restored, &tree)?;
+    let event = event((order, now), &restored, &tree)?;
     let sealer = Sealer::Institution(&vault);
     tx.record(PendingEvent::new(event, Personal::default(), sealer)?);
     Ok(restored)
@@ -283,9 +286,13 @@ async fn verify_tree(
     Ok(Tree { size, root, lost })
 }
 
-fn event(order: &Order<'_>, restored: &Restored, tree: &Tree) -> Result<Event, Fault> {
-    let id = rng::uuid(order.now)?;
-    let mut event = Event::new(id, order.now, Kind::BackupRestored)
+fn event(
+    (order, now): (&Order<'_>, Timestamp),
+    restored: &Restored,
+    tree: &Tree,
+) -> Result<Event, Fault> {
+    let id = rng::uuid(now)?;
+    let mut event = Event::new(id, now, Kind::BackupRestored)
         .by(Actor::Operator)
         .with("backup_created_at", restored.header.created_at.millis())
         .with("tree_size", tree.size)

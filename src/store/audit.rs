@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Tx;
 pub use super::audit_list::{Filter, list};
-use super::postgres::{PATIENCE, Pg};
+use super::postgres::Pg;
 use super::sql::{Conn, Sql, Value};
 use crate::fault::Fault;
 use crate::rng;
@@ -188,7 +188,7 @@ pub(super) async fn insert_many(conn: &mut Pg, pending: Vec<PendingEvent>) -> Re
         .bind(personals)
         .persistent(conn.prepares());
     conn.asks();
-    let answer = tokio::time::timeout(PATIENCE, insert.execute(&mut **conn)).await;
+    let answer = tokio::time::timeout(conn.patience(), insert.execute(&mut **conn)).await;
     conn.heard(answer).map(drop)
 }
 

@@ -25,9 +25,9 @@ const BATCH: usize = 256;
 /// How many may wait; more are refused.
 const QUEUE: usize = 4096;
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long one statement may take. A database that is cut off answers never; a standby that does
-/// not confirm holds a commit up for as long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// How long one statement of a request may take. A database that is cut off answers never; a standby
+/// that does not confirm holds a commit up for as long.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// What a URL says when a pooler stands between that hands out connections by the transaction.
 pub(super) const UNPREPARED: &str = "statement-cache-capacity=0";
 /// A connection that was idle for longer is asked whether it is still there before it is used.
@@ -58,6 +58,8 @@ impl Connections {
 pub(super) struct Pg {
     conn: Option<PoolConnection<sqlx::Postgres>>,
     prepares: bool,
+    /// How long one statement may take.
+    patience: Duration,
     /// A transaction was begun and not ended.
     open: bool,
     /// A statement was sent whose answer did not come.
@@ -69,9 +71,21 @@ impl Pg {
         Self {
             conn: Some(conn),
             prepares,
+            patience: PATIENCE,
             open: false,
             unheard: false,
         }
+    }
+
+    /// One that nobody waits for: its statements may take this long.
+    pub(super) const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// How long one statement may take.
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Whether statements may be prepared under a name, to be found again by the next transaction.
@@ -99,7 +113,7 @@ impl Pg {
         self.unheard = true;
     }
 
-    /// What a statement gave that was waited for no longer than [`PATIENCE`].
+    /// What a statement gave that was waited for no longer than [`Pg::patience`].
     pub(super) fn heard<T>(
         &mut self,
         answer: Result<Result<T, sqlx::Error>, Elapsed>,
@@ -117,7 +131,8 @@ impl Pg {
         }
         self.open |= sql.starts_with("BEGIN");
         self.asks();
-        let answer = tokio::time::timeout(PATIENCE, sqlx::raw_sql(sql).execute(&mut **self)).await;
+        let answer =
+            tokio::time::timeout(self.patience, sqlx::raw_sql(sql).execute(&mut **self)).await;
         self.heard(answer)?;
         if matches!(sql, "COMMIT" | "ROLLBACK") {
             self.open = false;
@@ -354,7 +369,10 @@ async fn append_all(mut queue: mpsc::Receiver<Appended>, pool: Connections) {
             events.push(event);
             replies.push((commit, reply));
         }
-        let outcome = append_batch(&pool, events).await;
+        // A panic must not end the one who appends for all.
+        let appended = AssertUnwindSafe(append_batch(&pool, events)).catch_unwind();
+        let panicked = |_| Err(Fault::Internal("appending panicked".to_owned()));
+        let outcome = appended.await.unwrap_or_else(panicked);
         if let Err(error) = &outcome {
             tracing::error!(error = %error, "audit events could not be appended");
         }

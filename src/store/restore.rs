@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rules::time::Timestamp;
 use sqlx::postgres::PgPoolOptions;
@@ -22,6 +23,9 @@ use crate::vault::Vault;
 
 type PgTransactions = <Postgres as sqlx::Database>::TransactionManager;
 type SqliteTransactions = <Sqlite as sqlx::Database>::TransactionManager;
+
+/// How long one statement may take: a new epoch changes every row of some tables.
+const PATIENCE: Duration = Duration::from_hours(24);
 
 /// What lies where a backup is to be restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,10 +269,8 @@ async fn one_postgres(url: &str) -> Result<Conn, Fault> {
         .max_connections(1)
         .connect_with(options)
         .await?;
-    Ok(Conn::Postgres(postgres::Pg::new(
-        pool.acquire().await?,
-        prepares,
-    )))
+    let conn = postgres::Pg::new(pool.acquire().await?, prepares);
+    Ok(Conn::Postgres(conn.with_patience(PATIENCE)))
 }
 
 async fn close(conn: Conn) {
@@ -281,16 +283,12 @@ async fn close(conn: Conn) {
 /// The draft takes the place. A write-ahead log that stays beside a replaced file would be written
 /// into it, so what was there is first brought into one file.
 async fn put_in_place(draft: &Path, path: &Path) -> Result<Option<PathBuf>, Fault> {
-    File::open(draft)
-        .and_then(|file| file.sync_all())
-        .map_err(io)?;
+    sync(draft)?;
     let folder = folder_of(path);
     hand_over(draft, path, folder)?;
     let kept = keep_aside(path).await?;
     fs::rename(draft, path).map_err(io)?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io)?;
+    sync(folder)?;
     Ok(kept)
 }
 
@@ -305,30 +303,38 @@ fn hand_over(draft: &Path, path: &Path, folder: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Keeps what is there under another name. Its parts go first: one that is left beside the draft, also
+/// of a database that was moved away without it, would be written into it.
 async fn keep_aside(path: &Path) -> Result<Option<PathBuf>, Fault> {
-    if !path.exists() {
-        return Ok(None);
-    }
+    const PARTS: [&str; 3] = ["-wal", "-shm", "-journal"];
+    let parts = |of: &Path| PARTS.map(|end| beside(of, end));
     let kept = (1..10_000)
         .map(|n| beside(path, &format!(".replaced-{n}")))
-        .find(|kept| !kept.exists())
+        .find(|kept| !kept.exists() && !parts(kept).iter().any(|part| part.exists()))
         .unwrap_or_else(|| beside(path, ".replaced"));
-    let beside_it = ["-wal", "-shm", "-journal"];
-    if in_one_file(path).await.is_ok() && !beside(path, "-wal").exists() {
-        // The name goes on to exist until the rename replaces what it means.
-        if fs::hard_link(path, &kept).is_ok() {
-            return Ok(Some(kept));
-        }
+    let whole = path.exists() && in_one_file(path).await.is_ok();
+    let alone = whole && !parts(path).iter().any(|part| part.exists());
+    // The name goes on to exist until the rename replaces what it means.
+    if alone && fs::hard_link(path, &kept).is_ok() {
+        return Ok(Some(kept));
     }
     // It cannot be read, or the file system has no links: the parts are kept together.
-    fs::rename(path, &kept).map_err(io)?;
-    for end in beside_it {
-        let part = beside(path, end);
-        if part.exists() {
-            fs::rename(&part, beside(&kept, end)).map_err(io)?;
-        }
+    let mut moved = false;
+    let from = parts(path).into_iter().chain([path.to_owned()]);
+    let to = parts(&kept).into_iter().chain([kept.clone()]);
+    for (from, to) in from.zip(to).filter(|(from, _)| from.exists()) {
+        fs::rename(from, to).map_err(io)?;
+        moved = true;
     }
-    Ok(Some(kept))
+    sync(folder_of(path))?;
+    Ok(moved.then_some(kept))
+}
+
+/// Makes a file, or the names in a folder, last.
+fn sync(path: &Path) -> Result<(), Fault> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(io)
 }
 
 async fn in_one_file(path: &Path) -> Result<(), sqlx::Error> {

@@ -9,7 +9,7 @@ use sqlx::{Postgres, Row as _, Sqlite};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::postgres::{PATIENCE, Pg};
+use super::postgres::Pg;
 use crate::fault::Fault;
 use crate::secret::TokenHash;
 
@@ -145,7 +145,7 @@ impl Conn {
             Self::Postgres(c) => {
                 let query = postgres(sql, values).persistent(c.prepares());
                 c.asks();
-                let answer = timeout(PATIENCE, query.execute(&mut **c)).await;
+                let answer = timeout(c.patience(), query.execute(&mut **c)).await;
                 c.heard(answer)?.rows_affected()
             }
         })
@@ -164,7 +164,7 @@ impl Conn {
             Self::Postgres(c) => {
                 let query = postgres(sql, values).persistent(c.prepares());
                 c.asks();
-                let answer = timeout(PATIENCE, query.fetch_optional(&mut **c)).await;
+                let answer = timeout(c.patience(), query.fetch_optional(&mut **c)).await;
                 c.heard(answer)?.map(Row::Postgres)
             }
         })
@@ -179,7 +179,7 @@ impl Conn {
             Self::Postgres(c) => {
                 let query = postgres(sql, values).persistent(c.prepares());
                 c.asks();
-                let answer = timeout(PATIENCE, query.fetch_all(&mut **c)).await;
+                let answer = timeout(c.patience(), query.fetch_all(&mut **c)).await;
                 c.heard(answer)?.into_iter().map(Row::Postgres).collect()
             }
         })

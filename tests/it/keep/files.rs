@@ -328,7 +328,7 @@ async fn one_makes_and_one_restores(
         checkpoint: None,
         keep_consents: false,
         operator: None,
-        now: clock.now(),
+        clock,
     };
     let none = Progress::none();
     let restoring = countersign::flows::restore::restore(order, &none);
@@ -349,7 +349,7 @@ async fn a_clock_that_is_behind_what_is_replaced_is_named(server: TestServer) {
     let file = make(&server, "one").await;
     server.advance(3600);
     server.person("ada").await;
-    let then = template::START.plus(std::time::Duration::from_mins(1));
+    let then = Clock::manual(template::START.plus(std::time::Duration::from_mins(1)));
     let issuer = server.issuer.clone();
     let (server, outcome) = server
         .restart_after(async move |config| {
@@ -361,7 +361,7 @@ async fn a_clock_that_is_behind_what_is_replaced_is_named(server: TestServer) {
                 checkpoint: None,
                 keep_consents: false,
                 operator: None,
-                now: then,
+                clock: &then,
             };
             countersign::flows::restore::restore(order, &Progress::none()).await
         })
@@ -383,7 +383,7 @@ async fn a_clock_that_is_behind_is_named(server: TestServer) {
         checkpoint: None,
         keep_consents: false,
         operator: None,
-        now: template::START,
+        clock: &Clock::manual(template::START),
     };
     let outcome = countersign::flows::restore::restore(order, &Progress::none()).await;
     assert!(why(outcome).contains("clock"));

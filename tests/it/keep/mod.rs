@@ -1,5 +1,6 @@
 //! What an operator keeps: backups, and the audit log.
 
+mod aside;
 mod files;
 mod moves;
 mod replay;
@@ -61,10 +62,21 @@ async fn try_restore(
     file: &Path,
     change: Change,
 ) -> (TestServer, Result<Restored, AdminFailure>) {
+    restore_after(server, file, change, || ()).await
+}
+
+/// The same, and does something before, while nobody is at the database.
+async fn restore_after(
+    server: TestServer,
+    file: &Path,
+    change: Change,
+    before: impl FnOnce(),
+) -> (TestServer, Result<Restored, AdminFailure>) {
     let file = file.to_owned();
-    let now = server.clock.now();
+    let clock = server.clock.clone();
     let (server, outcome) = server
         .restart_after(async move |config| {
+            before();
             let order = Order {
                 config,
                 root: &template::ROOT,
@@ -73,7 +85,7 @@ async fn try_restore(
                 checkpoint: change.checkpoint.as_deref(),
                 keep_consents: change.keep_consents,
                 operator: Some("uid=0(root)"),
-                now,
+                clock: &clock,
             };
             restore(order, &Progress::none()).await
         })
