@@ -1,13 +1,8 @@
 //! The primary dies and the synchronous standby takes its place: nothing that was spent is good
 //! again, and nothing that was acknowledged is lost.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, chown};
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use countersign::app::App;
@@ -18,7 +13,7 @@ use serde_json::json;
 use super::process::PATIENCE;
 use super::proxy::DbProxy;
 use crate::operate::blocks;
-use crate::support::postgres::{find_programs, unprivileged_user};
+use crate::support::postgres::{Supervisor, find_programs};
 use crate::support::template::ROOT;
 use crate::support::{AuthRequest, Engine, Reply, Spec, TestServer, jwt};
 
@@ -72,54 +67,17 @@ rm -rf "$1"
 "#;
 
 /// A primary, later with a standby.
-struct Pair {
-    directory: PathBuf,
-    orders: ChildStdin,
-    done: BufReader<ChildStdout>,
-}
+struct Pair(Supervisor);
 
 impl Pair {
     fn start() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let process = std::process::id();
-        let directory = PathBuf::from(format!("/tmp/countersign-pair-{process}-{number}"));
-        let _ = fs::remove_dir_all(&directory);
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&directory)
-            .unwrap();
-        let mut supervisor = Command::new("/bin/sh");
-        supervisor
-            .args(["-c", PAIR, "countersign-pair"])
-            .args([&directory, &find_programs()])
-            .current_dir(&directory)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0);
-        if let Some((user, group)) = unprivileged_user() {
-            chown(&directory, Some(user), Some(group)).unwrap();
-            supervisor.uid(user).gid(group);
-        }
-        #[expect(clippy::zombie_processes, reason = "it ends when its input is closed")]
-        let mut child = supervisor.spawn().unwrap();
-        let mut pair = Self {
-            directory,
-            orders: child.stdin.take().unwrap(),
-            done: BufReader::new(child.stdout.take().unwrap()),
-        };
+        let mut pair = Self(Supervisor::start("pair", PAIR));
         pair.order("primary");
         pair
     }
 
     fn order(&mut self, order: &str) {
-        writeln!(self.orders, "{order}").unwrap();
-        let mut line = String::new();
-        self.done.read_line(&mut line).unwrap();
-        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-        assert_eq!(line, "done\n", "{order}: {log}");
+        self.0.order(order);
     }
 
     /// Types a command of the guide, whose hosts are here.
@@ -143,7 +101,7 @@ impl Pair {
     }
 
     fn socket(&self, which: &str) -> PathBuf {
-        self.directory.join(format!("{which}-socket"))
+        self.0.directory.join(format!("{which}-socket"))
     }
 }
 

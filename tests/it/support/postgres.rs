@@ -6,13 +6,17 @@
 //! clone of a migrated template.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use sqlx::Connection as _;
 
 /// The superuser of the cluster. No password: only this machine's user and root reach the socket.
 const SUPERUSER: &str = "postgres";
@@ -120,36 +124,10 @@ impl Cluster {
 
     fn start() -> Self {
         let programs = find_programs();
-        let owner = unprivileged_user();
         // Not the configured temporary directory: a socket's path has at most 107 bytes, and the
         // unprivileged user must be able to reach it.
         let directory = PathBuf::from(format!("/tmp/countersign-pg-{}", std::process::id()));
-        // A process of the same number that left something behind can only be dead.
-        let _ = fs::remove_dir_all(&directory);
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&directory)
-            .unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
-
-        let mut supervisor = Command::new("/bin/sh");
-        supervisor
-            .args(["-c", SUPERVISOR, "countersign-postgres"])
-            .args([&directory, &programs])
-            .current_dir(&directory)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Its own group: an interrupt at the terminal must not kill it before it cleans up.
-            .process_group(0);
-        if let Some((user, group)) = owner {
-            chown(&directory, Some(user), Some(group))
-                .unwrap_or_else(|error| panic!("cannot give the directory away: {error}"));
-            supervisor.uid(user).gid(group);
-        }
-        let mut child = supervisor
-            .spawn()
-            .unwrap_or_else(|error| panic!("/bin/sh does not run: {error}"));
+        let mut child = supervise(&directory, &programs, (SUPERVISOR, Stdio::null()));
         let Some(alive) = child.stdin.take() else {
             panic!("the supervisor has no standard input");
         };
@@ -159,6 +137,70 @@ impl Cluster {
             directory,
             _alive: alive,
         }
+    }
+}
+
+/// Runs a script as whoever may run PostgreSQL, in a new directory, its `$1`; `$2` is the programs'
+/// directory. Its standard input ends with the test process.
+fn supervise(directory: &Path, programs: &Path, (script, told): (&str, Stdio)) -> Child {
+    // A process of the same number that left something behind can only be dead.
+    let _ = fs::remove_dir_all(directory);
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(directory)
+        .unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
+    let mut supervisor = Command::new("/bin/sh");
+    supervisor
+        .args(["-c", script, "countersign-postgres"])
+        .args([directory, programs])
+        .current_dir(directory)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(told)
+        .stderr(Stdio::null())
+        // Its own group: an interrupt at the terminal must not kill it before it cleans up.
+        .process_group(0);
+    if let Some((user, group)) = unprivileged_user() {
+        chown(directory, Some(user), Some(group))
+            .unwrap_or_else(|error| panic!("cannot give the directory away: {error}"));
+        supervisor.uid(user).gid(group);
+    }
+    supervisor
+        .spawn()
+        .unwrap_or_else(|error| panic!("/bin/sh does not run: {error}"))
+}
+
+/// A script that does what it is told, a line an order, and answers each with `done`.
+pub struct Supervisor {
+    /// Its directory, which it takes away at the end.
+    pub directory: PathBuf,
+    orders: ChildStdin,
+    done: BufReader<ChildStdout>,
+}
+
+impl Supervisor {
+    /// Starts one; the name says what of.
+    pub fn start(name: &str, script: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let process = std::process::id();
+        let directory = PathBuf::from(format!("/tmp/countersign-{name}-{process}-{number}"));
+        #[expect(clippy::zombie_processes, reason = "it ends when its input is closed")]
+        let mut child = supervise(&directory, &find_programs(), (script, Stdio::piped()));
+        Self {
+            directory,
+            orders: child.stdin.take().unwrap(),
+            done: BufReader::new(child.stdout.take().unwrap()),
+        }
+    }
+
+    /// Gives an order, and waits until it is done.
+    pub fn order(&mut self, order: &str) {
+        writeln!(self.orders, "{order}").unwrap();
+        let mut line = String::new();
+        self.done.read_line(&mut line).unwrap();
+        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        assert_eq!(line, "done\n", "{order}: {log}");
     }
 }
 
@@ -182,6 +224,42 @@ fn wait_until_ready(supervisor: &mut Child, programs: &Path, directory: &Path) {
         "PostgreSQL did not start in {}:\n{log}",
         directory.display()
     );
+}
+
+/// A transaction of somebody else, which holds locks until it is let go.
+pub struct Held(sqlx::PgConnection);
+
+impl Held {
+    /// Begins one with a statement.
+    pub async fn begin(url: &str, sql: &str) -> Self {
+        let mut own = sqlx::PgConnection::connect(url).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(format!("BEGIN; {sql}"));
+        sqlx::raw_sql(sql).execute(&mut own).await.unwrap();
+        Self(own)
+    }
+
+    /// Until so many statements of others wait.
+    pub async fn is_waited_for(&mut self, by: i64) {
+        // The second of two waits for the first.
+        const WAITING: &str = "SELECT COUNT(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+             WHERE datname = current_database() AND NOT granted";
+        for _ in 0..3000 {
+            // What the view shows is fixed at its first use in a transaction.
+            let sql = "SELECT pg_stat_clear_snapshot()";
+            sqlx::raw_sql(sql).execute(&mut self.0).await.unwrap();
+            let waiting = sqlx::query_scalar::<_, i64>(WAITING);
+            if waiting.fetch_one(&mut self.0).await.unwrap() >= by {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("nobody waits");
+    }
+
+    /// Commits it.
+    pub async fn let_go(mut self) {
+        sqlx::raw_sql("COMMIT").execute(&mut self.0).await.unwrap();
+    }
 }
 
 /// Where `initdb` and `postgres` lie: Debian keeps them off the path, one directory a version.

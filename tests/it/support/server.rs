@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::apps::{self, ClientApp, Spec};
 use super::browser::Browser;
 use super::people::{self, Person};
+use super::postgres::Held;
 use super::template::{self, Directory};
 use super::{Engine, Reply};
 
@@ -224,6 +225,11 @@ impl TestServer {
                 sqlx::raw_sql(sql).execute(&mut own).await.unwrap();
             }
         }
+    }
+
+    /// Holds a lock of its `PostgreSQL` behind its back.
+    pub async fn hold(&self, sql: &str) -> Held {
+        Held::begin(&self.file.database.url, sql).await
     }
 
     /// Where a path of it lies.
