@@ -1,5 +1,7 @@
 //! The schema: `migrations/sqlite` and `migrations/postgres` hold the same names and numbers.
 
+use std::time::Duration;
+
 use sqlx::migrate::{Migration, MigrationType};
 
 use super::sql::{Conn, Sql};
@@ -14,6 +16,10 @@ const OLDEST_SERVED: i64 = 5;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4841029380651102001)";
 const LOCK_SHARED: &str = "SELECT pg_advisory_xact_lock_shared(4841029380651102001)";
 const LOCK_SESSION: &str = "SELECT pg_advisory_lock(4841029380651102001)";
+
+/// How long a migration waits for a table, and how long it lets others go first after that.
+const BRIEFLY: &str = "SET LOCAL lock_timeout = '2s'";
+const REST: Duration = Duration::from_secs(1);
 
 /// `(version, name, SQLite, PostgreSQL)`.
 type Entry = (i64, &'static str, &'static str, &'static str);
@@ -133,9 +139,29 @@ pub(super) async fn run_to(conn: &mut Conn, version: Option<i64>) -> Result<Vec<
     Ok(done)
 }
 
+/// Applies the next of what is missing. Whoever asks for a table that a migration waits for waits behind
+/// it: so it waits briefly, and lets all of them go first before it tries again.
+async fn step(conn: &mut Conn) -> Result<Option<Applied>, Fault> {
+    loop {
+        match try_step(conn).await {
+            Err(Fault::Storage(error)) if is_locked(&error) => {
+                tracing::warn!("a migration waits for a table that somebody else uses");
+                tokio::time::sleep(REST).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether a lock was not to be had in time (`lock_not_available`).
+fn is_locked(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    error.is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
 /// Applies the next of what is missing, in a transaction of its own. The lock ends with the
 /// transaction, so that none is left behind at a pooler.
-async fn step(conn: &mut Conn) -> Result<Option<Applied>, Fault> {
+async fn try_step(conn: &mut Conn) -> Result<Option<Applied>, Fault> {
     let (begin, lock) = match conn {
         Conn::Sqlite(_) => ("BEGIN IMMEDIATE", None),
         Conn::Postgres(_) => ("BEGIN", Some(LOCK)),
@@ -145,6 +171,7 @@ async fn step(conn: &mut Conn) -> Result<Option<Applied>, Fault> {
         if let Some(lock) = lock {
             // Of two servers that start at once, the second waits.
             conn.script(lock).await?;
+            conn.script(BRIEFLY).await?;
         }
         self::begin(conn).await?;
         match missing(conn, None).await?.first() {

@@ -272,12 +272,30 @@ impl Done {
 
 async fn run(mut jobs: mpsc::Receiver<Queued>, mut tx: Tx) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut clean = true;
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
-        run_batch(&mut batch, &mut tx).await;
+        // What is written on a transaction that stayed open would be acknowledged without a commit.
+        clean = clean || roll_back(&mut tx).await;
+        if clean {
+            clean = run_batch(&mut batch, &mut tx).await;
+        } else {
+            batch.clear();
+        }
     }
 }
 
-async fn run_batch(batch: &mut Vec<Queued>, tx: &mut Tx) {
+/// Undoes what is open; true when nothing is open then.
+async fn roll_back(tx: &mut Tx) -> bool {
+    match tx.conn.control("ROLLBACK").await {
+        Ok(()) => true,
+        // It ended by itself, or was never begun.
+        Err(fault) => fault.to_string().contains("no transaction is active"),
+    }
+}
+
+/// True when nothing is open afterwards.
+async fn run_batch(batch: &mut Vec<Queued>, tx: &mut Tx) -> bool {
+    let mut clean = true;
     let size = batch.len();
     let mut done = Done::default();
     let outcome = commit_batch(batch.drain(..), tx, &mut done).await;
@@ -290,12 +308,13 @@ async fn run_batch(batch: &mut Vec<Queued>, tx: &mut Tx) {
         }
         Err(fault) => {
             tx.discard();
-            let _ = tx.conn.control("ROLLBACK").await;
+            clean = roll_back(tx).await;
             tracing::error!(fault = %fault, jobs = size, "a batch of writes failed");
             done.tell(|| Err(Fault::Storage(sqlx::Error::WorkerCrashed)));
         }
     }
     tx.guard = Guard::Off;
+    clean
 }
 
 /// Opens the first savepoint of a batch.

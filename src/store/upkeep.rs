@@ -20,108 +20,111 @@ const KEEP_LOGOUTS: Duration = Duration::from_hours(72);
 /// How long revocations stay: longer than any token may live, against clocks that differ.
 const KEEP_FEED: Duration = Lifetimes::LONGEST_ACCESS_TOKEN.saturating_add(Duration::from_hours(1));
 
+/// The age is asked twice: a row that is renewed while the statement waits for it stays (`PostgreSQL`
+/// looks at the row anew, and not at what chose it). The plus keeps the planner from walking through
+/// everything that is old for the sake of so few.
 const SWEEPS: [(Sql, Duration); 17] = [
     (
         Sql(
-            "DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE at < $1 ORDER BY seq LIMIT 250)",
+            "DELETE FROM feed WHERE +at < $1 AND seq IN (SELECT seq FROM feed WHERE at < $1 ORDER BY seq LIMIT 250)",
         ),
         KEEP_FEED,
     ),
     (
         Sql(
-            "DELETE FROM interactions WHERE id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM interactions WHERE +expires_at < $1 AND id IN (SELECT id FROM interactions WHERE expires_at < $1 LIMIT 250)",
         ),
         Duration::ZERO,
     ),
     (
         Sql(
-            "DELETE FROM pushed_requests WHERE uri_hash IN (SELECT uri_hash FROM pushed_requests WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM pushed_requests WHERE +expires_at < $1 AND uri_hash IN (SELECT uri_hash FROM pushed_requests WHERE expires_at < $1 LIMIT 250)",
         ),
         KEEP,
     ),
     (
         Sql(
-            "DELETE FROM codes WHERE code_hash IN (SELECT code_hash FROM codes WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM codes WHERE +expires_at < $1 AND code_hash IN (SELECT code_hash FROM codes WHERE expires_at < $1 LIMIT 250)",
         ),
         KEEP,
     ),
     (
         Sql(
-            "DELETE FROM assertion_ids WHERE id IN (SELECT id FROM assertion_ids WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM assertion_ids WHERE +expires_at < $1 AND id IN (SELECT id FROM assertion_ids WHERE expires_at < $1 LIMIT 250)",
         ),
         Duration::ZERO,
     ),
     (
         Sql(
-            "DELETE FROM proof_ids WHERE id IN (SELECT id FROM proof_ids WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM proof_ids WHERE +expires_at < $1 AND id IN (SELECT id FROM proof_ids WHERE expires_at < $1 LIMIT 250)",
         ),
         Duration::ZERO,
     ),
     (
         Sql(
-            "DELETE FROM activations WHERE token_hash IN (SELECT token_hash FROM activations WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM activations WHERE +expires_at < $1 AND token_hash IN (SELECT token_hash FROM activations WHERE expires_at < $1 LIMIT 250)",
         ),
         Duration::ZERO,
     ),
     (
         Sql(
-            "DELETE FROM recovery_renewals WHERE session_id IN (SELECT session_id FROM recovery_renewals WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM recovery_renewals WHERE +expires_at < $1 AND session_id IN (SELECT session_id FROM recovery_renewals WHERE expires_at < $1 LIMIT 250)",
         ),
         Duration::ZERO,
     ),
     (
         Sql(
-            "DELETE FROM webauthn_ceremonies WHERE id IN (SELECT id FROM webauthn_ceremonies WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM webauthn_ceremonies WHERE +expires_at < $1 AND id IN (SELECT id FROM webauthn_ceremonies WHERE expires_at < $1 LIMIT 250)",
         ),
         Duration::ZERO,
     ),
     (
         Sql(
-            "DELETE FROM invites WHERE token_hash IN (SELECT token_hash FROM invites WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM invites WHERE +expires_at < $1 AND token_hash IN (SELECT token_hash FROM invites WHERE expires_at < $1 LIMIT 250)",
         ),
         KEEP_LONG,
     ),
     (
         Sql(
-            "DELETE FROM lockouts WHERE pool IN (SELECT pool FROM lockouts WHERE changed_at < $1 LIMIT 250)",
+            "DELETE FROM lockouts WHERE +changed_at < $1 AND pool IN (SELECT pool FROM lockouts WHERE changed_at < $1 LIMIT 250)",
         ),
         KEEP_LONG,
     ),
     (
         // No limit counts longer than a day.
         Sql(
-            "DELETE FROM person_proofs WHERE user_id IN (SELECT user_id FROM person_proofs WHERE begun_at < $1 LIMIT 250)",
+            "DELETE FROM person_proofs WHERE +begun_at < $1 AND user_id IN (SELECT user_id FROM person_proofs WHERE begun_at < $1 LIMIT 250)",
         ),
         KEEP,
     ),
     (
         Sql(
-            "DELETE FROM devices WHERE token_hash IN (SELECT token_hash FROM devices WHERE seen_at < $1 LIMIT 250)",
+            "DELETE FROM devices WHERE +seen_at < $1 AND token_hash IN (SELECT token_hash FROM devices WHERE seen_at < $1 LIMIT 250)",
         ),
         KEEP_LONG,
     ),
     (
         Sql(
-            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created_at < $1 LIMIT 250)",
+            "DELETE FROM sessions WHERE +created_at < $1 AND id IN (SELECT id FROM sessions WHERE created_at < $1 LIMIT 250)",
         ),
         KEEP_LONG,
     ),
     (
         // Long after the last try, for clients that no node knows.
         Sql(
-            "DELETE FROM logouts WHERE (session_id, client_id) IN (SELECT session_id, client_id FROM logouts WHERE ended_at < $1 LIMIT 250)",
+            "DELETE FROM logouts WHERE +ended_at < $1 AND (session_id, client_id) IN (SELECT session_id, client_id FROM logouts WHERE ended_at < $1 LIMIT 250)",
         ),
         KEEP_LOGOUTS,
     ),
     (
         Sql(
-            "DELETE FROM refresh_families WHERE id IN (SELECT id FROM refresh_families WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM refresh_families WHERE +expires_at < $1 AND id IN (SELECT id FROM refresh_families WHERE expires_at < $1 LIMIT 250)",
         ),
         KEEP,
     ),
     (
         Sql(
-            "DELETE FROM authorizations WHERE id IN (SELECT id FROM authorizations WHERE expires_at < $1 LIMIT 250)",
+            "DELETE FROM authorizations WHERE +expires_at < $1 AND id IN (SELECT id FROM authorizations WHERE expires_at < $1 LIMIT 250)",
         ),
         KEEP,
     ),
