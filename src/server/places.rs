@@ -13,7 +13,7 @@ use crate::defence::limits::network;
 /// How often it is logged at the most that an address has too many.
 const LOG_EVERY: Duration = Duration::from_mins(1);
 
-/// Who has how many places. It holds no more addresses than there are connections.
+/// Who has how many places. It holds no more than two networks for each connection.
 pub(super) struct Places {
     taken: Mutex<HashMap<Net, usize>>,
     each: usize,
@@ -22,11 +22,15 @@ pub(super) struct Places {
     logged: AtomicU64,
 }
 
-/// An IPv4 address, or an IPv6 address's /64: whoever has one has all of that.
-type Net = (u8, u128);
+/// An IPv4 address, or an IPv6 network and how many bits of it count.
+type Net = (u32, (u8, u128));
+
+/// Whoever has an IPv6 address has all of its /64, and often all of its /48: that may have so many times
+/// as many places.
+const OF_A_SITE: usize = 16;
 
 /// A place that is taken, until it is dropped.
-pub(super) struct Place(Option<(Arc<Places>, Net)>);
+pub(super) struct Place(Option<(Arc<Places>, [Net; 2])>);
 
 impl Places {
     /// `each` is how many one address may have.
@@ -44,15 +48,18 @@ impl Places {
         if self.proxy.is_peer(peer) {
             return Some(Place(None));
         }
-        let net = network(Some(peer), 64);
+        let nets = [64, 48].map(|bits| (bits, network(Some(peer), bits)));
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let places = taken.entry(net).or_default();
-        if *places >= self.each {
+        let has = |net| taken.get(net).copied().unwrap_or_default();
+        let [own, site] = &nets;
+        if has(own) >= self.each || has(site) >= self.each.saturating_mul(OF_A_SITE) {
             return None;
         }
-        *places += 1;
+        for net in nets {
+            *taken.entry(net).or_default() += 1;
+        }
         drop(taken);
-        Some(Place(Some((Arc::clone(self), net))))
+        Some(Place(Some((Arc::clone(self), nets))))
     }
 
     /// Whether it is to be logged at the monotonic time `now` that an address has too many.
@@ -68,12 +75,16 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some((places, net)) = &self.0 else { return };
+        let Some((places, nets)) = &self.0 else {
+            return;
+        };
         let mut taken = places.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(left) = taken.get_mut(net) {
-            *left -= 1;
-            if *left == 0 {
-                taken.remove(net);
+        for net in nets {
+            if let Some(left) = taken.get_mut(net) {
+                *left -= 1;
+                if *left == 0 {
+                    taken.remove(net);
+                }
             }
         }
     }
@@ -117,6 +128,22 @@ mod tests {
         assert!(places.take(ip("2001:db8:0:1::2")).is_some());
         let many: Vec<_> = (0..100).map(|_| places.take(ip("192.0.2.7"))).collect();
         assert!(many.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn a_site_of_many_networks_does_not_take_every_place() {
+        let places = Places::new(2, Proxy::default());
+        let from = |net: u16| places.take(ip(&format!("2001:db8:0:{net:x}::1")));
+        let mut held: Vec<_> = (0..OF_A_SITE * 2)
+            .map(|net| from(u16::try_from(net).unwrap()).unwrap())
+            .collect();
+        assert!(from(99).is_none());
+        assert!(places.take(ip("2001:db8:1::1")).is_some());
+        held.pop();
+        held.push(from(99).unwrap());
+        assert!(from(98).is_none());
+        held.clear();
+        assert!(places.taken.lock().unwrap().is_empty());
     }
 
     #[test]
