@@ -15,6 +15,7 @@ use crate::flows;
 use crate::flows::client_credentials::Remembered;
 use crate::flows::follow::Follower;
 use crate::flows::ready::Readiness;
+use crate::flows::upkeep::Cleaned;
 use crate::hasher::Hasher;
 use crate::keyring::KeyRing;
 use crate::outbound::Outbound;
@@ -48,6 +49,8 @@ pub struct App {
     pub refusals: Refusals,
     /// First uses of authorizations, to be written down.
     pub first_uses: FirstUses,
+    /// When this node last removed what ended long ago.
+    pub cleaned: Cleaned,
     /// How this node follows what others changed.
     pub follower: Follower,
     /// Whether this node can answer, as it was found last.
@@ -123,6 +126,7 @@ impl App {
             limits: Limits::new(&config.limits),
             refusals: Refusals::default(),
             first_uses: FirstUses::default(),
+            cleaned: Cleaned::default(),
             follower: Follower::default(),
             readiness: Readiness::default(),
             own_authorizations: Remembered::default(),

@@ -1,7 +1,7 @@
 //! Time, injected: the one place that asks the system what time it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rules::time::Timestamp;
@@ -13,7 +13,14 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System(Instant),
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<Manual>),
+}
+
+/// A clock that only tests move, in milliseconds.
+#[derive(Debug)]
+struct Manual {
+    now: AtomicI64,
+    monotonic: AtomicU64,
 }
 
 impl Clock {
@@ -27,7 +34,11 @@ impl Clock {
     /// A clock that stands still until [`Clock::advance`] moves it.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.millis()))))
+        let monotonic = start.since(Timestamp::default()).as_millis();
+        Self(Source::Manual(Arc::new(Manual {
+            now: AtomicI64::new(start.millis()),
+            monotonic: AtomicU64::new(u64::try_from(monotonic).unwrap_or_default()),
+        })))
     }
 
     /// Now.
@@ -41,25 +52,37 @@ impl Clock {
                     .unwrap_or_default();
                 Timestamp::default().plus(since)
             }
-            Source::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+            Source::Manual(manual) => Timestamp::from_millis(manual.now.load(Ordering::SeqCst)),
         }
     }
 
-    /// Time that never goes back, for measuring how old a reading is; its start means nothing.
+    /// Time that never goes back, for measuring how old a reading is; its start means nothing. While
+    /// the machine sleeps it may stand still.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the place that may")]
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
             Source::System(start) => start.elapsed(),
-            Source::Manual(_) => self.now().since(Timestamp::default()),
+            Source::Manual(manual) => {
+                Duration::from_millis(manual.monotonic.load(Ordering::SeqCst))
+            }
         }
     }
 
     /// Moves a manual clock later; the machine's clock is left alone.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(millis) = &self.0 {
+        self.step(by);
+        if let Source::Manual(manual) = &self.0 {
+            let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+            manual.monotonic.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+
+    /// Sets a manual clock later, as somebody does who sets the machine's; the monotonic time stays.
+    pub fn step(&self, by: Duration) {
+        if let Source::Manual(manual) = &self.0 {
             let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-            millis.fetch_add(by, Ordering::SeqCst);
+            manual.now.fetch_add(by, Ordering::SeqCst);
         }
     }
 }

@@ -114,13 +114,13 @@ pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>
             })
         })
         .await?;
+    follow::reload_keys(app).await?;
     if !moved {
         return Err(AdminFailure::Refused(
             "the keys were rotated by somebody else at the same moment; look with `countersign key list`"
                 .to_owned(),
         ));
     }
-    follow::reload_keys(app).await?;
     Ok(list(app).await?)
 }
 

@@ -1,12 +1,15 @@
 //! Upkeep: freeing space, and writing counted refusals down. Nothing here decides anything: what
 //! has expired is refused when it is used, whether its row is still there or not.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rules::audit::{Actor, Kind};
+use rules::time::Timestamp;
 
 use super::Caller;
 use crate::app::App;
+use crate::clock::Clock;
 use crate::config::Lifetimes;
 use crate::defence::{FirstUse, Refused};
 use crate::fault::Fault;
@@ -20,13 +23,39 @@ const ROUNDS: u32 = 2000;
 /// How many counted refusals share one transaction.
 const BATCH: usize = 128;
 
+/// By how much the wall clock may run ahead of the monotonic one between two cleanings.
+const STEP: Duration = Duration::from_mins(1);
+
+/// When was last cleaned, by both clocks.
+#[derive(Default)]
+pub struct Cleaned(Mutex<Option<(Timestamp, Duration)>>);
+
+impl Cleaned {
+    /// Whether the wall clock was set forward since it was asked last.
+    fn was_set(&self, clock: &Clock) -> bool {
+        let (now, monotonic) = (clock.now(), clock.monotonic());
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.replace((now, monotonic));
+        before.is_some_and(|(on, at)| {
+            now.since(on) > monotonic.saturating_sub(at).saturating_add(STEP)
+        })
+    }
+}
+
 /// Removes what ended long ago, in small batches, each a transaction of its own. After each it rests
 /// for as long as the batch took, so that others write at least half of the time; a kind with much to
-/// remove takes turns with the others, and one that cannot be removed does not hold them up.
+/// remove takes turns with the others, and one that cannot be removed does not hold them up. When the
+/// clock was set forward, somebody has until the next time to set it right.
 ///
 /// # Errors
 /// The first [`Fault`] there was.
 pub async fn clean(app: &App) -> Result<(), Fault> {
+    if app.cleaned.was_set(&app.clock) {
+        tracing::warn!(
+            "the clock was set forward, or the machine slept: nothing is removed for now"
+        );
+        return Ok(());
+    }
     let now = app.clock.now();
     let before = now.minus(Lifetimes::LONGEST_ACCESS_TOKEN + MARGIN);
     app.store.revocations().prune(before);

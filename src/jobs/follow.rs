@@ -1,4 +1,5 @@
-//! Follows what other nodes revoked and changed.
+//! Follows what other nodes revoked and changed. Where there are none, it makes up for what this one
+//! could not read anew at once after a change of its own.
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -7,13 +8,10 @@ use crate::flows;
 /// How often it ticks.
 pub const EVERY: std::time::Duration = flows::follow::EVERY;
 
-/// Looks at the feed, when other nodes may write to it.
+/// Looks at the feed.
 ///
 /// # Errors
 /// [`Fault`].
 pub async fn tick(app: &App) -> Result<(), Fault> {
-    if app.store.is_shared() {
-        flows::follow::poll(app).await?;
-    }
-    Ok(())
+    flows::follow::poll(app).await
 }

@@ -95,6 +95,16 @@ impl Tx {
     pub fn announce(&mut self, what: What, at: Timestamp) {
         self.changes.push(Change { what, at });
     }
+
+    /// Until when tokens under a grant are void, because something was taken back of it lately, or in
+    /// this transaction.
+    pub fn void_until(&self, grant: Uuid) -> Option<Timestamp> {
+        let about = |change: &&Change| change.what == What::GrantEpoch(grant);
+        let here = self.changes.iter().filter(about).map(|change| change.at);
+        let revoked = self.shared.revocations.0.read();
+        let revoked = revoked.unwrap_or_else(PoisonError::into_inner);
+        here.max().max(revoked.epochs.get(&grant).copied())
+    }
 }
 
 pub(super) async fn insert(conn: &mut Conn, change: &Change) -> Result<(), Fault> {
@@ -110,31 +120,92 @@ pub(super) async fn insert(conn: &mut Conn, change: &Change) -> Result<(), Fault
     conn.execute(INSERT, values).await.map(drop)
 }
 
-/// The changes after `seq`, in order, with the last number among them. A standby is refused: its
-/// picture may be old, and a pooler may have led there unnoticed.
-pub async fn since(tx: &mut Tx, seq: i64) -> Result<(Vec<Change>, i64), Fault> {
-    const SINCE: Sql = Sql("SELECT seq, kind, subject, at FROM feed WHERE seq > $1 ORDER BY seq");
-    const SINCE_AT_PRIMARY: Sql = Sql("SELECT f.seq, f.kind, f.subject, f.at, here.standby \
-         FROM (SELECT pg_is_in_recovery()::int::bigint AS standby) here \
-         LEFT JOIN feed f ON f.seq > $1 ORDER BY f.seq");
-    let sql = match tx.conn {
-        Conn::Sqlite(_) => SINCE,
-        Conn::Postgres(_) => SINCE_AT_PRIMARY,
+/// How many changes are read at once.
+pub const PAGE: usize = 10_000;
+
+/// How far somebody has read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The number of the last change; 0 when nothing was read.
+    seq: i64,
+    /// What it was, unless it was removed before.
+    last: Option<Change>,
+    /// Whether everything there was has been read once: from then on no number may be missing.
+    whole: bool,
+}
+
+/// The next changes, in order.
+#[derive(Debug)]
+pub struct Page {
+    /// What changed, at most [`PAGE`] of it.
+    pub changes: Vec<Change>,
+    /// How far one has read with them.
+    pub known: Known,
+    /// Whether this is all there is.
+    pub is_last: bool,
+}
+
+/// The changes after what is `known`; none when they do not continue it: they were removed meanwhile,
+/// or the database was replaced by one that never had what is known, such as a standby that was
+/// behind. A standby is refused: its picture may be old, and a pooler may have led there unnoticed.
+pub async fn after(tx: &mut Tx, known: &Known) -> Result<Option<Page>, Fault> {
+    // The last that is known is read again, and compared.
+    const PAGE_FROM: Sql = Sql(
+        "SELECT f.seq, f.kind, f.subject, f.at, c.value FROM counters c \
+         LEFT JOIN (SELECT seq, kind, subject, at FROM feed WHERE seq >= $1 ORDER BY seq LIMIT 10000) f \
+         ON TRUE WHERE c.name = 'feed' ORDER BY f.seq",
+    );
+    const PAGE_AT_PRIMARY: Sql = Sql("SELECT f.seq, f.kind, f.subject, f.at, c.value, \
+         pg_is_in_recovery()::int::bigint FROM counters c \
+         LEFT JOIN (SELECT seq, kind, subject, at FROM feed WHERE seq >= $1 ORDER BY seq LIMIT 10000) f \
+         ON TRUE WHERE c.name = 'feed' ORDER BY f.seq");
+    let at_postgres = matches!(tx.conn, Conn::Postgres(_));
+    let sql = if at_postgres {
+        PAGE_AT_PRIMARY
+    } else {
+        PAGE_FROM
     };
-    let mut last = seq;
-    let mut changes = Vec::new();
-    for row in tx.all(sql, vec![seq.into()]).await? {
-        if matches!(tx.conn, Conn::Postgres(_)) && row.int(4)? != 0 {
+    let mut page = Page {
+        changes: Vec::new(),
+        known: known.clone(),
+        is_last: false,
+    };
+    let rows = tx.all(sql, vec![known.seq.into()]).await?;
+    page.is_last = rows.len() < PAGE;
+    let mut counted = 0;
+    for row in rows {
+        if at_postgres && row.int(5)? != 0 {
             return Err(Fault::Busy("PostgreSQL answers from a standby"));
         }
-        let Some(seq) = row.opt_int(0)? else { continue };
-        last = seq;
-        let at = row.time(3)?;
+        counted = row.int(4)?;
+        let Some(seq) = row.opt_int(0)? else { break };
         let what = What::read(&row.text(1)?, row.text(2)?)
             .ok_or_else(|| Fault::Unreadable("feed.kind".to_owned()))?;
-        changes.push(Change { what, at });
+        let at = row.time(3)?;
+        let change = Change { what, at };
+        if seq == known.seq {
+            if known.last.as_ref() != Some(&change) {
+                return Ok(None);
+            }
+            continue;
+        }
+        if known.whole && seq != page.known.seq + 1 {
+            return Ok(None);
+        }
+        page.known.seq = seq;
+        page.changes.push(change);
     }
-    Ok((changes, last))
+    if let Some(last) = page.changes.last() {
+        page.known.last = Some(last.clone());
+    }
+    if page.is_last && page.known.seq != counted {
+        if known.whole {
+            return Ok(None);
+        }
+        (page.known.seq, page.known.last) = (counted, None);
+    }
+    page.known.whole |= page.is_last;
+    Ok(Some(page))
 }
 
 /// What was revoked, in memory. It holds at most what happened within the longest token lifetime.
