@@ -173,56 +173,80 @@ async fn judge_typed<A: Act>(
     // Without a place in the queue for hashing nothing is counted: a flood locks nobody out.
     let place = app.hasher.place()?;
     let from = Whose::Address(caller.address);
-    // Counted as a failure before anything is verified, and given back after a success.
-    let limited = app.limits.take(LIMIT, from, app.clock.monotonic()).err();
-    let who = Who {
-        name: &typed.username,
-        device,
-        may_be_strange: limited.is_none(),
-    };
-    let loaded = load(app, who).await.inspect_err(|_| {
-        if limited.is_none() {
-            app.limits.give_back(LIMIT, from);
-        }
-    })?;
-    let Some(loaded) = loaded else {
-        return Ok(limited.map_or(Ruling::Refused, |exceeded| {
-            limit::note(app, &exceeded, from);
-            Ruling::Limited(exceeded)
-        }));
-    };
-    let counted = match loaded.reservation {
-        Reservation::Counted(counted) => counted,
-        Reservation::Blocked { until } => {
-            app.refusals.count(A::BLOCKED, None, "too_many_failures");
-            return Ok(Ruling::Blocked { until });
-        }
-    };
-    let pools = loaded.pools;
-    let case = Case {
+    let attempt = Attempt {
+        // Counted as a failure before anything is verified, and given back after a success.
+        limited: app.limits.take(LIMIT, from, app.clock.monotonic()).err(),
         app: Arc::clone(app),
         caller: caller.clone(),
-        loaded,
-        ends_password: lockout::ends_password(counted.consecutive),
+        device: device.map(str::to_owned),
     };
-    let (app, address) = (Arc::clone(app), caller.address);
     // A browser that goes away, or a time limit, ends the waiting and not the work: what was
     // counted is given back when there is no verdict.
     let work = tokio::spawn(async move {
         let _place = place;
+        attempt.judge(typed, act).await
+    });
+    work.await
+        .map_err(|error| Fault::Internal(error.to_string()))?
+}
+
+/// Somebody who typed something, counted for the network it came from.
+struct Attempt {
+    app: Arc<App>,
+    caller: Caller,
+    device: Option<String>,
+    /// That the network has had too many.
+    limited: Option<Exceeded>,
+}
+
+impl Attempt {
+    async fn judge<A: Act>(self, typed: Typed, act: A) -> Result<Ruling<A::Gain>, Fault> {
+        let who = Who {
+            name: &typed.username,
+            device: self.device.as_deref(),
+            may_be_strange: self.limited.is_none(),
+        };
+        let loaded = load(&self.app, who).await;
+        let Some(loaded) = loaded.inspect_err(|_| self.give_back())? else {
+            return Ok(self.limited.map_or(Ruling::Refused, |exceeded| {
+                limit::note(&self.app, &exceeded, Whose::Address(self.caller.address));
+                Ruling::Limited(exceeded)
+            }));
+        };
+        let counted = match loaded.reservation {
+            Reservation::Counted(counted) => counted,
+            Reservation::Blocked { until } => {
+                let refusals = &self.app.refusals;
+                refusals.count(A::BLOCKED, None, "too_many_failures");
+                return Ok(Ruling::Blocked { until });
+            }
+        };
+        let pools = loaded.pools;
+        let case = Case {
+            app: Arc::clone(&self.app),
+            caller: self.caller.clone(),
+            loaded,
+            ends_password: lockout::ends_password(counted.consecutive),
+        };
         let ruling = case.hear(typed, act).await;
-        if limited.is_none() && !matches!(ruling, Ok(Ruling::Refused)) {
-            app.limits.give_back(LIMIT, Whose::Address(address));
+        if !matches!(ruling, Ok(Ruling::Refused)) {
+            self.give_back();
         }
         if ruling.is_err() {
-            app.store
+            let store = &self.app.store;
+            store
                 .write(move |tx| Box::pin(lockouts::give_back(tx, pools, counted)))
                 .await?;
         }
         ruling
-    });
-    work.await
-        .map_err(|error| Fault::Internal(error.to_string()))?
+    }
+
+    fn give_back(&self) {
+        if self.limited.is_none() {
+            let from = Whose::Address(self.caller.address);
+            self.app.limits.give_back(LIMIT, from);
+        }
+    }
 }
 
 /// Whose failures are counted together when the browser is unknown: everybody's who uses the name.

@@ -1,6 +1,8 @@
 //! Guessing is stopped, and strangers cannot lock a person out of a device she uses.
 
+use countersign::flows::sign_in::{Evidence, Held, Second, Typed, sign_in};
 use countersign::flows::users;
+use countersign::secret::Secret;
 
 use crate::support::people::PASSWORD;
 use crate::support::server::caller;
@@ -34,6 +36,39 @@ async fn works(server: &TestServer, browser: &mut Browser, code: &str) -> bool {
     let _ = server;
     browser.try_sign_in("ada", PASSWORD, code).await;
     browser.is_signed_in().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_that_nobody_waits_for_is_heard_all_the_same() {
+    const FAILED: &str = "SELECT COALESCE(SUM(failures + consecutive), 0)::bigint FROM lockouts";
+    let server = TestServer::start(Engine::Postgres).await;
+    let ada = server.person("ada").await;
+    fail(&server, "ada").await;
+    let typed = Evidence::Typed(Typed {
+        username: "ada".to_owned(),
+        password: Secret::new(PASSWORD.to_owned()),
+        second: Second::Code(Secret::new(ada.next_code(&server))),
+    });
+    let held = Held {
+        device: None,
+        session: None,
+    };
+    let caller = caller();
+    let mut counting = server.hold("LOCK TABLE lockouts IN EXCLUSIVE MODE").await;
+    let signing_in = sign_in(&server.app, typed, held, &caller);
+    tokio::select! {
+        _ = signing_in => panic!("it was not counted yet"),
+        () = counting.is_waited_for(1) => {}
+    }
+    // The browser is gone.
+    counting.let_go().await;
+    for _ in 0..3000 {
+        if server.number(FAILED).await == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it counts as a failure for ever");
 }
 
 async fn five_failures_block_the_name(server: TestServer) {
