@@ -11,6 +11,7 @@ use rules::audit::{Actor, Event, Kind};
 use rules::jose::JwkSet;
 use rules::protocol::{Client, ClientAuth};
 
+use super::epochs::{self, Whose};
 use super::{AdminFailure, Caller, follow, rotate_keys};
 use crate::app::App;
 use crate::fault::Fault;
@@ -79,6 +80,7 @@ pub async fn register(
             })
         })
         .await?;
+    follow::reload_registry(app).await?;
     if !made {
         let taken = find(app, &client.id).await?;
         return Err(AdminFailure::Refused(match taken.removed_at {
@@ -93,7 +95,6 @@ pub async fn register(
             ),
         }));
     }
-    follow::reload_registry(app).await?;
     let secret = secret.map(|token| Secret::new(token.expose().to_owned()));
     Ok(Registered { client, secret })
 }
@@ -271,18 +272,24 @@ where
                     Err(why) => return Ok(Some(Err(why))),
                 };
                 clients::update(tx, &client, now).await?;
-                if let Some(what) = announced {
-                    tx.announce(what, client.valid_from.unwrap_or(now));
-                }
+                let epoch = announced.map(|what| {
+                    let epoch = client.valid_from.unwrap_or(now);
+                    tx.announce(what, epoch);
+                    epoch
+                });
                 tx.record(event);
-                Ok(Some(Ok(client)))
+                Ok(Some(Ok((client, epoch))))
             })
         })
         .await?;
-    let client = changed
+    // Also when it was so already: this node may not have learned it then.
+    follow::reload_registry(app).await?;
+    let (client, epoch) = changed
         .ok_or_else(|| unknown(id))?
         .map_err(AdminFailure::Refused)?;
-    follow::reload_registry(app).await?;
+    if let Some(epoch) = epoch {
+        epochs::outlast(app, Whose::Client(id.to_owned()), epoch).await?;
+    }
     Ok(client)
 }
 

@@ -8,11 +8,13 @@ use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::activity::Entry;
+use super::epochs;
 use super::passkeys::Listed;
 use super::sessions::SignedIn;
 use super::{Caller, passkeys};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::store::feed::EPOCH_MARGIN;
 use crate::store::grants::{self, Grant};
 use crate::store::{factors, recovery_renewals, sessions, users, webauthn};
 
@@ -93,7 +95,8 @@ pub async fn dispute(
     }
     let disputed = app.pending(disputed, caller, keys)?;
     let clock = app.clock.clone();
-    app.store
+    let done = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 // Not before: the wait for the writer must not eat up the margin of the epoch.
@@ -101,7 +104,7 @@ pub async fn dispute(
                 if !users::lock(tx, user).await? || !sessions::hold(tx, session).await? {
                     return Ok(None);
                 }
-                users::dispute(tx, user, now).await?;
+                users::void(tx, user, now).await?;
                 let ended = sessions::end_others(tx, user, None, now).await?;
                 let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
                 sessions::forget_devices(tx, user, None).await?;
@@ -121,8 +124,13 @@ pub async fn dispute(
                     }
                 }
                 tx.record(disputed.with("ended_sessions", ended));
-                Ok(Some(open))
+                Ok(Some((open, now)))
             })
         })
-        .await
+        .await?;
+    let Some((open, at)) = done else {
+        return Ok(None);
+    };
+    epochs::outlast(app, epochs::Whose::User(user), at.plus(EPOCH_MARGIN)).await?;
+    Ok(Some(open))
 }

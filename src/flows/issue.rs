@@ -175,7 +175,9 @@ pub async fn code(
 ) -> Result<(Token, Authorization), Fault> {
     let assurance = &admission.assurance;
     // Like its session, it counts after whatever made void what was before.
-    let created_at = now.max(asked.session.created_at);
+    let void = tx.void_until(asked.grant.id);
+    let counts_from = void.map_or(now, |until| until.plus(Duration::from_millis(1)));
+    let created_at = now.max(asked.session.created_at).max(counts_from);
     let authorization = Authorization {
         id: rng::uuid(now)?,
         client_id: asked.client_id.to_owned(),
@@ -245,6 +247,25 @@ pub fn is_valid(client: &Client, authorization: &Authorization) -> bool {
     !authorization.revoked && !void
 }
 
+/// Makes sure that tokens decided on at `at` would not be void as they are made. What was decided on
+/// while scopes were taken back may still have them.
+///
+/// # Errors
+/// [`Fault::Busy`], for a few seconds.
+pub fn check_epoch(tx: &Tx, authorization: &Authorization, at: Timestamp) -> Result<(), Fault> {
+    let person = authorization.person.as_ref();
+    let void = person.and_then(|person| tx.void_until(person.grant_id));
+    if void.is_some_and(|until| issued_at(authorization, at) <= until) {
+        return Err(Fault::Busy("scopes were taken back a moment ago"));
+    }
+    Ok(())
+}
+
+/// From when on tokens count.
+fn issued_at(authorization: &Authorization, at: Timestamp) -> Timestamp {
+    at.max(authorization.created_at)
+}
+
 /// What tokens are minted from, after everything was committed.
 pub struct Issuance {
     /// For whom.
@@ -293,7 +314,7 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         client_id: client.id.clone(),
         resources: audience(app, &target),
         scopes: target.scopes.clone(),
-        issued_at: at.max(authorization.created_at),
+        issued_at: issued_at(&authorization, at),
         expires_at,
         acr: person.map(|p| p.acr.clone()),
         auth_time: person.map(|p| p.auth_time),

@@ -16,6 +16,7 @@ pub mod clients;
 pub mod consent;
 pub mod dispute;
 pub mod end_session;
+mod epochs;
 pub mod fit;
 pub mod follow;
 pub mod id_token_hint;

@@ -124,6 +124,7 @@ impl Redeeming {
         };
         // Save
         let now = self.app.clock.now();
+        issue::check_epoch(tx, &authorization, now)?;
         if !codes::consume(tx, self.hash, now).await? {
             // Another request with the same code was faster: the same as a replay.
             self.replayed(tx, &authorization).await?;

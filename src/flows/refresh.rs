@@ -127,6 +127,7 @@ impl Refreshing {
             Err(error) => return Ok(Err(error)),
         };
         // Save
+        issue::check_epoch(tx, &authorization, now)?;
         let Some(generation) = self.next_generation(tx, &standing.family).await? else {
             return self.reused(tx, &authorization).await.map(Err);
         };

@@ -26,7 +26,7 @@ const LONGEST: u32 = 86_400;
 /// # Errors
 /// [`AdminFailure::Refused`] when something of it does not fit.
 pub async fn put(app: &App, resource: Resource, caller: &Caller) -> Result<(), AdminFailure> {
-    save(app, resource, true, caller).await
+    save(app, resource, Over::Anything, caller).await
 }
 
 /// Registers a new resource.
@@ -34,7 +34,7 @@ pub async fn put(app: &App, resource: Resource, caller: &Caller) -> Result<(), A
 /// # Errors
 /// [`AdminFailure::Refused`] when its URI is taken or something of it does not fit.
 pub async fn add(app: &App, resource: Resource, caller: &Caller) -> Result<(), AdminFailure> {
-    save(app, resource, false, caller).await
+    save(app, resource, Over::Nothing, caller).await
 }
 
 /// Every resource, by URI.
@@ -82,7 +82,8 @@ pub struct Changed {
 /// Changes what is registered of a resource.
 ///
 /// # Errors
-/// [`AdminFailure::Refused`] when there is none, or the result does not fit.
+/// [`AdminFailure::Refused`] when there is none, the result does not fit, or somebody else changed it
+/// at the same moment.
 pub async fn set(
     app: &App,
     uri: &str,
@@ -120,7 +121,7 @@ pub async fn set(
             .access_token_lifetime
             .unwrap_or(was.access_token_lifetime),
     };
-    save(app, after.clone(), true, caller).await?;
+    save(app, after.clone(), Over::This(before.clone()), caller).await?;
     Ok(Changed { before, after })
 }
 
@@ -172,10 +173,11 @@ pub async fn remove(app: &App, uri: &str, caller: &Caller) -> Result<(), AdminFa
             })
         })
         .await?;
+    // Also when it was gone already: this node may not have learned it then.
+    follow::reload_registry(app).await?;
     if !removed {
         return Err(unknown(uri));
     }
-    follow::reload_registry(app).await?;
     Ok(())
 }
 
@@ -185,10 +187,34 @@ fn unknown(uri: &str) -> AdminFailure {
     ))
 }
 
+/// What a resource may be written over.
+enum Over {
+    /// None of its URI is registered.
+    Nothing,
+    /// Whatever is.
+    Anything,
+    /// This one, as it was read.
+    This(Resource),
+}
+
+impl Over {
+    fn allows(&self, before: Option<&Resource>) -> Result<(), &'static str> {
+        match (self, before) {
+            (Self::Nothing, Some(_)) => Err(
+                "is registered already; see it with `countersign resource list`, or replace it with \
+                 --replace",
+            ),
+            (Self::This(read), Some(found)) if changed_fields(read, found).is_empty() => Ok(()),
+            (Self::This(_), _) => Err("was changed at the same moment; look at it and try again"),
+            _ => Ok(()),
+        }
+    }
+}
+
 async fn save(
     app: &App,
     resource: Resource,
-    replace: bool,
+    over: Over,
     caller: &Caller,
 ) -> Result<(), AdminFailure> {
     let named = |kind| {
@@ -213,12 +239,8 @@ async fn save(
                     return Ok(Err(why));
                 }
                 let before = known.iter().find(|other| other.uri == resource.uri);
-                if before.is_some() && !replace {
-                    return Ok(Err(format!(
-                        "the resource {} is registered already; see it with `countersign resource \
-                         list`, or replace it with --replace",
-                        resource.uri
-                    )));
+                if let Err(why) = over.allows(before) {
+                    return Ok(Err(format!("the resource {} {why}", resource.uri)));
                 }
                 resources::put(tx, &resource, now).await?;
                 tx.record(match before {
@@ -229,9 +251,8 @@ async fn save(
             })
         })
         .await?;
-    verdict.map_err(AdminFailure::Refused)?;
     follow::reload_registry(app).await?;
-    Ok(())
+    verdict.map_err(AdminFailure::Refused)
 }
 
 /// What is demanded of a resource beside the others that are `known`.

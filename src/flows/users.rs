@@ -10,11 +10,13 @@ use rules::time::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::epochs::{self, Whose};
 use super::{AdminFailure, Caller};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
+use crate::store::feed::EPOCH_MARGIN;
 use crate::store::users::{self, Profile, User, UserState};
 use crate::store::{Tx, factors, invites, sessions};
 
@@ -109,15 +111,18 @@ pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited,
 pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited, AdminFailure> {
     let user = find(app, name).await?;
     let username = user.profile.username;
-    let now = app.clock.now();
-    let link = NewLink::make(app, user.id, caller)?;
+    let (id, clock) = (user.id, app.clock.clone());
+    let link = NewLink::make(app, id, caller)?;
     let invited = link.invited(app, username.clone());
-    let state = app
+    let (state, rebinding) = app
         .store
         .write(move |tx| {
             Box::pin(async move {
+                // Not before: the wait for the writer must not eat up the margin of the epoch.
+                let now = clock.now();
                 // NIST SP 800-63B-4 §3.2.2: an ended password is bound anew, with new factors.
-                if users::await_rebinding(tx, link.user_id, now).await? {
+                let rebinding = users::await_rebinding(tx, link.user_id, now).await?;
+                if rebinding {
                     factors::unbind_all(tx, link.user_id).await?;
                     sessions::end_all(tx, link.user_id, now).await?;
                     sessions::forget_devices(tx, link.user_id, None).await?;
@@ -130,10 +135,13 @@ pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited,
                     invites::end_activations(tx, user.id).await?;
                     link.store(tx, now).await?;
                 }
-                Ok(user.state)
+                Ok((user.state, rebinding.then_some(now)))
             })
         })
         .await?;
+    if let Some(at) = rebinding {
+        epochs::outlast(app, Whose::User(id), at.plus(EPOCH_MARGIN)).await?;
+    }
     match state {
         UserState::Invited => Ok(invited),
         UserState::Active => Err(AdminFailure::Refused(format!(
@@ -246,7 +254,7 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
         .subject(id);
     let event = app.pending(event, caller, None)?;
     let clock = app.clock.clone();
-    let changed = app
+    let disabled = app
         .store
         .write(move |tx| {
             Box::pin(async move {
@@ -259,11 +267,12 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
                     invites::end_activations(tx, id).await?;
                     tx.record(event);
                 }
-                Ok(changed)
+                Ok(changed.then_some(now))
             })
         })
         .await?;
-    if changed {
+    if let Some(at) = disabled {
+        epochs::outlast(app, Whose::User(id), at.plus(EPOCH_MARGIN)).await?;
         return find(app, name).await;
     }
     Err(AdminFailure::Refused(format!(

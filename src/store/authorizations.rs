@@ -139,10 +139,13 @@ fn read_claims(tx: &Tx, id: Uuid, row: &Row, at: usize) -> Result<ClaimsRequest,
     let plain = tx.vault()?.open_cell(claims_cell(&id), &sealed)?;
     let asked: ClaimsRequest = serde_json::from_slice(&plain)
         .map_err(|_| Fault::Unreadable("authorizations.claims".to_owned()))?;
-    let scopes = Scopes::parse(&row.opt_text(at + 1)?.unwrap_or_default())
-        .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?;
+    let scopes = granted_scopes(&row.opt_text(at + 1)?.unwrap_or_default())?;
     let agreed = names(&row.opt_text(at + 2)?.unwrap_or_default());
     Ok(asked.within(&scopes, &agreed))
+}
+
+fn granted_scopes(text: &str) -> Result<Scopes, Fault> {
+    Scopes::parse(text).map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))
 }
 
 /// A space-delimited list of names of claims.
@@ -237,6 +240,11 @@ pub(super) fn read(tx: &Tx, row: &Row, at: usize) -> Result<Authorization, Fault
         .opt_time(at + 14)?
         .is_some_and(|valid_from| created_at <= valid_from);
     let resources = row.text(at + 7)?;
+    let mut scopes = Scopes::parse(&row.text(at + 6)?).map_err(|_| unreadable("scopes"))?;
+    if let Some(granted) = row.opt_text(at + 16)? {
+        // What the person took back of the grant since then is no longer there to give.
+        scopes = scopes.intersection(&granted_scopes(&granted)?);
+    }
     let id = row.uuid(at)?;
     Ok(Authorization {
         id,
@@ -245,7 +253,7 @@ pub(super) fn read(tx: &Tx, row: &Row, at: usize) -> Result<Authorization, Fault
         client_id: row.text(at + 1)?,
         person,
         target: Target {
-            scopes: Scopes::parse(&row.text(at + 6)?).map_err(|_| unreadable("scopes"))?,
+            scopes,
             resources: resources
                 .split(' ')
                 .filter(|uri| !uri.is_empty())

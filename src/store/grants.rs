@@ -1,7 +1,6 @@
 //! Standing consent: what a person lets a client do, until she stops it or its time is over.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use rules::protocol::target::Target;
 use rules::protocol::{Scopes, claims};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 
 use super::Tx;
 use super::authorizations::names;
-use super::feed::What;
+use super::feed::{EPOCH_MARGIN, What};
 use super::sql::{Row, Sql};
 use crate::fault::Fault;
 
@@ -147,10 +146,7 @@ pub async fn give(
     }
     if !left_out.is_empty() {
         // Tokens that carry what was taken back end; the app refreshes and gets the rest.
-        tx.announce(
-            What::GrantEpoch(grant.id),
-            now.minus(Duration::from_millis(1)),
-        );
+        tx.announce(What::GrantEpoch(grant.id), now.plus(EPOCH_MARGIN));
     }
     grant.scopes = others.union(&consent.given.scopes);
     grant.claims.extend(consent.claims.iter().cloned());

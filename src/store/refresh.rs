@@ -1,7 +1,7 @@
 //! Families of refresh tokens.
 
+use rules::protocol::Confirmation;
 use rules::protocol::refresh::Family;
-use rules::protocol::{Confirmation, Scopes};
 use rules::time::Timestamp;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -67,11 +67,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Standing>, Fault> {
     let vault = tx.vault()?;
     let row = tx.optional(FIND, vec![id.into()]).await?;
     row.map(|row| {
-        let mut authorization = authorizations::read(tx, &row, 5)?;
-        // What the person took back of the grant since then is no longer there to refresh.
-        let granted = Scopes::parse(&row.text(21)?)
-            .map_err(|_| Fault::Unreadable("grants.scopes".to_owned()))?;
-        authorization.target.scopes = authorization.target.scopes.intersection(&granted);
+        let authorization = authorizations::read(tx, &row, 5)?;
         let offline = authorization.person.as_ref().is_some_and(|p| p.offline);
         let session_stands = offline || row.opt_time(25)?.is_none();
         let stands = row.text(24)? == "active" && session_stands;

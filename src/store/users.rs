@@ -240,15 +240,14 @@ pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
     Ok(tx.execute(LOCK, vec![id.into()]).await? == 1)
 }
 
-/// Makes everything void that was issued for a person until now, because she says that somebody
-/// else was at it. The account was locked before ([`lock`]).
-pub async fn dispute(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
-    const DISPUTE: Sql = Sql("UPDATE users SET changed_at = $2, \
+/// Makes everything void that was issued for a person until now.
+pub async fn void(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const VOID: Sql = Sql("UPDATE users SET changed_at = $2, \
          valid_from = CASE WHEN valid_from > $3 THEN valid_from ELSE $3 END \
          WHERE id = $1");
     let epoch = now.plus(EPOCH_MARGIN);
     let values = vec![id.into(), now.into(), epoch.into()];
-    tx.execute(DISPUTE, values).await?;
+    tx.execute(VOID, values).await?;
     tx.announce(What::UserEpoch(id), epoch);
     Ok(())
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use rules::audit::Kind;
 use rules::protocol::{Client, ClientAuth, Scopes};
-use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::{event, unknown};
 use crate::app::App;
+use crate::clock::Clock;
 use crate::fault::Fault;
+use crate::flows::epochs::{self, Whose};
 use crate::flows::{AdminFailure, Caller, follow};
 use crate::store::audit::PendingEvent;
 use crate::store::feed::{EPOCH_MARGIN, What};
@@ -36,15 +37,18 @@ pub struct Removed {
 pub async fn remove(app: &App, id: &str, caller: &Caller) -> Result<Removed, AdminFailure> {
     let event = event(app, Kind::ClientRemoved, id, caller)?;
     let event = app.pending(event, caller, None)?;
-    let (wanted, now) = (id.to_owned(), app.clock.now());
+    let (wanted, clock) = (id.to_owned(), app.clock.clone());
     let stopped = app
         .store
-        .write(move |tx| Box::pin(async move { stop(tx, &wanted, event, now).await }))
+        .write(move |tx| Box::pin(async move { stop(tx, &wanted, event, &clock).await }))
         .await?;
+    follow::reload_registry(app).await?;
     let (client, first) = stopped
         .ok_or_else(|| unknown(id))?
         .map_err(AdminFailure::Refused)?;
-    follow::reload_registry(app).await?;
+    if let Some(epoch) = client.valid_from.filter(|_| first) {
+        epochs::outlast(app, Whose::Client(id.to_owned()), epoch).await?;
+    }
     let grants_ended = end_grants(app, id).await?;
     if !first && grants_ended == 0 {
         return Err(AdminFailure::Refused(format!(
@@ -60,14 +64,11 @@ pub async fn remove(app: &App, id: &str, caller: &Caller) -> Result<Removed, Adm
 /// What is left of the client, and whether this stopped it.
 type Stopped = Option<Result<(Client, bool), String>>;
 
-async fn stop(
-    tx: &mut Tx,
-    id: &str,
-    event: PendingEvent,
-    now: Timestamp,
-) -> Result<Stopped, Fault> {
+async fn stop(tx: &mut Tx, id: &str, event: PendingEvent, clock: &Clock) -> Result<Stopped, Fault> {
     // Nobody gives it a resource meanwhile.
     resources::lock(tx).await?;
+    // Not before: the wait for the writer must not eat up the margin of the epoch.
+    let now = clock.now();
     let Some(client) = clients::lock(tx, id, now).await? else {
         return Ok(None);
     };

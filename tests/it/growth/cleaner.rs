@@ -9,6 +9,7 @@ use countersign::store::upkeep;
 use crate::support::{Engine, Spec, TestServer};
 
 on_both![
+    nothing_is_removed_right_after_the_clock_was_set_forward,
     one_step_removes_a_bounded_number_of_rows,
     a_large_backlog_is_gone_after_one_tick_and_requests_go_through_meanwhile,
 ];
@@ -47,6 +48,36 @@ async fn one_step_removes_a_bounded_number_of_rows(server: TestServer) {
     }
     assert_eq!(steps.iter().sum::<u64>(), upkeep::AT_ONCE, "{steps:?}");
     assert_eq!(server.number(REQUESTS).await, 350);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_renewed_while_it_is_about_to_be_removed_stays() {
+    let server = TestServer::start(Engine::Postgres).await;
+    let old = "INSERT INTO devices (token_hash, user_id, created_at, seen_at) \
+         VALUES ('\\x01', '\\x01', 0, 0)";
+    server.behind(old).await;
+    let now = server.clock.now().millis();
+    let renewed = format!("UPDATE devices SET seen_at = {now}");
+    let mut held = server.hold(&renewed).await;
+    let renewing = async {
+        held.is_waited_for(1).await;
+        held.let_go().await;
+    };
+    let (cleaned, ()) = tokio::join!(cleaner::tick(&server.app), renewing);
+    cleaned.unwrap();
+    assert_eq!(server.number("SELECT COUNT(*) FROM devices").await, 1);
+}
+
+async fn nothing_is_removed_right_after_the_clock_was_set_forward(server: TestServer) {
+    cleaner::tick(&server.app).await.unwrap();
+    backlog(&server, 10).await;
+    server.clock.step(std::time::Duration::from_hours(24 * 365));
+    cleaner::tick(&server.app).await.unwrap();
+    assert_eq!(server.number(REQUESTS).await, 10);
+    // Nobody set it back: it is right.
+    server.advance(60);
+    cleaner::tick(&server.app).await.unwrap();
+    assert_eq!(server.number(REQUESTS).await, 0);
 }
 
 async fn a_large_backlog_is_gone_after_one_tick_and_requests_go_through_meanwhile(

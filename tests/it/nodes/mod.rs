@@ -9,6 +9,7 @@
 mod balancer;
 mod everywhere;
 mod failover;
+mod following;
 mod history;
 mod once;
 mod pooler;
@@ -16,4 +17,5 @@ mod process;
 mod proxy;
 mod released;
 mod rolling;
+mod slowly;
 mod wire;

@@ -8,7 +8,7 @@ use rules::protocol::{GrantType, Metadata, Profile, Scopes};
 use serde_json::{Value, json};
 
 use crate::support::server::{ACCOUNTS, caller};
-use crate::support::{AuthRequest, ClientApp, Reply, Spec, TestServer, Tokens};
+use crate::support::{AuthRequest, ClientApp, Engine, Reply, Spec, TestServer, Tokens};
 
 on_both![
     a_scope_that_is_taken_away_ends_at_once,
@@ -28,6 +28,7 @@ on_both![
     the_register_has_everybody,
     a_removed_resource_takes_its_tokens_along,
     a_resource_is_changed_in_part,
+    of_two_changes_of_a_resource_at_once_none_is_lost,
     what_a_resource_is_called_elsewhere_stays_until_it_is_named,
 ];
 
@@ -517,6 +518,42 @@ async fn a_resource_is_changed_in_part(server: TestServer) {
         .unwrap();
     let told = server.accounts.introspect(&server, &tokens.access).await;
     assert_eq!(told["scope"], "accounts:read");
+}
+
+async fn of_two_changes_of_a_resource_at_once_none_is_lost(server: TestServer) {
+    let named = ResourceEdit {
+        name: Some("Balances".to_owned()),
+        ..ResourceEdit::default()
+    };
+    let shorter = ResourceEdit {
+        access_token_lifetime: Some(60),
+        ..ResourceEdit::default()
+    };
+    let hold = "UPDATE counters SET value = value WHERE name = 'resources'";
+    let held = match server.engine {
+        Engine::Postgres => Some(server.hold(hold).await),
+        Engine::Sqlite => None,
+    };
+    let caller = caller();
+    // Both have read what is there before either may write.
+    let (one, two, ()) = tokio::join!(
+        resources::set(&server.app, ACCOUNTS, named, &caller),
+        resources::set(&server.app, ACCOUNTS, shorter, &caller),
+        async {
+            if let Some(mut held) = held {
+                held.is_waited_for(2).await;
+                held.let_go().await;
+            }
+        },
+    );
+    let all = resources::list(&server.app).await.unwrap();
+    let now = all.iter().find(|one| one.uri == ACCOUNTS).unwrap();
+    assert_eq!(one.is_ok(), now.name == "Balances");
+    assert_eq!(two.is_ok(), now.access_token_lifetime == 60);
+    for refused in [one, two].into_iter().filter(Result::is_err) {
+        let why = sentence(refused);
+        assert!(why.contains("at the same moment"), "{why}");
+    }
 }
 
 async fn what_a_resource_is_called_elsewhere_stays_until_it_is_named(server: TestServer) {
