@@ -83,7 +83,7 @@ async fn of_two_that_came_lately_the_older_one_stays(server: TestServer) {
     let mut hers = activated_with_passkey(&server, "ada").await;
     let mut browser = server.browser();
     sign_in(&mut browser, &mut hers).await;
-    server.clock.advance(Duration::from_secs(60));
+    server.clock.advance(Duration::from_mins(1));
     let mut other = Authenticator::new(&server);
     bind_another(&mut browser, &mut hers, ("passkey", &mut other)).await;
     let shown = boxes(&browser.get(HERE).await.body);
