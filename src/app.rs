@@ -18,6 +18,7 @@ use crate::flows::ready::Readiness;
 use crate::flows::upkeep::Cleaned;
 use crate::hasher::Hasher;
 use crate::keyring::KeyRing;
+use crate::mail::Mailer;
 use crate::outbound::Outbound;
 use crate::registry::Registry;
 use crate::store::{Location, Store};
@@ -61,6 +62,8 @@ pub struct App {
     pub client_keys: ClientKeys,
     /// The one way out.
     pub outbound: Outbound,
+    /// What hands mail over; none when people are told nothing by mail.
+    pub mailer: Option<Mailer>,
     /// What clients were issued for themselves.
     pub own_authorizations: Remembered,
     /// Whether this node is about to stop: it answers, but balancers should go elsewhere.
@@ -91,6 +94,9 @@ impl App {
         clock: Clock,
     ) -> Result<Arc<Self>, NotOpened> {
         let outbound = Outbound::new(&config.outbound).map_err(NotOpened)?;
+        let mail = config.mail.as_ref();
+        let mailer = mail.map(|mail| Mailer::open(mail, config.issuer.host()));
+        let mailer = mailer.transpose().map_err(NotOpened)?;
         let trust = Trust::open(config.mtls.as_ref()).map_err(NotOpened)?;
         let store = connect(&config.database).await?;
         let explain = |what: &'static str| {
@@ -134,6 +140,7 @@ impl App {
             trust,
             client_keys: ClientKeys::default(),
             outbound,
+            mailer,
             config,
             store,
             vault,

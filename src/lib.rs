@@ -15,6 +15,7 @@ pub mod hasher;
 pub mod http;
 pub mod jobs;
 pub mod keyring;
+pub mod mail;
 pub mod outbound;
 pub mod paths;
 pub mod registry;

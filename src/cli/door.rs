@@ -129,7 +129,8 @@ pub(super) async fn open_or_make(config: Config) -> Result<Arc<App>, Failed> {
     let root = RootKey::read(&config.root_key_file)?;
     let socket = config.server.admin_socket.clone();
     let embedded = matches!(config.database, Database::Sqlite(_));
-    App::open(config, &root, Clock::system()).await.map_err(|why| {
+    let opened = Box::pin(App::open(config, &root, Clock::system())).await;
+    opened.map_err(|why| {
         if embedded && why.0.contains("busy: another server") {
             return Failed(format!(
                 "{TAKEN}; commands reach it through its socket \

@@ -9,6 +9,7 @@ pub mod demo;
 mod door;
 mod init;
 mod key;
+mod mail;
 mod migrate;
 mod output;
 mod progress;
@@ -100,6 +101,9 @@ under way are finished first (server.stop_timeout_seconds).
     /// Show and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Act),
+    /// See whether people can be told by mail what happens in their accounts
+    #[command(subcommand)]
+    Mail(mail::Act),
     /// Verify, read and export the audit log
     #[command(subcommand)]
     Audit(audit::Act),
@@ -215,6 +219,7 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
         Command::Client(act) => act.command()?,
         Command::Resource(act) => act.command()?,
         Command::Key(act) => act.command(),
+        Command::Mail(act) => act.command(),
         Command::Audit(act) => return Box::pin(audit::run(&config, act, json)).await,
         Command::Check(arguments) => return check::run(&config, &arguments, json).await,
         Command::Backup(arguments) => return backup::run(&config, arguments, json).await,

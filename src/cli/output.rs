@@ -48,6 +48,9 @@ pub(super) fn reply(reply: &AdminReply, json: bool) -> Result<(), Failed> {
         AdminReply::Resource(one) => resources(std::slice::from_ref(one)),
         AdminReply::Resources(all) => resources(all),
         AdminReply::Keys(all) => keys(all),
+        AdminReply::MailSent { to } => {
+            format!("The mail server took a test mail to {}.\n", plain(to))
+        }
         AdminReply::Facts(facts) => return object(facts),
         AdminReply::Backup(made) => keep::backup(made),
         AdminReply::Restored(done) => keep::restored(done),
@@ -96,6 +99,20 @@ fn one_user(user: &UserView) -> String {
         ("State", user.state.clone()),
         ("Created", user.created_at.clone()),
     ];
+    let asked = user.close_asked_at.clone();
+    rows.extend(asked.map(|at| ("Asks to close", format!("since {at}"))));
+    rows.extend(user.closed_at.clone().map(|at| ("Closed", at)));
+    if let Some(one) = &user.re_proof {
+        let approved = match &one.approved_by {
+            Some(by) => format!("approved by {by}, good until {}", one.expires_at),
+            None => format!(
+                "another operator can approve it from {} to {}",
+                one.opens_at, one.expires_at
+            ),
+        };
+        let begun = format!("begun by {} on {}; {approved}", one.begun_by, one.begun_at);
+        rows.push(("Re-proofing", begun));
+    }
     for (name, value) in &user.claims {
         let value = value
             .as_str()
@@ -108,9 +125,15 @@ fn one_user(user: &UserView) -> String {
 fn users(people: &[UserView]) -> String {
     let rows = people.iter().map(|user| {
         let name = user.claims.get("name").and_then(serde_json::Value::as_str);
+        let asks = user.close_asked_at.is_some() && user.closed_at.is_none();
+        let state = user.state.clone();
         vec![
             user.username.clone(),
-            user.state.clone(),
+            if asks {
+                format!("{state}, asks to close")
+            } else {
+                state
+            },
             name.unwrap_or("-").to_owned(),
             user.created_at.clone(),
             user.user_id.to_string(),

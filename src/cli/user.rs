@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Failed;
 use crate::flows::users::{LONGEST_PAGE, UserEdit};
-use crate::http::admin::AdminCommand;
+use crate::http::admin::{AdminCommand, ReProofStep};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Act {
@@ -48,6 +48,53 @@ pub(super) enum Act {
     /// Let a disabled account be used again; what was issued before stays void
     #[command(after_help = "  countersign user enable ada")]
     Enable(One),
+    /// Let a person who lost what she signs in with set it up anew; two operators are needed
+    ///
+    /// One begins it when the person showed who she is, by the means that the institution demands for a
+    /// new account. She is told, and has time to object. Then another operator approves it,
+    /// and a single-use link is printed, to hand over. Until it was used, what she has goes on, and she or
+    /// any operator can cancel it. --by names who answers for the step; the audit log keeps it beside the
+    /// account that ran the command.
+    #[command(
+        name = "re-proof",
+        after_help = "  countersign user re-proof ada --by 'Olga Berg'
+  countersign user re-proof ada --by 'Otto Lind' --approve
+  countersign user re-proof ada --by 'Olga Berg' --cancel"
+    )]
+    ReProof(ReProof),
+    /// Close a person's access for good: everything of it ends, and who she was is erased
+    ///
+    /// The key that opens who she was is destroyed. Events in the audit log stay, and so do the addresses
+    /// and browsers in them, unless the settings say otherwise. Backups made before hold her
+    /// until they are deleted.
+    #[command(after_help = "  countersign user close ada --for-good")]
+    Close(Close),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReProof {
+    /// The name the person signs in with, or the account's id
+    #[arg(value_name = "USERNAME")]
+    user: String,
+    /// The operator who answers for this step
+    #[arg(long, value_name = "OPERATOR")]
+    by: String,
+    /// Approve what another operator began
+    #[arg(long, conflicts_with = "cancel")]
+    approve: bool,
+    /// End what stands
+    #[arg(long)]
+    cancel: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Close {
+    /// The name the person signs in with, or the account's id
+    #[arg(value_name = "USERNAME")]
+    user: String,
+    /// That it cannot be undone is meant
+    #[arg(long, required = true)]
+    for_good: bool,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +185,21 @@ impl Act {
             },
             Self::Disable(One { user }) => AdminCommand::UserDisable { user },
             Self::Enable(One { user }) => AdminCommand::UserEnable { user },
+            Self::ReProof(ReProof {
+                user,
+                by,
+                approve,
+                cancel,
+            }) => AdminCommand::UserReProof {
+                user,
+                by,
+                step: match (approve, cancel) {
+                    (true, _) => ReProofStep::Approve,
+                    (_, true) => ReProofStep::Cancel,
+                    _ => ReProofStep::Begin,
+                },
+            },
+            Self::Close(Close { user, .. }) => AdminCommand::UserClose { user },
         })
     }
 }

@@ -9,8 +9,10 @@ use config::{Environment, FileFormat};
 use serde::Deserialize;
 
 use super::hook::HookFile;
+use super::mail::MailFile;
 use super::mtls::MtlsFile;
 use super::proxy::ProxyFile;
+use super::recovery::RecoveryFile;
 use super::tls::TlsFile;
 use super::{
     Argon2Cost, Config, Database, DetailsFile, DetailsTypes, DpopFile, InstitutionFile, Issuer,
@@ -69,6 +71,10 @@ pub struct File {
     pub dpop: DpopFile,
     #[serde(default)]
     pub authorization_details: Vec<DetailsFile>,
+    #[serde(default)]
+    pub mail: MailFile,
+    #[serde(default)]
+    pub recovery: RecoveryFile,
 }
 
 /// How long a node among others goes on when it is asked to stop.
@@ -180,6 +186,7 @@ pub struct PeopleFile {
     pub account_idle_minutes: u64,
     pub session_hours: u64,
     pub invite_hours: u64,
+    pub close_keeps_activity: bool,
     pub argon2_memory_kib: u32,
     pub argon2_passes: u32,
     pub hashing_threads: usize,
@@ -192,6 +199,7 @@ impl Default for PeopleFile {
             account_idle_minutes: 5,
             session_hours: 12,
             invite_hours: 24,
+            close_keeps_activity: true,
             argon2_memory_kib: ARGON2_MEMORY,
             argon2_passes: 2,
             hashing_threads: 2,
@@ -363,6 +371,8 @@ impl File {
             outbound: self.outbound.check()?,
             dpop: self.dpop.check(),
             details: Arc::new(details),
+            mail: self.mail.check()?,
+            recovery: self.recovery.check()?,
         })
     }
 }
@@ -475,6 +485,7 @@ impl PeopleFile {
             account_idle: Duration::from_secs(self.account_idle_minutes * 60),
             session_absolute: Duration::from_secs(self.session_hours * 3600),
             invite: Duration::from_secs(self.invite_hours * 3600),
+            close_keeps_activity: self.close_keeps_activity,
             argon2: Argon2Cost {
                 memory: self.argon2_memory_kib,
                 passes: self.argon2_passes,

@@ -7,10 +7,12 @@ mod file;
 mod hook;
 mod institution;
 mod limits;
+mod mail;
 mod mtls;
 mod outbound;
 mod passkeys;
 mod proxy;
+mod recovery;
 mod tls;
 
 use std::fmt;
@@ -29,10 +31,12 @@ pub use file::{
 };
 pub use hook::{Hook, HookFile};
 pub use limits::{Limit, Limits, LimitsFile, Rate};
+pub use mail::{Mail, MailFile, MailSecurity};
 pub use mtls::{Mtls, MtlsFile, MtlsListener};
 pub use outbound::{Allowed, Outbound, OutboundFile};
 pub use passkeys::{Attestation, Passkeys, PasskeysFile};
 pub use proxy::{ForwardedBy, Proxy, ProxyFile};
+pub use recovery::{Recovery, RecoveryFile};
 pub use tls::{Tls, TlsFile};
 
 pub use institution::{Institution, InstitutionFile};
@@ -205,6 +209,10 @@ pub struct Config {
     pub log: Log,
     /// Where it may call.
     pub outbound: Outbound,
+    /// How people who lost what they sign in with get in again.
+    pub recovery: Recovery,
+    /// How people are told what happened; none when they are not.
+    pub mail: Option<Mail>,
 }
 
 /// The listener and its limits.
@@ -235,6 +243,8 @@ pub struct People {
     pub session_absolute: Duration,
     /// How long an invitation is good.
     pub invite: Duration,
+    /// Whether what closed accounts did stays readable.
+    pub close_keeps_activity: bool,
     /// The cost of a password hash.
     pub argon2: Argon2Cost,
 }
@@ -313,6 +323,9 @@ impl Config {
         }
         if self.people.account_idle > file::ACCOUNT_IDLE {
             loosened.push("people.account_idle_minutes");
+        }
+        if self.recovery.wait.is_zero() {
+            loosened.push("recovery.wait_hours");
         }
         loosened.extend(self.limits.loosened());
         loosened

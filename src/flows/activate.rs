@@ -10,8 +10,10 @@ use rules::identity::{KeyKind, TypedCode, Weakness};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::epochs::{self, Whose};
 use super::judge::name_pool;
 use super::passwords::{self, Unfit};
 use super::recovery_set::RecoverySet;
@@ -23,9 +25,10 @@ use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
 use crate::store::ceremonies::{self, Ceremony};
+use crate::store::feed::EPOCH_MARGIN;
 use crate::store::invites::{self, Activation};
 use crate::store::users::{self, User, UserState};
-use crate::store::{factors, lockouts};
+use crate::store::{Tx, factors, grants, lockouts, recovery_renewals, reproofs, sessions};
 use crate::totp;
 
 /// How far a ceremony got. It lies sealed in the database.
@@ -331,39 +334,86 @@ pub async fn confirm_codes(
     let pool = name_pool(app, &user.profile.username);
     let (invite, id, now) = (activation.invite_hash, user.id, app.clock.now());
     let (of, by) = (Arc::clone(app), caller.clone());
+    let recovered = app
+        .event(Kind::RecoveryFinished, caller)?
+        .by(Actor::User(user.id))
+        .subject(user.id);
+    let recovered = app.pending(recovered, caller, Some(&user.keys))?;
+    let clock = app.clock.clone();
     let done = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                if !invites::consume(tx, invite, now).await?
-                    || !users::activate(tx, id, &password, now).await?
-                {
-                    return Ok(false);
+                let (mut event, mut void) = (event, None);
+                let reproof = invites::find(tx, invite).await?.and_then(|one| one.reproof);
+                if !invites::consume(tx, invite, now).await? {
+                    return Ok(None);
                 }
-                match &factor {
-                    Factor::App(secret, step) => {
-                        factors::bind_totp(tx, id, secret, *step, now).await?;
+                let bound = match reproof {
+                    None => users::activate(tx, id, &password, now).await?,
+                    Some(reproof) => {
+                        event = recovered;
+                        // Not before: the wait for the writer must not eat up the margin of the epoch.
+                        let now = clock.now();
+                        void = Some(now.plus(EPOCH_MARGIN));
+                        reproofs::finish(tx, reproof, now).await?
+                            && rebind(tx, id, &password, now).await?
                     }
-                    Factor::Passkey(made) => {
-                        let Some(key) = register::bind(tx, &user, made, now).await? else {
-                            return Err(Fault::Constraint(
-                                "the passkey is bound already".to_owned(),
-                            ));
-                        };
-                        let event = passkeys::added(&of, id, (key, made), &by)?;
-                        tx.record(of.pending(event, &by, Some(&user.keys))?);
-                    }
+                };
+                if !bound {
+                    return Ok(None);
                 }
+                bind((&of, &by), tx, &user, &factor, now).await?;
                 factors::replace_recovery(tx, id, &hashed, now).await?;
                 invites::end_activations(tx, id).await?;
                 // Failures before this were against credentials that are no more.
                 lockouts::forget(tx, pool).await?;
                 tx.record(event);
-                Ok(true)
+                Ok(Some(void))
             })
         })
         .await?;
-    Ok(if done { Stepped::Done } else { Stepped::Gone })
+    if let Some(Some(epoch)) = done {
+        epochs::outlast(app, Whose::User(id), epoch).await?;
+    }
+    Ok(done.map_or(Stepped::Gone, |_| Stepped::Done))
+}
+
+/// Binds the first factor of an account.
+async fn bind(
+    (app, caller): (&App, &Caller),
+    tx: &mut Tx,
+    user: &User,
+    factor: &Factor,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    match factor {
+        Factor::App(secret, step) => factors::bind_totp(tx, user.id, secret, *step, now).await,
+        Factor::Passkey(made) => {
+            let Some(key) = register::bind(tx, user, made, now).await? else {
+                let why = "the passkey is bound already".to_owned();
+                return Err(Fault::Constraint(why));
+            };
+            let event = passkeys::added(app, user.id, (key, made), caller)?;
+            // She is told once that all of it is set up.
+            tx.record(app.pending(event, caller, Some(&user.keys))?.untold());
+            Ok(())
+        }
+    }
+}
+
+/// Ends everything that opened the account before, and what was issued for it; false when it is not in
+/// use.
+async fn rebind(tx: &mut Tx, id: Uuid, password: &Secret, now: Timestamp) -> Result<bool, Fault> {
+    if !users::rebind(tx, id, password, now).await? {
+        return Ok(false);
+    }
+    factors::unbind_all(tx, id).await?;
+    sessions::end_all(tx, id, now).await?;
+    sessions::forget_devices(tx, id, None).await?;
+    recovery_renewals::end_all(tx, id).await?;
+    grants::revoke_all(tx, id, now).await?;
+    Ok(true)
 }
 
 /// What is bound at the end.
@@ -379,7 +429,8 @@ fn holder(token: &str) -> TokenHash {
     TokenHash::of(Purpose::Ceremony, &format!("activation {token}"))
 }
 
-/// An invitation that is neither used nor over, with its person, who is still only invited.
+/// An invitation that is neither used nor over, with its person, who is still only invited, or whose
+/// re-proofing was approved.
 async fn usable(app: &App, hash: TokenHash) -> Result<Option<(User, Timestamp)>, Fault> {
     let now = app.clock.now();
     app.store
@@ -391,8 +442,15 @@ async fn usable(app: &App, hash: TokenHash) -> Result<Option<(User, Timestamp)>,
                 if invite.used || now >= invite.expires_at {
                     return Ok(None);
                 }
+                let awaited = match invite.reproof {
+                    None => UserState::Invited,
+                    Some(reproof) if reproofs::is_open(tx, reproof, now).await? => {
+                        UserState::Active
+                    }
+                    Some(_) => return Ok(None),
+                };
                 let user = users::find(tx, invite.user_id).await?;
-                let invited = user.filter(|user| user.state == UserState::Invited);
+                let invited = user.filter(|user| user.state == awaited);
                 Ok(invited.map(|user| (user, invite.expires_at)))
             })
         })

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::store::feed::EPOCH_MARGIN;
 use crate::store::grants::{self, Grant};
-use crate::store::{factors, recovery_renewals, sessions, users, webauthn};
+use crate::store::{factors, invites, recovery_renewals, reproofs, sessions, users, webauthn};
 
 /// How long before the disputed moment a consent is suspect too.
 const BEFORE: Duration = Duration::from_hours(24);
@@ -94,6 +94,7 @@ pub async fn dispute(
         disputed = disputed.with("event", about.to_string());
     }
     let disputed = app.pending(disputed, caller, keys)?;
+    let cancelled = app.pending(event(Kind::RecoveryCancelled)?, caller, keys)?;
     let clock = app.clock.clone();
     let done = app
         .store
@@ -109,6 +110,12 @@ pub async fn dispute(
                 let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
                 sessions::forget_devices(tx, user, None).await?;
                 recovery_renewals::end_all(tx, user).await?;
+                // Somebody else may be on the way to a sign-in of their own.
+                if reproofs::cancel(tx, user, now).await? {
+                    invites::end_reproofs(tx, user, now).await?;
+                    invites::end_activations(tx, user).await?;
+                    tx.record(cancelled);
+                }
                 for (grant, event) in stops {
                     if let Some(client) = grants::revoke(tx, grant, user, now).await? {
                         tx.record(event.client(client));

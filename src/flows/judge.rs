@@ -13,7 +13,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
-use rules::identity::{Proof, Username, lockout};
+use rules::identity::{Proof, Username};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
@@ -226,7 +226,8 @@ impl Attempt {
             app: Arc::clone(&self.app),
             caller: self.caller.clone(),
             loaded,
-            ends_password: lockout::ends_password(counted.consecutive),
+            counted,
+            knew: false,
         };
         let ruling = case.hear(typed, act).await;
         if !matches!(ruling, Ok(Ruling::Refused)) {
@@ -311,16 +312,32 @@ async fn load(app: &Arc<App>, who: Who<'_>) -> Result<Option<Loaded>, Fault> {
         .await
 }
 
+/// Whether the person is told of a refusal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alarm {
+    /// She is not.
+    No,
+    /// She is, unless it is one of a flood: what is done then must not tell whose password is right.
+    Unflooded,
+    /// She is in any case.
+    EvenInAFlood,
+}
+
 /// One event for each refusal, until so many come in a minute that they are counted: a flood of
-/// guesses writes no flood of rows.
+/// guesses writes no flood of rows. Of an alarming one she is told; whether anybody is costs the same
+/// statements.
 pub(super) fn record_refusal(
     app: &App,
     caller: &Caller,
     tx: &mut Tx,
     (kind, user): (Kind, Option<&User>),
+    alarm: Alarm,
 ) -> Result<(), Fault> {
     let (reason, subject) = ("not_right", user.map(|user| user.id));
-    if !app.refusals.is_worth_an_event(app.clock.monotonic()) {
+    let told = subject.filter(|_| alarm != Alarm::No);
+    let worth = app.refusals.is_worth_an_event(app.clock.monotonic());
+    let loud = told.is_some() && alarm == Alarm::EvenInAFlood;
+    if !worth && !loud {
         app.refusals.count_about(kind, subject, reason);
         return Ok(());
     }
@@ -330,7 +347,8 @@ pub(super) fn record_refusal(
         None => event,
     };
     let keys = user.map(|user| &user.keys);
-    tx.record(app.pending(event, caller, keys)?);
+    let event = app.pending(event, caller, keys)?;
+    tx.record(app.told(event, told.unwrap_or(Uuid::nil())));
     Ok(())
 }
 

@@ -13,12 +13,14 @@ pub mod change_password;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
+pub mod close;
 pub mod consent;
 pub mod dispute;
 pub mod end_session;
 mod epochs;
 pub mod fit;
 pub mod follow;
+pub mod fresh;
 pub mod id_token_hint;
 pub mod inspect;
 pub mod install;
@@ -26,6 +28,7 @@ pub mod introspect;
 pub mod issue;
 mod judge;
 pub mod limit;
+pub mod my_data;
 pub mod passkeys;
 mod passwords;
 mod progress;
@@ -36,11 +39,14 @@ mod recovery_set;
 pub mod redeem_code;
 pub mod refresh;
 pub mod renew_recovery;
+pub mod replace_app;
+pub mod reproof;
 pub mod resources;
 pub mod restore;
 pub mod revoke;
 pub mod rotate_keys;
 pub mod seal_audit;
+pub mod send_mail;
 pub mod sessions;
 pub mod sign_in;
 pub mod step_up;
@@ -63,6 +69,7 @@ use crate::app::App;
 use crate::certificate::ClientCertificate;
 use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
+use crate::mail;
 use crate::rng;
 use crate::store::audit::{PendingEvent, Sealer};
 use crate::store::authorizations::Authorization;
@@ -190,7 +197,8 @@ impl App {
         })
     }
 
-    /// Finishes an event, its personal fields sealed under the person's key when there is one.
+    /// Finishes an event, its personal fields sealed under the person's key when there is one. Of
+    /// most that concerns her safety she is told by mail.
     fn pending(
         &self,
         event: Event,
@@ -203,7 +211,12 @@ impl App {
             name: None,
         };
         let sealer = person.map_or(Sealer::Institution(&self.vault), Sealer::Person);
-        PendingEvent::new(event, personal, sealer)
+        let told = event.subject.filter(|_| mail::tells(event.kind));
+        let pending = PendingEvent::new(event, personal, sealer)?;
+        Ok(match told {
+            Some(person) => self.told(pending, person),
+            None => pending,
+        })
     }
 
     /// The start of an event about what a client did.

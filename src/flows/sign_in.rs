@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::secret::{Purpose, Token, TokenHash};
-use crate::store::users::User;
 use crate::store::{Tx, sessions};
 
 /// What the browser holds.
@@ -107,7 +106,7 @@ impl Act for SignIn {
             }
         };
         let device = self.remember_device(tx, proven).await?;
-        self.record_success(tx, user, session)?;
+        self.record_success(tx, proven, session)?;
         Ok(Some(Gained {
             session,
             token,
@@ -152,14 +151,20 @@ impl SignIn {
         Ok(Some(token))
     }
 
-    fn record_success(&self, tx: &mut Tx, user: &User, session: Uuid) -> Result<(), Fault> {
+    fn record_success(&self, tx: &mut Tx, proven: &Proven, session: Uuid) -> Result<(), Fault> {
+        let user = &proven.user;
         let event = self
             .app
             .event(Kind::SignInSucceeded, &self.caller)?
             .by(Actor::User(user.id))
             .subject(user.id)
             .session(session);
-        tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+        let event = self.app.pending(event, &self.caller, Some(&user.keys))?;
+        tx.record(if proven.knows_device {
+            event
+        } else {
+            self.app.told(event, user.id)
+        });
         Ok(())
     }
 }

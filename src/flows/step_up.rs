@@ -9,7 +9,7 @@ use rules::protocol::{AuthorizeRequest, Client};
 use rules::time::Timestamp;
 
 use super::issue::Admission;
-use super::judge::{record_refusal, too_often};
+use super::judge::{Alarm, record_refusal, too_often};
 use super::sessions::SignedIn;
 use super::webauthn::{self, Answered, Asked, Presented};
 use super::{Caller, fit, issue};
@@ -88,7 +88,13 @@ impl Step {
         let (app, caller) = (&self.app, &self.caller);
         let (user, session) = (&self.held.user, &self.held.session);
         let Some(admission) = self.admit(tx).await? else {
-            record_refusal(app, caller, tx, (Kind::StepUpRefused, Some(user)))?;
+            record_refusal(
+                app,
+                caller,
+                tx,
+                (Kind::StepUpRefused, Some(user)),
+                Alarm::No,
+            )?;
             return Ok(Stepped::Refused);
         };
         let blocked = (Kind::ConfirmationBlocked, user.id);

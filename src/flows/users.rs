@@ -16,9 +16,11 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
+use crate::store::audit::{self, PendingEvent};
 use crate::store::feed::EPOCH_MARGIN;
+use crate::store::mails::{Content, NewMail};
 use crate::store::users::{self, Profile, User, UserState};
-use crate::store::{Tx, factors, invites, sessions};
+use crate::store::{Tx, factors, invites, reproofs, sessions};
 
 pub use edit::{UserEdit, set};
 
@@ -58,6 +60,10 @@ pub struct UserInfo {
     pub profile: Profile,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// When she asked to close her access.
+    pub close_asked_at: Option<Timestamp>,
+    /// When the institution closed it.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// Makes an account that nobody can use yet, and the invitation that activates it.
@@ -72,7 +78,7 @@ pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited,
     }
     let now = app.clock.now();
     let id = rng::uuid(now)?;
-    let link = NewLink::make(app, id, caller)?;
+    let link = NewLink::make(app, id, Kind::UserInvited, caller)?;
     let mut claims = new.claims;
     // OpenID Connect Core §5.1: when it was last updated. An import may know better.
     claims
@@ -82,7 +88,7 @@ pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited,
         username: username.as_str().to_owned(),
         claims,
     };
-    let invited = link.invited(app, profile.username.clone());
+    let invited = link.invited(profile.username.clone());
     let made = app
         .store
         .write(move |tx| {
@@ -111,22 +117,13 @@ pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited,
 pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited, AdminFailure> {
     let user = find(app, name).await?;
     let username = user.profile.username;
-    let (id, clock) = (user.id, app.clock.clone());
-    let link = NewLink::make(app, id, caller)?;
-    let invited = link.invited(app, username.clone());
-    let (state, rebinding) = app
+    let now = app.clock.now();
+    let link = NewLink::make(app, user.id, Kind::UserInvited, caller)?;
+    let invited = link.invited(username.clone());
+    let state = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                // Not before: the wait for the writer must not eat up the margin of the epoch.
-                let now = clock.now();
-                // NIST SP 800-63B-4 §3.2.2: an ended password is bound anew, with new factors.
-                let rebinding = users::await_rebinding(tx, link.user_id, now).await?;
-                if rebinding {
-                    factors::unbind_all(tx, link.user_id).await?;
-                    sessions::end_all(tx, link.user_id, now).await?;
-                    sessions::forget_devices(tx, link.user_id, None).await?;
-                }
                 let Some(user) = users::find(tx, link.user_id).await? else {
                     return Err(Fault::Unreadable("users: an account is gone".to_owned()));
                 };
@@ -135,19 +132,21 @@ pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited,
                     invites::end_activations(tx, user.id).await?;
                     link.store(tx, now).await?;
                 }
-                Ok((user.state, rebinding.then_some(now)))
+                Ok((user.state, user.password.is_some()))
             })
         })
         .await?;
-    if let Some(at) = rebinding {
-        epochs::outlast(app, Whose::User(id), at.plus(EPOCH_MARGIN)).await?;
-    }
     match state {
-        UserState::Invited => Ok(invited),
-        UserState::Active => Err(AdminFailure::Refused(format!(
+        (UserState::Invited, _) => Ok(invited),
+        // NIST SP 800-63B-4 §3.2.2, §4.2.2.2: an ended password is bound anew, by two operators.
+        (UserState::Active, false) => Err(AdminFailure::Refused(format!(
+            "the password of {username} was ended after too many failures; let it be bound anew with \
+             `countersign user re-proof {username} --by OPERATOR`"
+        ))),
+        (UserState::Active, true) => Err(AdminFailure::Refused(format!(
             "{username} has activated the account already; an invitation is for its first use only"
         ))),
-        UserState::Disabled => Err(AdminFailure::Refused(format!(
+        (UserState::Disabled, _) => Err(AdminFailure::Refused(format!(
             "{username} is disabled; enable the account first with `countersign user enable {username}`"
         ))),
     }
@@ -265,6 +264,8 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
                     sessions::end_all(tx, id, now).await?;
                     sessions::forget_devices(tx, id, None).await?;
                     invites::end_activations(tx, id).await?;
+                    reproofs::cancel(tx, id, now).await?;
+                    invites::end_reproofs(tx, id, now).await?;
                     tx.record(event);
                 }
                 Ok(changed.then_some(now))
@@ -314,6 +315,12 @@ pub async fn enable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, 
     if changed {
         return find(app, name).await;
     }
+    if user.closed_at.is_some() {
+        return Err(AdminFailure::Refused(
+            "that access was closed for good; invite the person anew, under an account of its own"
+                .to_owned(),
+        ));
+    }
     Err(AdminFailure::Refused(format!(
         "{} is not disabled (it is {})",
         user.profile.username,
@@ -322,40 +329,93 @@ pub async fn enable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, 
 }
 
 /// An invitation that is about to be stored, with its audit event.
-struct NewLink {
+pub(super) struct NewLink {
     user_id: Uuid,
     token: Token,
+    link: Secret,
     expires_at: Timestamp,
-    event: crate::store::audit::PendingEvent,
+    event: PendingEvent,
+    /// Whether it goes by mail, too.
+    mailed: bool,
 }
 
 impl NewLink {
-    fn make(app: &App, user_id: Uuid, caller: &Caller) -> Result<Self, Fault> {
+    pub(super) fn make(
+        app: &App,
+        user_id: Uuid,
+        kind: Kind,
+        caller: &Caller,
+    ) -> Result<Self, Fault> {
         let event = app
-            .event(Kind::UserInvited, caller)?
+            .event(kind, caller)?
             .by(Actor::Operator)
             .subject(user_id);
+        let token = Token::generate(Purpose::Invite)?;
+        let path = Secret::new(format!("/invite/{}", token.expose()));
         Ok(Self {
             user_id,
-            token: Token::generate(Purpose::Invite)?,
+            link: Secret::new(app.config.issuer.at(path.expose())),
+            mailed: app
+                .config
+                .mail
+                .as_ref()
+                .is_some_and(|mail| mail.invitations),
+            token,
             expires_at: app.clock.now().plus(app.config.people.invite),
             event: app.pending(event, caller, None)?,
         })
     }
 
-    fn invited(&self, app: &App, username: String) -> Invited {
-        let path = Secret::new(format!("/invite/{}", self.token.expose()));
+    /// The same, with a detail in its audit event.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.event = self.event.with(name, value);
+        self
+    }
+
+    pub(super) fn invited(&self, username: String) -> Invited {
         Invited {
             user_id: self.user_id,
             username,
-            link: Secret::new(app.config.issuer.at(path.expose())),
+            link: self.link.clone(),
             expires_at: self.expires_at,
         }
     }
 
-    async fn store(self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
-        invites::insert(tx, self.token.hash(), self.user_id, now, self.expires_at).await?;
+    /// Stores the link of a re-proofing, which no mail ever holds.
+    pub(super) async fn store_for(
+        self,
+        tx: &mut Tx,
+        reproof: Uuid,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let whose = (self.user_id, Some(reproof));
+        invites::insert(tx, self.token.hash(), whose, now, self.expires_at).await?;
         tx.record(self.event);
+        Ok(())
+    }
+
+    async fn store(self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        let whose = (self.user_id, None);
+        invites::insert(tx, self.token.hash(), whose, now, self.expires_at).await?;
+        let user = users::find(tx, self.user_id).await?;
+        // An address alone must never be enough to take over what was set up before.
+        let mailed = self.mailed && !audit::was_activated(tx, self.user_id).await?;
+        let mail = match user.filter(|_| mailed) {
+            Some(user) => {
+                let content = Content {
+                    link: Some(self.link.expose().to_owned()),
+                    until: Some(self.expires_at.millis()),
+                    to: None,
+                };
+                Some(NewMail::with(
+                    (self.event.id(), user.id),
+                    &content,
+                    &user.keys,
+                )?)
+            }
+            None => None,
+        };
+        tx.record(self.event.mailed(mail));
         Ok(())
     }
 }
@@ -399,5 +459,7 @@ fn info(user: User) -> UserInfo {
         state: user.state,
         profile: user.profile,
         created_at: user.created_at,
+        close_asked_at: user.close_asked_at,
+        closed_at: user.closed_at,
     }
 }

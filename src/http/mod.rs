@@ -113,7 +113,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// What a signed-in person sees and changes.
 fn account_pages() -> Router<Arc<App>> {
-    use pages::account::{activity, dispute, lists, passkeys, password, recovery_codes};
+    use pages::account::{activity, app, care, dispute, lists, passkeys, password, recovery_codes};
     use pages::{account, proof};
 
     Router::new()
@@ -155,6 +155,15 @@ fn account_pages() -> Router<Arc<App>> {
         .route("/account/passkeys/{id}", get(passkeys::show))
         .route("/account/passkeys/{id}/rename", post(passkeys::rename))
         .route("/account/passkeys/{id}/remove", post(passkeys::remove))
+        .route("/account/app", get(app::show).post(app::begin))
+        .route("/account/app/confirm", post(app::confirm))
+        .route("/account/data", get(care::show_data).post(care::data))
+        .route(
+            "/account/close",
+            get(care::show_close).post(care::ask_to_close),
+        )
+        .route("/account/close/take-back", post(care::take_back))
+        .route("/account/recovery/cancel", post(care::cancel_recovery))
         .route("/account/not-me", get(dispute::ask).post(dispute::submit))
 }
 

@@ -9,6 +9,7 @@ pub mod first_uses;
 pub mod follow;
 pub mod key_schedule;
 pub mod logouts;
+pub mod mails;
 pub mod refusals;
 pub mod rest;
 
@@ -37,7 +38,7 @@ impl std::fmt::Debug for Job {
 }
 
 /// Every job.
-pub const ALL: [Job; 10] = [
+pub const ALL: [Job; 11] = [
     Job {
         name: "follow",
         every: follow::EVERY,
@@ -72,6 +73,11 @@ pub const ALL: [Job; 10] = [
         name: "logouts",
         every: logouts::EVERY,
         tick: |app| Box::pin(logouts::tick(app)),
+    },
+    Job {
+        name: "mails",
+        every: mails::EVERY,
+        tick: |app| Box::pin(mails::tick(app)),
     },
     Job {
         name: "rest",

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Tx;
 pub use super::audit_list::{Filter, list};
+use super::mails::NewMail;
 use super::postgres::Pg;
 use super::sql::{Conn, Sql, Value};
 use crate::fault::Fault;
@@ -24,6 +25,7 @@ const INSERT: Sql = Sql(
 pub struct PendingEvent {
     event: Event,
     personal: Option<Vec<u8>>,
+    mails: Vec<NewMail>,
 }
 
 /// Under whose key personal fields lie.
@@ -48,8 +50,11 @@ impl PendingEvent {
     /// [`Fault::Randomness`].
     pub fn new(mut event: Event, personal: Personal, sealer: Sealer<'_>) -> Result<Self, Fault> {
         if personal.is_empty() {
-            let personal = None;
-            return Ok(Self { event, personal });
+            return Ok(Self {
+                event,
+                personal: None,
+                mails: Vec::new(),
+            });
         }
         let salt = rng::bytes()?;
         event.commitment = Some(personal.commit(salt));
@@ -60,12 +65,47 @@ impl PendingEvent {
             Sealer::Person(keys) => keys.seal_activity(cell, &plain)?,
             Sealer::Institution(vault) => vault.seal(KeyUse::Activity, cell, &plain)?,
         };
-        let personal = Some(envelope);
-        Ok(Self { event, personal })
+        Ok(Self {
+            event,
+            personal: Some(envelope),
+            mails: Vec::new(),
+        })
     }
 }
 
 impl PendingEvent {
+    /// The event's identifier.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.event.id
+    }
+
+    /// Lets a person be told of it by mail, when it commits.
+    #[must_use]
+    pub fn mailed(mut self, mail: Option<NewMail>) -> Self {
+        self.mails.extend(mail);
+        self
+    }
+
+    /// Whether a mail is written with it.
+    pub(super) fn is_mailed(&self) -> bool {
+        !self.mails.is_empty()
+    }
+
+    /// Lets nobody be told of it: something else tells the same.
+    #[must_use]
+    pub fn untold(mut self) -> Self {
+        self.mails.clear();
+        self
+    }
+
+    /// Takes the mails out, with the event and the time that they tell of.
+    pub(super) fn take_mails(&mut self) -> Vec<(NewMail, (Uuid, Timestamp))> {
+        let about = (self.event.id, self.event.at);
+        let mails = self.mails.drain(..);
+        mails.map(|mail| (mail, about)).collect()
+    }
+
     /// Names the client it concerns, when that is only known inside the transaction.
     #[must_use]
     pub fn client(mut self, client: String) -> Self {
@@ -111,7 +151,10 @@ pub(super) async fn insert(conn: &mut Conn, events: Vec<PendingEvent>) -> Result
     while events.len() > 0 {
         let (size, sql) = statement(events.len());
         let mut values = Vec::with_capacity(COLUMNS * size);
-        for PendingEvent { event, personal } in events.by_ref().take(size) {
+        for PendingEvent {
+            event, personal, ..
+        } in events.by_ref().take(size)
+        {
             let leaf = event.leaf_bytes();
             let kind = event.kind.as_str();
             let own: [Value; COLUMNS] = [
@@ -171,7 +214,10 @@ pub(super) async fn insert_many(conn: &mut Pg, pending: Vec<PendingEvent>) -> Re
     let mut subjects = Vec::with_capacity(pending.len());
     let mut leaves = Vec::with_capacity(pending.len());
     let mut personals = Vec::with_capacity(pending.len());
-    for PendingEvent { event, personal } in pending {
+    for PendingEvent {
+        event, personal, ..
+    } in pending
+    {
         ids.push(event.id.as_bytes().to_vec());
         times.push(event.at.millis());
         kinds.push(event.kind.as_str());
@@ -222,6 +268,28 @@ impl Recorded {
     }
 }
 
+/// One event, by its identifier.
+pub async fn one(tx: &mut Tx, id: Uuid) -> Result<Option<Recorded>, Fault> {
+    const ONE: Sql = Sql("SELECT leaf, personal FROM audit_events WHERE id = $1");
+    let row = tx.optional(ONE, vec![id.into()]).await?;
+    row.map(|row| {
+        let event = Event::parse(&row.bytes(0)?);
+        Ok(Recorded {
+            event: event
+                .map_err(|error| Fault::Unreadable(format!("audit event {id}: {error}")))?,
+            personal: row.opt_bytes(1)?,
+        })
+    })
+    .transpose()
+}
+
+/// Whether a person ever activated her account.
+pub async fn was_activated(tx: &mut Tx, user: Uuid) -> Result<bool, Fault> {
+    const WAS: Sql =
+        Sql("SELECT 1 FROM audit_events WHERE subject = $1 AND kind = 'user.activated' LIMIT 1");
+    Ok(tx.optional(WAS, vec![user.into()]).await?.is_some())
+}
+
 /// Which events of a person.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
@@ -234,7 +302,7 @@ pub struct Span {
 }
 
 /// The kinds of events that a person is told of; the rest is talk between machines.
-pub const TOLD: [Kind; 18] = [
+pub const TOLD: [Kind; 28] = [
     Kind::UserInvited,
     Kind::UserActivated,
     Kind::UserDisabled,
@@ -244,6 +312,16 @@ pub const TOLD: [Kind; 18] = [
     Kind::PasswordEnded,
     Kind::RecoveryCodeUsed,
     Kind::RecoveryCodesReplaced,
+    Kind::PasskeyAdded,
+    Kind::PasskeyRemoved,
+    Kind::AppReplaced,
+    Kind::RecoveryBegun,
+    Kind::RecoveryApproved,
+    Kind::RecoveryCancelled,
+    Kind::RecoveryFinished,
+    Kind::DataExported,
+    Kind::CloseAsked,
+    Kind::CloseTakenBack,
     Kind::ConfirmationRefused,
     Kind::SignInSucceeded,
     Kind::SignInRefused,
@@ -259,7 +337,9 @@ const OF_SUBJECT: Sql = Sql(
     "SELECT leaf, personal FROM audit_events WHERE subject = $1 AND id > $2 AND id < $3 \
      AND kind IN ('user.invited', 'user.activated', 'user.disabled', 'user.enabled', \
      'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
-     'recovery_codes.replaced', 'confirmation.refused', 'sign_in.succeeded', \
+     'recovery_codes.replaced', 'passkey.added', 'passkey.removed', \
+     'authenticator_app.replaced', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \
+     'recovery.finished', 'data.exported', 'close.asked', 'close.taken_back', 'confirmation.refused', 'sign_in.succeeded', \
      'sign_in.refused', 'session.ended', 'consent.given', 'consent.refused', 'grant.revoked', \
      'code.replayed', 'refresh.reused') ORDER BY id DESC LIMIT $4",
 );

@@ -55,6 +55,7 @@ pub const TABLES: &[(&str, &str)] = &[
         "logouts",
         "kept: clients are told again, and of the sessions that end",
     ),
+    ("mails", "emptied: what waited then was sent since"),
     ("meta", "kept; names the epoch"),
     ("person_keys", "kept"),
     ("person_proofs", "kept"),
@@ -67,6 +68,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("recovery_renewals", "emptied"),
     ("recovery_sets", "emptied"),
     ("refresh_families", "emptied"),
+    ("reproofs", "emptied"),
     ("resources", "kept"),
     ("sessions", "ended"),
     ("signing_keys", "retired; new ones are made"),
@@ -102,7 +104,7 @@ pub async fn begin(
     keep_consents: bool,
 ) -> Result<Ended, Fault> {
     // One-time artifacts on their way, and what remembers browsers and clients for themselves.
-    const GONE: [Sql; 10] = [
+    const GONE: [Sql; 12] = [
         Sql("DELETE FROM codes"),
         Sql("DELETE FROM pushed_requests"),
         Sql("DELETE FROM interactions"),
@@ -112,6 +114,8 @@ pub async fn begin(
         Sql("DELETE FROM devices"),
         Sql("DELETE FROM authorizations WHERE user_id IS NULL"),
         Sql("DELETE FROM webauthn_ceremonies"),
+        Sql("DELETE FROM mails"),
+        Sql("DELETE FROM reproofs"),
         Sql("DELETE FROM feed"),
     ];
     const INVITES: Sql = Sql("DELETE FROM invites");

@@ -50,6 +50,19 @@ pub async fn bind_totp(
     tx.execute(INSERT, values).await.map(drop)
 }
 
+/// Binds another authenticator app in the place of the one she has, if she has one.
+pub async fn replace_totp(
+    tx: &mut Tx,
+    user: Uuid,
+    secret: &[u8],
+    step: i64,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const CLEAR: Sql = Sql("DELETE FROM totp_factors WHERE user_id = $1");
+    tx.execute(CLEAR, vec![user.into()]).await?;
+    bind_totp(tx, user, secret, step, now).await
+}
+
 /// Spends a time step; false when it, or a later one, was spent before (RFC 6238 §5.2).
 pub async fn consume_step(
     tx: &mut Tx,

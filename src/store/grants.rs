@@ -185,6 +185,19 @@ pub async fn revoke(
     row.map(|row| row.text(0)).transpose()
 }
 
+/// Stops every grant of a person; says how many.
+pub async fn revoke_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<usize, Fault> {
+    const REVOKE: Sql = Sql(
+        "UPDATE grants SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id",
+    );
+    let stopped = tx.all(REVOKE, vec![user.into(), now.into()]).await?;
+    for row in &stopped {
+        let grant = row.uuid(0)?;
+        tx.announce(What::Grant(grant), now);
+    }
+    Ok(stopped.len())
+}
+
 /// Ends the next few hundred grants of a client whose ids come after `after`, and says which. Their
 /// tokens are void already: nothing is announced.
 pub async fn end_of_client(

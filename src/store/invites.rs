@@ -18,36 +18,47 @@ pub struct Invite {
     pub user_id: Uuid,
     /// From when on it is worth nothing.
     pub expires_at: Timestamp,
+    /// The re-proofing that it belongs to.
+    pub reproof: Option<Uuid>,
     /// Whether it was used.
     pub used: bool,
 }
 
-/// Stores an invitation; earlier ones of the same person end.
+/// Stores an invitation of a person, maybe of her re-proofing; earlier ones of hers end.
 pub async fn insert(
     tx: &mut Tx,
     hash: TokenHash,
-    user: Uuid,
+    (user, reproof): (Uuid, Option<Uuid>),
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<(), Fault> {
     const END: Sql = Sql("UPDATE invites SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL");
     const INSERT: Sql = Sql(
-        "INSERT INTO invites (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO invites (token_hash, user_id, created_at, expires_at, reproof_id) \
+         VALUES ($1, $2, $3, $4, $5)",
     );
     tx.execute(END, vec![user.into(), now.into()]).await?;
-    let values = vec![hash.into(), user.into(), now.into(), expires_at.into()];
+    let values = vec![
+        hash.into(),
+        user.into(),
+        now.into(),
+        expires_at.into(),
+        reproof.into(),
+    ];
     tx.execute(INSERT, values).await.map(drop)
 }
 
 /// Looks an invitation up; nothing is spent.
 pub async fn find(tx: &mut Tx, hash: TokenHash) -> Result<Option<Invite>, Fault> {
-    const FIND: Sql = Sql("SELECT user_id, expires_at, used_at FROM invites WHERE token_hash = $1");
+    const FIND: Sql =
+        Sql("SELECT user_id, expires_at, used_at, reproof_id FROM invites WHERE token_hash = $1");
     let row = tx.optional(FIND, vec![hash.into()]).await?;
     row.map(|row| {
         Ok(Invite {
             user_id: row.uuid(0)?,
             expires_at: row.time(1)?,
             used: row.opt_time(2)?.is_some(),
+            reproof: row.opt_uuid(3)?,
         })
     })
     .transpose()
@@ -58,6 +69,22 @@ pub async fn consume(tx: &mut Tx, hash: TokenHash, now: Timestamp) -> Result<boo
     const CONSUME: Sql = Sql("UPDATE invites SET used_at = $2 \
          WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2");
     Ok(tx.execute(CONSUME, vec![hash.into(), now.into()]).await? == 1)
+}
+
+/// Ends the invitations of a person's re-proofings.
+pub async fn end_reproofs(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const END: Sql = Sql("UPDATE invites SET used_at = $2 \
+         WHERE user_id = $1 AND reproof_id IS NOT NULL AND used_at IS NULL");
+    tx.execute(END, vec![user.into(), now.into()])
+        .await
+        .map(drop)
+}
+
+/// Ends every invitation of a person, and the ceremonies that they opened.
+pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<(), Fault> {
+    const END: Sql = Sql("UPDATE invites SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL");
+    tx.execute(END, vec![user.into(), now.into()]).await?;
+    end_activations(tx, user).await
 }
 
 /// A ceremony under way in one browser.

@@ -74,6 +74,18 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0009_backfills.sql"),
         include_str!("../../migrations/postgres/0009_backfills.sql"),
     ),
+    (
+        10,
+        "mail",
+        include_str!("../../migrations/sqlite/0010_mail.sql"),
+        include_str!("../../migrations/postgres/0010_mail.sql"),
+    ),
+    (
+        11,
+        "recovery",
+        include_str!("../../migrations/sqlite/0011_recovery.sql"),
+        include_str!("../../migrations/postgres/0011_recovery.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

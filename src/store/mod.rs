@@ -20,6 +20,7 @@ pub mod invites;
 pub mod keys;
 pub mod lockouts;
 pub mod logouts;
+pub mod mails;
 pub mod meta;
 mod migrate;
 pub mod person_proofs;
@@ -28,6 +29,7 @@ mod proofs;
 pub mod pushed;
 pub mod recovery_renewals;
 pub mod refresh;
+pub mod reproofs;
 pub mod resources;
 pub mod restore;
 pub mod sessions;
@@ -352,10 +354,18 @@ impl Tx {
         vault.ok_or_else(|| Fault::Internal("the vault is not open".to_owned()))
     }
 
-    /// Writes the audit events and feed rows of work that ended well. The feed's counter is taken
+    /// Writes the audit events, mails and feed rows of work that ended well. The feed's counter is taken
     /// last, so that commit order is sequence order and its row is locked briefly.
     async fn flush(&mut self) -> Result<Vec<Change>, Fault> {
-        audit::insert(&mut self.conn, std::mem::take(&mut self.events)).await?;
+        let mut events = std::mem::take(&mut self.events);
+        let mails: Vec<_> = events
+            .iter_mut()
+            .flat_map(PendingEvent::take_mails)
+            .collect();
+        audit::insert(&mut self.conn, events).await?;
+        for (mail, about) in mails {
+            mails::insert(&mut self.conn, mail, about).await?;
+        }
         let changes = std::mem::take(&mut self.changes);
         for change in &changes {
             feed::insert(&mut self.conn, change).await?;

@@ -335,7 +335,8 @@ where
         tx.open_guard().await?;
     }
     let value = work(tx).await?;
-    if tx.guard != Guard::Open && tx.changes.is_empty() && tx.events.len() <= 1 {
+    let mailed = tx.events.iter().any(PendingEvent::is_mailed);
+    if tx.guard != Guard::Open && tx.changes.is_empty() && tx.events.len() <= 1 && !mailed {
         return Ok(value);
     }
     tx.open_guard().await?;

@@ -20,10 +20,13 @@ const KEEP_LOGOUTS: Duration = Duration::from_hours(72);
 /// How long revocations stay: longer than any token may live, against clocks that differ.
 const KEEP_FEED: Duration = Lifetimes::LONGEST_ACCESS_TOKEN.saturating_add(Duration::from_hours(1));
 
+/// How long mails stay: longer than any is still tried.
+const KEEP_MAILS: Duration = Duration::from_hours(96);
+
 /// The age is asked twice: a row that is renewed while the statement waits for it stays (`PostgreSQL`
 /// looks at the row anew, and not at what chose it). The plus keeps the planner from walking through
 /// everything that is old for the sake of so few.
-const SWEEPS: [(Sql, Duration); 17] = [
+const SWEEPS: [(Sql, Duration); 19] = [
     (
         Sql(
             "DELETE FROM feed WHERE +at < $1 AND seq IN (SELECT seq FROM feed WHERE at < $1 ORDER BY seq LIMIT 250)",
@@ -115,6 +118,19 @@ const SWEEPS: [(Sql, Duration); 17] = [
             "DELETE FROM logouts WHERE +ended_at < $1 AND (session_id, client_id) IN (SELECT session_id, client_id FROM logouts WHERE ended_at < $1 LIMIT 250)",
         ),
         KEEP_LOGOUTS,
+    ),
+    (
+        // Where mail is no longer sent.
+        Sql(
+            "DELETE FROM mails WHERE +created_at < $1 AND id IN (SELECT id FROM mails WHERE created_at < $1 LIMIT 250)",
+        ),
+        KEEP_MAILS,
+    ),
+    (
+        Sql(
+            "DELETE FROM reproofs WHERE +begun_at < $1 AND id IN (SELECT id FROM reproofs WHERE begun_at < $1 LIMIT 250)",
+        ),
+        KEEP_LONG,
     ),
     (
         Sql(

@@ -78,6 +78,10 @@ pub struct User {
     pub valid_from: Timestamp,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// When she asked to close her access.
+    pub close_asked_at: Option<Timestamp>,
+    /// When the institution closed it.
+    pub closed_at: Option<Timestamp>,
     /// The password's envelope: which password this is.
     envelope: Option<Vec<u8>>,
 }
@@ -121,7 +125,8 @@ pub async fn insert(
 /// The person with this name.
 pub async fn find_by_name(tx: &mut Tx, name: &Username) -> Result<Option<User>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from \
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from, \
+         u.close_asked_at, u.closed_at \
          FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.name_key = $1",
     );
     let key = tx.vault()?.lookup(NAME_DOMAIN, name.as_str());
@@ -132,7 +137,8 @@ pub async fn find_by_name(tx: &mut Tx, name: &Username) -> Result<Option<User>, 
 /// The person with this id.
 pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<User>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from \
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from, \
+         u.close_asked_at, u.closed_at \
          FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.id = $1",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
@@ -142,7 +148,8 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<User>, Fault> {
 /// A page of people, by the time their accounts were made, after `after`.
 pub async fn page(tx: &mut Tx, after: Option<Uuid>, limit: u32) -> Result<Vec<User>, Fault> {
     const PAGE: Sql = Sql(
-        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from \
+        "SELECT u.id, u.state, u.profile, u.password, u.created_at, k.profile, k.activity, u.valid_from, \
+         u.close_asked_at, u.closed_at \
          FROM users u JOIN person_keys k ON k.user_id = u.id WHERE u.id > $1 ORDER BY u.id LIMIT $2",
     );
     let after = after.unwrap_or(Uuid::nil());
@@ -276,8 +283,8 @@ pub async fn change_state(
     to: UserState,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    const CHANGE: Sql =
-        Sql("UPDATE users SET state = $3, changed_at = $4 WHERE id = $1 AND state = $2");
+    const CHANGE: Sql = Sql("UPDATE users SET state = $3, changed_at = $4 \
+         WHERE id = $1 AND state = $2 AND closed_at IS NULL");
     let values = vec![
         id.into(),
         from.as_str().into(),
@@ -296,20 +303,96 @@ pub async fn end_password(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bo
     Ok(tx.execute(END, values).await? == 1)
 }
 
-/// Makes an account whose password was ended wait for a new activation; false when it was not.
-/// Everything that was issued for the person ends.
-pub async fn await_rebinding(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
-    const AWAIT: Sql = Sql(
-        "UPDATE users SET state = 'invited', valid_from = $3, changed_at = $2 \
-         WHERE id = $1 AND state = 'active' AND password IS NULL",
+/// Gives an account that is in use another password, and makes void everything that was issued for the
+/// person until now; false when it is not in use.
+pub async fn rebind(
+    tx: &mut Tx,
+    id: Uuid,
+    password: &Secret,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    const REBIND: Sql = Sql(
+        "UPDATE users SET password = $2, valid_from = $3, changed_at = $4 \
+         WHERE id = $1 AND state = 'active'",
     );
+    let sealed = tx.vault()?.seal(
+        KeyUse::Columns,
+        password_cell(&id),
+        password.expose().as_bytes(),
+    )?;
     let epoch = now.plus(EPOCH_MARGIN);
-    let values = vec![id.into(), now.into(), epoch.into()];
-    let waits = tx.execute(AWAIT, values).await? == 1;
-    if waits {
+    let values = vec![id.into(), sealed.into(), epoch.into(), now.into()];
+    let bound = tx.execute(REBIND, values).await? == 1;
+    if bound {
         tx.announce(What::UserEpoch(id), epoch);
     }
-    Ok(waits)
+    Ok(bound)
+}
+
+/// Writes down that a person asks to close her access, or that she takes it back; false when it was so
+/// before.
+pub async fn ask_to_close(
+    tx: &mut Tx,
+    id: Uuid,
+    asked_at: Option<Timestamp>,
+) -> Result<bool, Fault> {
+    const ASK: Sql =
+        Sql("UPDATE users SET close_asked_at = $2 WHERE id = $1 AND close_asked_at IS NULL");
+    const TAKE_BACK: Sql =
+        Sql("UPDATE users SET close_asked_at = NULL WHERE id = $1 AND close_asked_at IS NOT NULL");
+    let changed = match asked_at {
+        Some(at) => tx.execute(ASK, vec![id.into(), at.into()]).await?,
+        None => tx.execute(TAKE_BACK, vec![id.into()]).await?,
+    };
+    Ok(changed == 1)
+}
+
+/// Closes an account for good; false when it was. Who she was is overwritten and its key destroyed, and
+/// with `keeps_activity` not set the key of what she did, too. Her name is free again.
+pub async fn close(
+    tx: &mut Tx,
+    id: Uuid,
+    keeps_activity: bool,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    const FIND: Sql = Sql("SELECT activity FROM person_keys WHERE user_id = $1");
+    const CLOSE: Sql = Sql(
+        "UPDATE users SET state = 'disabled', name_key = $2, profile = $3, password = NULL, \
+         valid_from = $4, changed_at = $5, closed_at = $5 WHERE id = $1 AND closed_at IS NULL",
+    );
+    const KEYS: Sql = Sql("UPDATE person_keys SET profile = $2, activity = $3 WHERE user_id = $1");
+    let vault = tx.vault()?;
+    let Some(row) = tx.optional(FIND, vec![id.into()]).await? else {
+        return Ok(false);
+    };
+    let mut wrapped = vault.new_person_keys(id)?;
+    if keeps_activity {
+        wrapped.activity = row.bytes(0)?;
+    }
+    let nobody = Profile {
+        username: format!("closed-{}", id.simple()),
+        claims: Map::new(),
+    };
+    let plain = serde_json::to_vec(&nobody).map_err(|error| Fault::Internal(error.to_string()))?;
+    let keys = vault.person_keys(id, &wrapped)?;
+    let sealed = keys.seal_profile(profile_cell(&id), &plain)?;
+    // No name that anybody can type.
+    let name = vault.lookup(NAME_DOMAIN, &format!("\0{id}"));
+    let epoch = now.plus(EPOCH_MARGIN);
+    let values = vec![
+        id.into(),
+        name.into(),
+        sealed.into(),
+        epoch.into(),
+        now.into(),
+    ];
+    if tx.execute(CLOSE, values).await? == 0 {
+        return Ok(false);
+    }
+    let values = vec![id.into(), wrapped.profile.into(), wrapped.activity.into()];
+    tx.execute(KEYS, values).await?;
+    tx.announce(What::UserEpoch(id), epoch);
+    Ok(true)
 }
 
 fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
@@ -340,6 +423,8 @@ fn read(tx: &Tx, row: &Row) -> Result<User, Fault> {
         keys,
         valid_from: row.time(7)?,
         created_at: row.time(4)?,
+        close_asked_at: row.opt_time(8)?,
+        closed_at: row.opt_time(9)?,
         envelope,
     })
 }

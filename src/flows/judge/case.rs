@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use rules::audit::{Actor, Kind};
-use rules::identity::{Method, Password, Proof, TypedCode};
+use rules::identity::{Method, Password, Proof, TypedCode, lockout};
 use uuid::Uuid;
 
-use super::{Act, Loaded, Proven, Ruling, Second, Typed, record_refusal, too_often};
+use super::{Act, Alarm, Loaded, Proven, Ruling, Second, Typed, record_refusal, too_often};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::webauthn::{self, Answered, Asked};
 use crate::flows::{Caller, issue};
 use crate::rng;
 use crate::secret::Secret;
+use crate::store::lockouts::Counted;
 use crate::store::users::{self, User, UserState};
 use crate::store::{Tx, factors, lockouts};
 use crate::totp;
@@ -29,14 +30,15 @@ pub(super) struct Case {
     pub(super) app: Arc<App>,
     pub(super) caller: Caller,
     pub(super) loaded: Loaded,
-    /// Whether this was one failure too many in a row, should it be one.
-    pub(super) ends_password: bool,
+    pub(super) counted: Counted,
+    /// Whether the password was right.
+    pub(super) knew: bool,
 }
 
 impl Case {
     /// The slow work, and then the verdict.
     pub(super) async fn hear<A: Act>(
-        self,
+        mut self,
         typed: Typed,
         mut act: A,
     ) -> Result<Ruling<A::Gain>, Fault> {
@@ -45,6 +47,7 @@ impl Case {
         let hash = usable.and_then(|user| user.password.clone());
         let password = Password::normalise(typed.password.expose());
         let knows_password = self.app.hasher.verify(password, hash).await?;
+        self.knew = knows_password;
         let second = match &typed.second {
             Second::Code(code) => self.code(code).await?,
             Second::Key(presented) => self.key(presented).await?,
@@ -182,10 +185,17 @@ impl Case {
         tx: &mut Tx,
         user: Option<&User>,
     ) -> Result<Ruling<A::Gain>, Fault> {
-        record_refusal(&self.app, &self.caller, tx, (A::REFUSED, user))?;
+        // She is told when guessing brings a block, and when somebody else's browser has her password.
+        let stranger = self.knew && !self.loaded.knows_device;
+        let alarm = match self.counted.blocked_until {
+            Some(_) => Alarm::EvenInAFlood,
+            None if stranger => Alarm::Unflooded,
+            None => Alarm::No,
+        };
+        record_refusal(&self.app, &self.caller, tx, (A::REFUSED, user), alarm)?;
         // NIST SP 800-63B-4 §3.2.2: after so many in a row the password ends until it is rebound.
         let user = user.filter(|user| user.password.is_some());
-        if let Some(user) = user.filter(|_| self.ends_password) {
+        if let Some(user) = user.filter(|_| lockout::ends_password(self.counted.consecutive)) {
             // Unless it was changed, or used rightly, while this was being hashed.
             let stands = lockouts::ends_password(tx, self.loaded.pools).await?;
             if stands && users::end_password(tx, user, self.app.clock.now()).await? {

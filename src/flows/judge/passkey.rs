@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rules::identity::Proof;
 
-use super::{Act, DEVICE_LIFETIME, Proven, Ruling, record_refusal, too_often};
+use super::{Act, Alarm, DEVICE_LIFETIME, Proven, Ruling, record_refusal, too_often};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::webauthn::{self, Answered, Asked, Presented};
@@ -44,7 +44,7 @@ pub(super) async fn judge<A: Act>(
                 let proven = match proven {
                     Ok(proven) => proven,
                     Err(user) => {
-                        record_refusal(&app, &caller, tx, (A::REFUSED, user.as_ref()))?;
+                        record_refusal(&app, &caller, tx, (A::REFUSED, user.as_ref()), Alarm::No)?;
                         return Ok(Ruling::Refused);
                     }
                 };
@@ -56,7 +56,13 @@ pub(super) async fn judge<A: Act>(
                 if let Some(gain) = act.perform(tx, &proven).await? {
                     return Ok(Ruling::Granted(gain));
                 }
-                record_refusal(&app, &caller, tx, (A::REFUSED, Some(&proven.user)))?;
+                record_refusal(
+                    &app,
+                    &caller,
+                    tx,
+                    (A::REFUSED, Some(&proven.user)),
+                    Alarm::No,
+                )?;
                 Ok(Ruling::Refused)
             })
         })

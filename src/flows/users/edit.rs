@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{UserInfo, find, info, unknown};
 use crate::app::App;
+use crate::flows::send_mail;
 use crate::flows::{AdminFailure, Caller};
+use crate::rng;
+use crate::store::mails::{Content, NewMail};
 use crate::store::users;
 
 /// What is to change of a person's claims; those that are not named stay.
@@ -49,7 +52,8 @@ pub async fn set(
     let event = app.event(Kind::UserChanged, caller)?;
     let event = event.by(Actor::Operator).subject(id);
     let event = app.pending(event, caller, None)?;
-    let now = app.clock.now();
+    let (now, tells) = (app.clock.now(), app.config.mail.is_some());
+    let former_id = rng::uuid(now)?;
     let changed = app
         .store
         .write(move |tx| {
@@ -60,6 +64,7 @@ pub async fn set(
                 let Some(mut user) = users::find(tx, id).await? else {
                     return Ok(None);
                 };
+                let former = send_mail::address(&user.profile).map(str::to_owned);
                 let changed = apply(edit, &mut user.profile.claims);
                 if changed.is_empty() {
                     return Ok(Some((user, false)));
@@ -70,7 +75,23 @@ pub async fn set(
                     user.profile.claims.insert(updated_at, seconds);
                 }
                 users::change_profile(tx, &user, now).await?;
-                tx.record(event.with("changed", changed.join(" ")));
+                let mut event = event.with("changed", changed.join(" "));
+                if tells && changed.iter().any(|name| name == "email") {
+                    // The former address is told too: whoever reads it may be the only one to object.
+                    let content = Content {
+                        to: former,
+                        ..Content::default()
+                    };
+                    let here = NewMail {
+                        id: event.id(),
+                        user_id: id,
+                        content: None,
+                    };
+                    let there = NewMail::with((former_id, id), &content, &user.keys)?;
+                    event = event.mailed(Some(here));
+                    event = event.mailed(content.to.is_some().then_some(there));
+                }
+                tx.record(event);
                 Ok(Some((user, true)))
             })
         })

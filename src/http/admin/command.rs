@@ -62,6 +62,25 @@ pub enum AdminCommand {
         /// Name or identifier.
         user: String,
     },
+    /// A step of letting a person set up her sign-in anew.
+    UserReProof {
+        /// Name or identifier.
+        user: String,
+        /// The operator who answers for it.
+        by: String,
+        /// Which.
+        step: ReProofStep,
+    },
+    /// Closes a person's access for good.
+    UserClose {
+        /// Name or identifier.
+        user: String,
+    },
+    /// Sends a test mail.
+    MailTest {
+        /// Where it goes.
+        to: String,
+    },
     /// Registers a client.
     ClientAdd(Box<ClientRequest>),
     /// Shows every client.
@@ -164,6 +183,18 @@ pub enum AdminCommand {
     },
 }
 
+/// A step of a re-proofing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReProofStep {
+    /// One operator begins it.
+    Begin,
+    /// Another approves it.
+    Approve,
+    /// Any operator ends it.
+    Cancel,
+}
+
 /// A client to be registered (RFC 7591 §2 names).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +255,9 @@ impl AdminCommand {
             Self::UserSet { .. } => "user set",
             Self::UserDisable { .. } => "user disable",
             Self::UserEnable { .. } => "user enable",
+            Self::UserReProof { .. } => "user re-proof",
+            Self::UserClose { .. } => "user close",
+            Self::MailTest { .. } => "mail test",
             Self::ClientAdd(_) => "client add",
             Self::ClientList => "client list",
             Self::ClientRegister => "client list --register",

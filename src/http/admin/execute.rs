@@ -1,15 +1,15 @@
 //! Carries an operator's command out: one command, one flow.
 
-use super::command::{AdminCommand, AuthRequest, ClientRequest};
+use super::command::{AdminCommand, AuthRequest, ClientRequest, ReProofStep};
 use super::keep_view;
-use super::view::{AdminReply, ClientView, Shown};
+use super::view::{AdminReply, ClientView, ReProofView, Shown, UserView};
 use crate::app::App;
 use crate::flows::backup::{self, NewBackup};
 use crate::flows::clients::{self, NewAuth, NewClient};
 use crate::flows::users::{self, NewUser};
 use crate::flows::{
-    AdminFailure, Caller, Progress, inspect, read_audit, resources, rotate_keys, seal_audit,
-    tell_logouts,
+    AdminFailure, Caller, Progress, close, inspect, read_audit, reproof, resources, rotate_keys,
+    seal_audit, send_mail, tell_logouts,
 };
 
 /// Carries a command out, for the socket or for the command line itself.
@@ -44,7 +44,28 @@ pub async fn execute(
             };
             AdminReply::Users(views(people))
         }
-        C::UserShow { user } => AdminReply::User(users::find(app, &user).await?.into()),
+        C::UserShow { user } => {
+            let found = users::find(app, &user).await?;
+            let standing = reproof::standing(app, found.id).await?;
+            let mut shown = UserView::from(found);
+            shown.re_proof = standing.map(ReProofView::from);
+            AdminReply::User(shown)
+        }
+        C::UserReProof { user, by, step } => match step {
+            ReProofStep::Begin => {
+                let (user, begun) = reproof::begin(app, &user, &by, caller).await?;
+                let mut shown = UserView::from(user);
+                shown.re_proof = Some(begun.into());
+                AdminReply::User(shown)
+            }
+            ReProofStep::Approve => {
+                AdminReply::Invite(reproof::approve(app, &user, &by, caller).await?.into())
+            }
+            ReProofStep::Cancel => {
+                AdminReply::User(reproof::cancel(app, &user, &by, caller).await?.into())
+            }
+        },
+        C::UserClose { user } => AdminReply::User(close::close(app, &user, caller).await?.into()),
         C::UserSet { user, edit } => {
             AdminReply::User(users::set(app, &user, edit, caller).await?.into())
         }
@@ -52,6 +73,10 @@ pub async fn execute(
             AdminReply::User(users::disable(app, &user, caller).await?.into())
         }
         C::UserEnable { user } => AdminReply::User(users::enable(app, &user, caller).await?.into()),
+        C::MailTest { to } => {
+            send_mail::test(app, &to).await?;
+            AdminReply::MailSent { to }
+        }
         C::ClientAdd(request) => clients::register(app, (*request).into(), caller)
             .await?
             .into(),

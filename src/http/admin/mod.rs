@@ -32,11 +32,13 @@ use crate::flows::{Caller, Progress};
 use crate::paths::folder_of;
 use crate::rng;
 
-pub use command::{AdminCommand, AuthRequest, ClientRequest};
+pub use command::{AdminCommand, AuthRequest, ClientRequest, ReProofStep};
 pub use execute::execute;
 pub use keep_view::{AuditView, BackupView, RestoredView};
 pub use register::RegisterEntry;
-pub use view::{AdminReply, ClientView, InviteView, KeyView, LogoutView, Shown, UserView};
+pub use view::{
+    AdminReply, ClientView, InviteView, KeyView, LogoutView, ReProofView, Shown, UserView,
+};
 pub use wire::{Answer, ask, ask_telling};
 
 /// How many commands run at once; more wait.

@@ -14,6 +14,7 @@ use super::keep_view::{AuditView, BackupView, RestoredView};
 use super::register::RegisterEntry;
 use crate::flows::clients::{self, Registered};
 use crate::flows::inspect::Facts;
+use crate::flows::reproof::Reproof;
 use crate::flows::resources;
 use crate::flows::rotate_keys::KeyInfo;
 use crate::flows::tell_logouts::Standing;
@@ -80,6 +81,11 @@ pub enum AdminReply {
     Keys(Vec<KeyView>),
     /// What `check` judges.
     Facts(Box<Facts>),
+    /// A test mail that the mail server took.
+    MailSent {
+        /// Where it goes.
+        to: String,
+    },
     /// A backup.
     Backup(BackupView),
     /// What a restore did.
@@ -137,12 +143,49 @@ pub struct UserView {
     pub user_id: Uuid,
     /// Its name.
     pub username: String,
-    /// `invited`, `active` or `disabled`.
+    /// `invited`, `active`, `disabled` or `closed`.
     pub state: String,
     /// Standard claims (OpenID Connect Core §5.1).
     pub claims: Map<String, Value>,
     /// RFC 3339, UTC.
     pub created_at: String,
+    /// When she asked to close her access: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_asked_at: Option<String>,
+    /// When it was closed: RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<String>,
+    /// The re-proofing that stands; in `user show` and `user re-proof` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub re_proof: Option<ReProofView>,
+}
+
+/// A re-proofing that stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReProofView {
+    /// The operator who began it.
+    pub begun_by: String,
+    /// When: RFC 3339, UTC.
+    pub begun_at: String,
+    /// From when on it can be approved: RFC 3339, UTC.
+    pub opens_at: String,
+    /// From when on it is over: RFC 3339, UTC.
+    pub expires_at: String,
+    /// The operator who approved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+}
+
+impl From<Reproof> for ReProofView {
+    fn from(reproof: Reproof) -> Self {
+        Self {
+            begun_by: reproof.begun_by,
+            begun_at: date(reproof.begun_at),
+            opens_at: date(reproof.opens_at),
+            expires_at: date(reproof.expires_at),
+            approved_by: reproof.approved_by,
+        }
+    }
 }
 
 impl fmt::Debug for UserView {
@@ -244,9 +287,15 @@ impl From<UserInfo> for UserView {
         Self {
             user_id: user.id,
             username: user.profile.username,
-            state: user.state.as_str().to_owned(),
+            state: match user.closed_at {
+                Some(_) => "closed".to_owned(),
+                None => user.state.as_str().to_owned(),
+            },
             claims: user.profile.claims,
             created_at: date(user.created_at),
+            close_asked_at: user.close_asked_at.map(date),
+            closed_at: user.closed_at.map(date),
+            re_proof: None,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The account page, and what belongs to it.
 
 pub mod activity;
+pub mod app;
+pub mod care;
 pub mod dispute;
 pub mod lists;
 pub mod passkeys;
 pub mod password;
+mod proved;
 pub mod recovery_codes;
 mod rows;
 
@@ -24,7 +27,7 @@ use crate::fault::Fault;
 use crate::flows::account::{self, Overview};
 use crate::flows::sessions::{self, SignedIn};
 use crate::flows::sign_in::Evidence;
-use crate::flows::{Caller, activity as flow, passkeys as keys};
+use crate::flows::{Caller, activity as flow, passkeys as keys, reproof};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::words::Words;
@@ -54,6 +57,10 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         Some("passkey") => Some(say.passkey_added()),
         Some("renamed") => Some(say.passkey_renamed()),
         Some("removed") => Some(say.passkey_removed()),
+        Some("app") => Some(say.app_new_done()),
+        Some("close") => Some(say.close_noted()),
+        Some("open") => Some(say.close_taken_back()),
+        Some("recovery") => Some(say.recovery_cancelled()),
         _ => None,
     };
     Ok(render(&app, &caller, (&held, &overview), notice).await?)
@@ -71,10 +78,12 @@ async fn render(
     let apps = overview.grants.iter().take(SHOWN);
     let sessions = overview.sessions.iter().take(SHOWN);
     let activity = flow::newest(app, held, 5).await?;
+    let standing = reproof::standing(app, held.user.id).await?;
     let view = Account {
         chrome: &chrome(app, caller),
         name: held.user.profile.display_name().to_owned(),
         notice,
+        recovery: standing.map(|one| say.date_and_time(one.opens_at)),
         apps: apps
             .map(|grant| rows::app_row(app, say, &registered, grant))
             .collect(),
@@ -116,13 +125,15 @@ fn ways(app: &App, caller: &Caller, overview: &Overview) -> Vec<WayIn> {
         detail: None,
         link: link("password", say.change_password()),
     });
-    if bound.is_some() {
-        ways.push(WayIn {
-            label: say.account_app(),
-            detail: bound,
-            link: None,
-        });
-    }
+    let words = match &bound {
+        Some(_) => say.app_replace(),
+        None => say.app_connect(),
+    };
+    ways.push(WayIn {
+        label: say.account_app(),
+        detail: bound,
+        link: link("app", words),
+    });
     ways.push(WayIn {
         label: say.account_codes(),
         detail: codes,

@@ -112,6 +112,9 @@ async fn protect(
         ("sessions", say.account_devices(), "sessions"),
         ("activity", say.activity_title(), "activity"),
         ("not-me", say.not_me(), "not-me"),
+        ("app", say.app_new(), "app"),
+        ("data", say.data_download(), "data"),
+        ("close", say.close_access(), "close"),
         ("password", say.change_password(), "password"),
     ] {
         chrome.open(&demo.bank(&format!("/account/{path}"))).await;
@@ -140,8 +143,35 @@ async fn protect(
     let codes = confirm_codes(chrome, lang).await;
     chrome.press(&say.new_codes_use()).await;
     chrome.see("[role=status]", &say.new_codes_done()).await;
+    care(demo, chrome, lang, (&ada.password, &codes, visitor)).await;
     add_passkey(demo, chrome, lang, (&ada.password, &codes, visitor)).await;
     codes
+}
+
+/// Another authenticator app, which she then does not take, and the wish to close, which she takes back.
+async fn care(
+    demo: &Demo,
+    chrome: &Chrome,
+    lang: Lang,
+    (password, codes, visitor): (&str, &[String], &mut impl Visitor),
+) {
+    let say = lang.words();
+    chrome.open(&demo.bank("/account/app")).await;
+    chrome.fill("current", password).await;
+    chrome.fill("code", &codes[codes.len() - 2]).await;
+    chrome.press(&say.app_new_make()).await;
+    chrome.see(".qr", "").await;
+    visitor.look(chrome, "app-new").await;
+    chrome.open(&demo.bank("/account/close")).await;
+    chrome.fill("current", password).await;
+    chrome.fill("code", &codes[codes.len() - 3]).await;
+    chrome.press(&say.close_ask()).await;
+    chrome.see("[role=status]", &say.close_noted()).await;
+    chrome.open(&demo.bank("/account/close")).await;
+    chrome.heading(&say.close_access()).await;
+    visitor.look(chrome, "close-asked").await;
+    chrome.press(&say.close_take_back()).await;
+    chrome.see("[role=status]", &say.close_taken_back()).await;
 }
 
 /// A passkey of her own, with a recovery code for the proof.
@@ -324,11 +354,16 @@ pub fn expected() -> BTreeSet<&'static str> {
         "activation-3",
         "activation-done",
         "activity",
+        "app",
+        "app-new",
         "apps",
         "bad-request",
         "choose",
+        "close",
+        "close-asked",
         "consent",
         "consent-claims",
+        "data",
         "disputed",
         "error",
         "errors",

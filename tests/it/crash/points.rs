@@ -54,7 +54,7 @@ const MORE: [(&str, Walk); 2] = [
 ];
 
 /// Commits where no walk passes, and why not.
-const ELSEWHERE: [(&str, &str); 9] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     (
         "lockouts::give_back",
         "only when the database failed in the midst of a verdict",
@@ -67,6 +67,13 @@ const ELSEWHERE: [(&str, &str); 9] = [
         "backfill::advance",
         "nothing is to be done now; growth::backfill interrupts it",
     ),
+    (
+        "flows/send_mail.rs",
+        "needs a mail server; mail::delivery kills a tick between sending and marking",
+    ),
+    ("flows/reproof.rs", REPEATED),
+    ("flows/replace_app.rs", REPEATED),
+    ("flows/close.rs", REPEATED),
     ("ceremonies::", DEVICE),
     ("flows/judge/passkey.rs", DEVICE),
     ("flows/passkeys.rs", DEVICE),
@@ -77,6 +84,9 @@ const ELSEWHERE: [(&str, &str); 9] = [
         "a proof is spent before anything else is done; fapi::dpop presents it again",
     ),
 ];
+
+/// Why no walk passes where one transaction is all there is.
+const REPEATED: &str = "one transaction each; recovery:: repeats them and races fifty";
 
 /// Why no walk passes where a passkey or a security key answers.
 const DEVICE: &str = "needs a device that answers; pages::passkeys answers again and fifty times";

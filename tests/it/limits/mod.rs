@@ -2,4 +2,5 @@
 
 mod machines;
 mod people;
+mod stuffing;
 mod support;

@@ -1,7 +1,7 @@
 //! Guessing is stopped, and strangers cannot lock a person out of a device she uses.
 
 use countersign::flows::sign_in::{Evidence, Held, Second, Typed, sign_in};
-use countersign::flows::users;
+use countersign::flows::{reproof, users};
 use countersign::secret::Secret;
 
 use crate::support::people::PASSWORD;
@@ -315,7 +315,12 @@ async fn an_ended_password_is_bound_anew_with_new_factors(server: TestServer) {
         fail(&server, "ada").await;
     }
     server.advance(3600);
-    let invited = countersign::flows::users::reinvite(&server.app, "ada", &caller())
+    let app_of = &server.app;
+    reproof::begin(app_of, "ada", "olga", &caller())
+        .await
+        .unwrap();
+    server.advance(24 * 3600);
+    let invited = reproof::approve(app_of, "ada", "otto", &caller())
         .await
         .unwrap();
     let link = invited
@@ -330,6 +335,8 @@ async fn an_ended_password_is_bound_anew_with_new_factors(server: TestServer) {
         .browser
         .post("/activate/codes", &[("confirm", &asked)])
         .await;
+    // The epoch of everything from before reaches a little ahead.
+    server.advance(30);
     let mut fresh = server.browser();
     fresh.sign_in(&server, &almost.person).await;
     assert!(fresh.is_signed_in().await);

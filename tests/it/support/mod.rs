@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod receiver;
 pub mod reply;
 pub mod server;
+pub mod smtp;
 pub mod template;
 
 pub use apps::{ClientApp, Spec};
@@ -66,6 +67,28 @@ macro_rules! on_both_now {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
                 super::$name(TestServer::start_now(Engine::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+/// The same, with a server that sends mail, and the mail server that gets it.
+macro_rules! on_both_mailed {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::Engine;
+            use crate::support::smtp::Smtp;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                let smtp = Smtp::start().await;
+                super::$name(smtp.server(Engine::Sqlite).await, smtp).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                let smtp = Smtp::start().await;
+                super::$name(smtp.server(Engine::Postgres).await, smtp).await;
             }
         }
     )*};

@@ -121,6 +121,8 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         log: config::LogFile::default(),
         dpop: config::DpopFile::default(),
         authorization_details: Vec::new(),
+        mail: config::MailFile::default(),
+        recovery: config::RecoveryFile::default(),
         mtls: config::MtlsFile::default(),
         hook: config::HookFile::default(),
         outbound: config::OutboundFile {

@@ -89,6 +89,16 @@ fn sentence(say: Words, registered: &Registered, entry: &Entry) -> String {
         (Kind::PasswordEnded, _) => say.activity_password_ended(),
         (Kind::RecoveryCodeUsed, _) => say.activity_recovery_used(),
         (Kind::RecoveryCodesReplaced, _) => say.activity_recovery_replaced(),
+        (Kind::PasskeyAdded, _) => say.activity_key_added(),
+        (Kind::PasskeyRemoved, _) => say.activity_key_removed(),
+        (Kind::AppReplaced, _) => say.activity_app_replaced(),
+        (Kind::RecoveryBegun, _) => say.activity_recovery_begun(),
+        (Kind::RecoveryApproved, _) => say.activity_recovery_approved(),
+        (Kind::RecoveryCancelled, _) => say.activity_recovery_cancelled(),
+        (Kind::RecoveryFinished, _) => say.activity_recovery_finished(),
+        (Kind::DataExported, _) => say.activity_data(),
+        (Kind::CloseAsked, _) => say.activity_close_asked(),
+        (Kind::CloseTakenBack, _) => say.activity_close_taken_back(),
         (Kind::ConfirmationRefused, _) => say.activity_change_refused(),
         (Kind::SignInSucceeded, _) => match entry.agent.as_deref() {
             Some(agent) => say.activity_signed_in(say.browser(agent)),
@@ -118,6 +128,11 @@ fn is_disputable(entry: &Entry) -> bool {
                 | Kind::PasswordChanged
                 | Kind::RecoveryCodeUsed
                 | Kind::RecoveryCodesReplaced
+                | Kind::PasskeyAdded
+                | Kind::AppReplaced
+                | Kind::RecoveryFinished
+                | Kind::DataExported
+                | Kind::CloseAsked
                 | Kind::ConsentGiven
                 | Kind::GrantRevoked
         )

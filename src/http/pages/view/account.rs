@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Chrome, Problem, filters};
+use super::{Chrome, Problem, Qr, filters};
 
 /// The account page: what stands, in short. Every action is a POST without fields.
 #[derive(Template)]
@@ -14,6 +14,8 @@ pub struct Account<'a> {
     pub name: String,
     /// What was just done: `Your password is changed.`
     pub notice: Option<String>,
+    /// From when on her sign-in can be set up anew, when somebody asked for it.
+    pub recovery: Option<String>,
     /// The newest apps with a standing consent.
     pub apps: Vec<ConnectedApp>,
     /// How many more there are; zero when all are shown.
@@ -302,6 +304,62 @@ pub struct OnePasskey<'a> {
     pub remove_action: String,
     /// Why the form came back; field id `name`.
     pub problem: Option<Problem>,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// Asks for a fresh proof before something is done. Posts `current` and `code`.
+#[derive(Template)]
+#[template(path = "account/prove.html")]
+pub struct AskProof<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The heading.
+    pub heading: String,
+    /// What will be done, each a paragraph.
+    pub what: Vec<String>,
+    /// The words of the button.
+    pub button: String,
+    /// Where the form is posted.
+    pub action: String,
+    /// Why the form came back; it names no field.
+    pub problem: Option<Problem>,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// Another authenticator app. Posts `code`.
+#[derive(Template)]
+#[template(path = "account/new_app.html")]
+pub struct NewApp<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// The picture to scan.
+    pub qr: Qr,
+    /// The key in groups of four letters.
+    pub key_groups: Vec<String>,
+    /// What the app calls the account.
+    pub account_label: String,
+    /// The same as a link.
+    pub otpauth_url: String,
+    /// Why the form came back; field id `code`.
+    pub problem: Option<Problem>,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// She asked to close her access. Posts to `action`, without fields.
+#[derive(Template)]
+#[template(path = "account/close_asked.html")]
+pub struct CloseAsked<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Since when: `3 May 2026`.
+    pub since: String,
+    /// Where "Take it back" is posted.
+    pub action: String,
     /// The account page.
     pub back_href: String,
 }

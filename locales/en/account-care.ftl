@@ -1,0 +1,27 @@
+# What a person does with her account as a whole.
+
+app-replace = Replace the app
+app-connect = Connect an app
+app-new = Connect another authenticator app
+app-new-what = What you have now counts until you type a code of the new app. Then codes of the old app are worth nothing, and all your other devices are signed out.
+app-new-make = Go on
+app-new-keep = Keep what you have; go back to your account
+app-new-done = Your new authenticator app counts from now on, and all other devices are signed out.
+
+your-data = Your data
+data-download = Download my data
+data-what = You get a file (JSON) with what we store about you here: who you are, how you sign in, where you are signed in, which apps you connected, and what happened in the last 90 days. Passwords, keys and codes are not in it.
+data-kept = Keep the file where only you can read it.
+close-access = Close my access
+close-what = When your access is closed, you cannot sign in here any more, every app loses its access, and we delete who you are from this system. What the law obliges us to keep about what happened, we keep. Your accounts with us are not closed by it.
+close-decide = We look at your request and decide about it. Until then everything goes on as it is, and you can take it back.
+close-ask = Ask to close my access
+close-asked = You asked on { $date } to close your access. We have not decided yet.
+close-take-back = Take it back
+close-noted = We have your request to close your access. You can take it back until we decide.
+close-taken-back = Your access stays open.
+
+recovery-standing = Someone asked for a new sign-in to your account
+recovery-standing-what = Our staff were asked to let you set up your sign-in anew, because you lost your password or your phone. It can happen from { $until } on. If you did not ask for it, cancel it.
+recovery-cancel = Cancel it
+recovery-cancelled = It is cancelled: nobody can set up your sign-in anew.

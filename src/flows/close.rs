@@ -1,0 +1,118 @@
+//! Closing a person's access: she asks, the institution decides. Closing destroys the key of who she is
+//! and ends everything; the audit log stays whole, and what is evidence in it stays readable unless it
+//! is configured otherwise.
+
+use std::sync::Arc;
+
+use rules::audit::{Actor, Kind};
+
+use super::epochs::{self, Whose};
+use super::fresh::{Proved, after_proof};
+use super::judge::Evidence;
+use super::sessions::SignedIn;
+use super::users::{self as people, UserInfo};
+use super::{AdminFailure, Caller};
+use crate::app::App;
+use crate::fault::Fault;
+use crate::store::feed::EPOCH_MARGIN;
+use crate::store::{factors, grants, invites, mails, recovery_renewals, reproofs, sessions, users};
+
+/// Writes down that a person who proves herself anew asks to close her access.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn ask(
+    app: &Arc<App>,
+    held: SignedIn,
+    given: (Evidence, Option<&str>),
+    caller: &Caller,
+) -> Result<Proved<()>, Fault> {
+    let (of, by, session) = (Arc::clone(app), caller.clone(), held.session.id);
+    after_proof(app, held, given, caller, move |tx, proven| {
+        Box::pin(async move {
+            let user = &proven.user;
+            if users::ask_to_close(tx, user.id, Some(proven.at)).await? {
+                let event = of
+                    .event(Kind::CloseAsked, &by)?
+                    .by(Actor::User(user.id))
+                    .subject(user.id)
+                    .session(session);
+                tx.record(of.pending(event, &by, Some(&user.keys))?);
+            }
+            Ok(())
+        })
+    })
+    .await
+}
+
+/// She takes it back; it asks for no proof, because it gives nobody anything.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn take_back(app: &App, held: &SignedIn, caller: &Caller) -> Result<(), Fault> {
+    let user = held.user.id;
+    let event = app
+        .event(Kind::CloseTakenBack, caller)?
+        .by(Actor::User(user))
+        .subject(user)
+        .session(held.session.id);
+    let event = app.pending(event, caller, Some(&held.user.keys))?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                if users::ask_to_close(tx, user, None).await? {
+                    tx.record(event);
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Closes the access of a person, for good.
+///
+/// # Errors
+/// [`AdminFailure::Refused`] when there is nobody, or it is closed already.
+pub async fn close(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, AdminFailure> {
+    let id = people::find(app, name).await?.id;
+    let event = app
+        .event(Kind::UserClosed, caller)?
+        .by(Actor::Operator)
+        .subject(id);
+    let event = app.pending(event, caller, None)?;
+    let keeps = app.config.people.close_keeps_activity;
+    let clock = app.clock.clone();
+    let closed = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                // Not before: the wait for the writer must not eat up the margin of the epoch.
+                let now = clock.now();
+                if !users::close(tx, id, keeps, now).await? {
+                    return Ok(None);
+                }
+                let ended = sessions::end_all(tx, id, now).await?;
+                sessions::forget_devices(tx, id, None).await?;
+                factors::unbind_all(tx, id).await?;
+                recovery_renewals::end_all(tx, id).await?;
+                invites::end_all(tx, id, now).await?;
+                reproofs::cancel(tx, id, now).await?;
+                mails::forget(tx, id).await?;
+                let revoked = grants::revoke_all(tx, id, now).await?;
+                tx.record(
+                    event
+                        .with("ended_sessions", ended)
+                        .with("ended_grants", revoked),
+                );
+                Ok(Some(now))
+            })
+        })
+        .await?;
+    if let Some(at) = closed {
+        epochs::outlast(app, Whose::User(id), at.plus(EPOCH_MARGIN)).await?;
+        return people::find(app, &id.to_string()).await;
+    }
+    Err(AdminFailure::Refused(format!(
+        "the access of {name} is closed already"
+    )))
+}

@@ -1,0 +1,96 @@
+//! A list of stolen names and passwords is tried from many addresses, while people sign in as every day.
+//! Half of the passwords are right.
+
+use countersign::config::LimitsFile;
+
+use super::support::{Got, post};
+use crate::support::people::PASSWORD;
+use crate::support::{Browser, Engine, Person, TestServer};
+
+/// How many people there are, how many addresses the list is tried from, and how often each pair of
+/// somebody and nobody is tried.
+const PEOPLE: usize = 20;
+const ADDRESSES: usize = 50;
+const PAIRS: usize = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_stolen_passwords_gains_nothing_and_hurts_nobody_on_sqlite() {
+    simulate(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_stolen_passwords_gains_nothing_and_hurts_nobody_on_postgres() {
+    simulate(Engine::Postgres).await;
+}
+
+async fn simulate(engine: Engine) {
+    let server = TestServer::start_with(engine, |file| file.limits = LimitsFile::default()).await;
+    let mut people: Vec<(Person, Browser)> = Vec::new();
+    for n in 0..PEOPLE {
+        let person = server.person(&format!("person{n:02}")).await;
+        let mut browser = server.browser();
+        browser.sign_in(&server, &person).await;
+        assert!(browser.is_signed_in().await);
+        people.push((person, browser));
+        server.advance(60);
+    }
+    let mut gained = 0;
+    for n in 0..PAIRS {
+        let who = n % PEOPLE;
+        let password = if n % 2 == 0 {
+            PASSWORD
+        } else {
+            "wrong password entirely"
+        };
+        let known = format!("person{who:02}");
+        let unknown = format!("nobody{who:02}");
+        let mut seen = Vec::new();
+        for (name, network) in [(&known, 100), (&unknown, 101)] {
+            let from = format!("198.51.{network}.{}", 1 + n % ADDRESSES);
+            let before = server.app.hasher.made();
+            let got = attempt(&server, &from, name, password).await;
+            gained += u32::from(got.status == 303);
+            let hashes = server.app.hasher.made() - before;
+            seen.push((got.status, said(&got, name), hashes));
+        }
+        assert_eq!(seen[0], seen[1], "attempt {n} tells who exists");
+        if n % 5 == 0 {
+            let (person, browser) = &people[(n / 5) % PEOPLE];
+            server.advance(30);
+            let code = person.code(&server);
+            let form = [
+                ("username", person.username.as_str()),
+                ("password", PASSWORD),
+                ("code", &code),
+            ];
+            let from = format!("203.0.113.{}", 1 + (n / 5) % PEOPLE);
+            let got = post(&server, &from, ("/sign-in", Some(browser)), &form).await;
+            assert_eq!(
+                got.status, 303,
+                "{} was kept out: {}",
+                person.username, got.body
+            );
+        }
+    }
+    assert_eq!(gained, 0);
+}
+
+async fn attempt(server: &TestServer, from: &str, name: &str, password: &str) -> Got {
+    let form = [
+        ("username", name),
+        ("password", password),
+        ("code", "000000"),
+    ];
+    post(server, from, ("/sign-in", None), &form).await
+}
+
+/// The page, without what is this request's own.
+fn said(got: &Got, name: &str) -> String {
+    let id = got.header("x-request-id");
+    let body = got.body.replace(name, "NAME");
+    if id.is_empty() {
+        body
+    } else {
+        body.replace(id, "ID")
+    }
+}

@@ -1,0 +1,218 @@
+//! How a mail reaches the mail server, or does not.
+
+use std::sync::Arc;
+
+use countersign::flows::users::{self, NewUser};
+use countersign::flows::{AdminFailure, Progress};
+use countersign::http::admin::{self, AdminCommand};
+use countersign::jobs::mails;
+use serde_json::json;
+
+use super::{delivered, waiting};
+use crate::support::certificates::{Algorithm, Authority};
+use crate::support::people;
+use crate::support::server::caller;
+use crate::support::smtp::{Manner, Smtp};
+use crate::support::template::Directory;
+use crate::support::{Engine, TestServer, race};
+
+on_both_mailed![
+    a_refused_mail_is_given_up_and_audited,
+    a_mail_that_is_not_taken_now_is_tried_again,
+    a_server_that_is_not_there_is_tried_for_three_days,
+    a_tick_that_dies_after_sending_sends_the_same_mail_again,
+    fifty_ticks_at_once_send_one_mail,
+    a_name_writes_no_header,
+    a_link_that_is_over_is_not_sent,
+    an_old_mail_is_swept,
+    a_test_mail_says_what_is_in_the_way,
+];
+
+async fn tick(server: &TestServer) {
+    mails::tick(&server.app).await.unwrap();
+}
+
+async fn not_sent(server: &TestServer) -> i64 {
+    let sql = "SELECT COUNT(*) FROM audit_events WHERE kind = 'mail.not_sent'";
+    server.number(sql).await
+}
+
+async fn a_refused_mail_is_given_up_and_audited(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    smtp.answer(Manner::Answers(
+        "RCPT",
+        "550 5.1.1 <ada@mail.example> unknown",
+    ));
+    tick(&server).await;
+    assert_eq!((waiting(&server).await, not_sent(&server).await), (0, 1));
+    smtp.answer(Manner::Takes);
+    server.advance(4000);
+    assert!(delivered(&server, &smtp).await.is_empty());
+}
+
+async fn a_mail_that_is_not_taken_now_is_tried_again(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    for (command, reply) in [("MAIL", "451 4.3.0 later"), ("RCPT", "450 4.2.1 grey")] {
+        smtp.answer(Manner::Answers(command, reply));
+        tick(&server).await;
+        assert_eq!((waiting(&server).await, not_sent(&server).await), (1, 0));
+        smtp.answer(Manner::Takes);
+        tick(&server).await;
+        assert!(smtp.take().is_empty(), "it waits a while");
+        server.advance(121);
+    }
+    assert_eq!(delivered(&server, &smtp).await.len(), 1);
+    assert_eq!(waiting(&server).await, 0);
+}
+
+async fn a_server_that_is_not_there_is_tried_for_three_days(server: TestServer, smtp: Smtp) {
+    server.person("ada").await;
+    smtp.stop().await;
+    for _ in 0..80 {
+        tick(&server).await;
+        server.advance(3601);
+    }
+    tick(&server).await;
+    assert_eq!(waiting(&server).await, 0);
+    // The invitation was over before, and nobody needs to know that it was not sent.
+    assert_eq!(not_sent(&server).await, 1);
+}
+
+async fn a_tick_that_dies_after_sending_sends_the_same_mail_again(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    smtp.answer(Manner::HangsAfterData);
+    let app = Arc::clone(&server.app);
+    let dying = tokio::spawn(async move { mails::tick(&app).await });
+    smtp.arrival().await;
+    dying.abort();
+    assert!(dying.await.unwrap_err().is_cancelled());
+    let server = server.restart().await;
+    smtp.answer(Manner::Takes);
+    tick(&server).await;
+    let first = smtp.take();
+    assert_eq!(first.len(), 1, "the dead one still has its lease");
+    people::invite(&server, "bea").await;
+    server.advance(301);
+    let letters = delivered(&server, &smtp).await;
+    assert_eq!(letters.len(), 2);
+    let again = letters.iter().find(|got| got.to.starts_with("ada"));
+    let again = again.unwrap();
+    assert_eq!(again.header("Message-ID"), first[0].header("Message-ID"));
+    assert_eq!(again.header("Date"), first[0].header("Date"));
+    assert_eq!(again.text(), first[0].text());
+}
+
+async fn fifty_ticks_at_once_send_one_mail(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    race(50, |_| {
+        let app = Arc::clone(&server.app);
+        async move { mails::tick(&app).await.unwrap() }
+    })
+    .await;
+    assert_eq!(smtp.take().len(), 1);
+    assert_eq!(waiting(&server).await, 0);
+}
+
+async fn a_name_writes_no_header(server: TestServer, smtp: Smtp) {
+    let mut claims = people::claims("ada");
+    let name = "Ada\r\nBcc: evil@evil.example\r\n\r\n<b>Hello";
+    claims.insert("name".to_owned(), json!(name));
+    let new = NewUser {
+        username: "ada".to_owned(),
+        claims,
+    };
+    if users::invite(&server.app, new, &caller()).await.is_err() {
+        // It is not even taken.
+        return;
+    }
+    let letters = delivered(&server, &smtp).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].header("Bcc"), "");
+    assert!(!letters[0].html().contains("<b>Hello"));
+    let rcpt = smtp.commands().into_iter();
+    assert_eq!(rcpt.filter(|line| line.starts_with("RCPT")).count(), 1);
+}
+
+async fn a_link_that_is_over_is_not_sent(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    server.advance(24 * 3600 + 1);
+    assert!(delivered(&server, &smtp).await.is_empty());
+    assert_eq!(waiting(&server).await, 0);
+}
+
+async fn an_old_mail_is_swept(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    server.advance(97 * 3600);
+    countersign::jobs::cleaner::tick(&server.app).await.unwrap();
+    assert_eq!(waiting(&server).await, 0);
+    assert!(smtp.take().is_empty());
+}
+
+async fn a_test_mail_says_what_is_in_the_way(server: TestServer, smtp: Smtp) {
+    let send = async |server: &TestServer, to: &str| {
+        let command = AdminCommand::MailTest { to: to.to_owned() };
+        let done = admin::execute(&server.app, command, &caller(), &Progress::none()).await;
+        match done {
+            Ok(_) => String::new(),
+            Err(AdminFailure::Refused(why)) => why,
+            Err(AdminFailure::Fault(fault)) => panic!("{fault}"),
+        }
+    };
+    assert_eq!(send(&server, "ops@bank.example").await, "");
+    let letters = smtp.take();
+    assert_eq!(letters[0].header("Subject"), "Test mail");
+    assert_eq!(letters[0].to, "ops@bank.example");
+    assert!(send(&server, "nobody").await.contains("check the address"));
+    smtp.answer(Manner::Answers("RCPT", "550 no"));
+    assert!(send(&server, "ops@bank.example").await.contains("550"));
+    smtp.stop().await;
+    let why = send(&server, "ops@bank.example").await;
+    assert!(why.contains("mail.host"), "{why}");
+    let silent = TestServer::start(server.engine).await;
+    let why = send(&silent, "ops@bank.example").await;
+    assert!(why.starts_with("mail is not configured; "), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_starttls_nothing_is_sent() {
+    let smtp = Smtp::start().await;
+    let server = TestServer::start_with(Engine::Sqlite, |file| {
+        smtp.configure(file);
+        file.mail.security = "starttls".to_owned();
+    })
+    .await;
+    people::invite(&server, "ada").await;
+    tick(&server).await;
+    assert_eq!((smtp.take().len(), waiting(&server).await), (0, 1));
+    let commands = smtp.commands();
+    assert!(
+        !commands.iter().any(|line| line.starts_with("MAIL")),
+        "{commands:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_starttls_it_is_sent_under_a_certificate_that_is_trusted_alone() {
+    let directory = Directory::new();
+    let authority = Authority::new();
+    let files = authority.issue(directory.path(), "localhost", Algorithm::Ecdsa, 2035);
+    let ca = directory.path().join("ca.pem");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let smtp = Smtp::start_tls(&files.certificate, &files.key).await;
+    for trusted in [true, false] {
+        let server = TestServer::start_with(Engine::Sqlite, |file| {
+            smtp.configure(file);
+            let mail = &mut file.mail;
+            mail.security = "starttls".to_owned();
+            mail.username = Some("countersign".to_owned());
+            mail.password = Some("mail password".to_owned());
+            mail.ca_file = trusted.then(|| ca.clone());
+        })
+        .await;
+        people::invite(&server, "ada").await;
+        tick(&server).await;
+        let letters = smtp.take();
+        assert_eq!(letters.len(), usize::from(trusted));
+        assert!(letters.iter().all(|got| got.sealed));
+    }
+}

@@ -1,0 +1,32 @@
+//! People are told by mail what happens in their accounts.
+
+mod delivery;
+mod told;
+
+use countersign::jobs::mails;
+
+use crate::support::TestServer;
+use crate::support::smtp::{Got, Smtp};
+
+/// Ticks the job until nothing is due, and gives what came.
+async fn delivered(server: &TestServer, smtp: &Smtp) -> Vec<Got> {
+    for _ in 0..20 {
+        mails::tick(&server.app).await.unwrap();
+        if server.number("SELECT COUNT(*) FROM mails").await == 0 {
+            break;
+        }
+    }
+    smtp.take()
+}
+
+/// The subjects of letters, sorted: those of one moment come in any order.
+fn subjects(letters: &[Got]) -> Vec<String> {
+    let mut subjects: Vec<_> = letters.iter().map(|got| got.header("Subject")).collect();
+    subjects.sort();
+    subjects
+}
+
+/// How many mails wait.
+async fn waiting(server: &TestServer) -> i64 {
+    server.number("SELECT COUNT(*) FROM mails").await
+}

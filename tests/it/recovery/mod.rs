@@ -1,0 +1,26 @@
+//! Getting in again after everything was lost, and closing for good.
+
+mod app;
+mod care;
+mod reproof;
+
+use countersign::flows::{AdminFailure, Progress};
+use countersign::http::admin::{self, AdminCommand, AdminReply};
+
+use crate::support::TestServer;
+use crate::support::server::caller;
+
+/// What an operator asks for; a refusal is its sentence.
+async fn operate(server: &TestServer, command: AdminCommand) -> Result<AdminReply, String> {
+    let done = admin::execute(&server.app, command, &caller(), &Progress::none()).await;
+    done.map_err(|failure| match failure {
+        AdminFailure::Refused(why) => why,
+        AdminFailure::Fault(fault) => panic!("{fault}"),
+    })
+}
+
+/// How many events of a kind there are.
+async fn events(server: &TestServer, kind: &str) -> i64 {
+    let sql = format!("SELECT COUNT(*) FROM audit_events WHERE kind = '{kind}'");
+    server.number(&sql).await
+}
