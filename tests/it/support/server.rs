@@ -353,6 +353,11 @@ impl TestServer {
             0,
             "something still holds the old application"
         );
+        // Nobody may ask for it any more, and yet its last part be on its way out on another thread.
+        let lock = self.directory.path().join("countersign.db.lock");
+        while std::fs::File::open(&lock).is_ok_and(|lock| lock.try_lock().is_err()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let done = between(&config).await;
         let app = App::open(config.clone(), &template::ROOT, self.clock.clone())
             .await
