@@ -17,6 +17,8 @@ unavailable-todo = Bitte versuchen Sie es in einigen Minuten noch einmal.
 
 too-large = Das war zu viel
 too-large-what = Es wurde mehr gesendet, als wir annehmen (64 KiB); darum haben wir angehalten.
+too-slow = Das hat zu lange gedauert
+too-slow-what = Was Sie gesendet haben, kam nicht rechtzeitig an; darum haben wir angehalten. Bitte versuchen Sie es noch einmal.
 
 link-over = Dieser Link gilt nicht mehr
 link-over-what = Er wurde schon geöffnet, oder er hat zu lange gewartet. Es wurde nichts geteilt.

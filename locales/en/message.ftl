@@ -17,6 +17,8 @@ unavailable-todo = Please try again in a few minutes.
 
 too-large = That was too much
 too-large-what = More was sent than we accept (64 KiB), so we stopped.
+too-slow = That took too long
+too-slow-what = What you sent did not arrive in time, so we stopped. Please try again.
 
 link-over = This link is over
 link-over-what = It was opened before, or it waited too long. Nothing was shared.

@@ -46,6 +46,27 @@ impl Hook {
     /// Whether an address is one of those proxies'.
     #[must_use]
     pub fn is_peer(&self, address: IpAddr) -> bool {
-        self.peers.iter().any(|net| net.contains(address))
+        let address = address.to_canonical();
+        self.peers.iter().any(|net| net.holds(address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_never_known_by_an_address_that_embeds_its_own() {
+        let file = HookFile {
+            peers: vec!["10.1.0.0/16".to_owned()],
+            ..HookFile::default()
+        };
+        let hook = file.check().unwrap();
+        for peer in ["10.1.0.7", "::ffff:10.1.0.7"] {
+            assert!(hook.is_peer(peer.parse().unwrap()), "{peer}");
+        }
+        for stranger in ["10.2.0.1", "64:ff9b::10.1.0.7", "2002:a01:7::1"] {
+            assert!(!hook.is_peer(stranger.parse().unwrap()), "{stranger}");
+        }
     }
 }

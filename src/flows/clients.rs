@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::{Actor, Event, Kind};
 use rules::jose::JwkSet;
 use rules::protocol::{Client, ClientAuth};
+use uuid::Uuid;
 
 use super::epochs::{self, Whose};
 use super::{AdminFailure, Caller, follow, rotate_keys};
@@ -52,6 +53,12 @@ pub async fn register(
         Some(id) => id.clone(),
         None => format!("cs-{}", URL_SAFE_NO_PAD.encode(rng::bytes::<12>()?)),
     };
+    // `sub` of a token is a person's UUID, or the client's own id: no API shall mix them up.
+    if Uuid::try_parse(&id).is_ok() {
+        return Err(AdminFailure::Refused(format!(
+            "the client id {id} looks like that of a person, who are known by UUIDs; choose another"
+        )));
+    }
     let secret = match &new.auth {
         NewAuth::Secret => Some(Token::generate(Purpose::ClientSecret)?),
         NewAuth::None | NewAuth::Jwks(_) | NewAuth::Certificate(_) | NewAuth::SelfSigned(_) => None,

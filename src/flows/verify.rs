@@ -34,6 +34,8 @@ pub struct Verified {
 /// (RFC 9449 §7.1, §9); `invalid_target` for an API that is not
 /// registered, which is a mistake in the proxy's configuration.
 pub async fn verify(app: &App, asked: Asked<'_>) -> Result<Verified, Failure> {
+    let standing = standing(app, asked.presented.token).await?;
+    // Only now: a token that may be good was looked at when this node knew what the others changed.
     let registered = app.registry.now();
     let Some(resource) = registered.resource(asked.resource) else {
         return Err(OAuthError::new(
@@ -48,7 +50,7 @@ pub async fn verify(app: &App, asked: Asked<'_>) -> Result<Verified, Failure> {
             .count(Kind::IntrospectionRefused, Some(api), reason);
         Failure::Refused(OAuthError::new(code, text).detail(reason))
     };
-    let mut record = match standing(app, asked.presented.token).await? {
+    let mut record = match standing {
         Ok(record) => record,
         Err(reason) => {
             let text = "the access token is unknown, expired or revoked; get a new one";

@@ -1,16 +1,17 @@
 //! What a client presented at the TLS connection: the listener that asks for certificates says so,
-//! or a configured proxy does (RFC 9440). From anybody else such a header is an error, because
-//! whoever sends it wants to be taken for somebody.
+//! or a configured proxy does (RFC 9440), where certificates are asked for. Anywhere else, and from
+//! anybody else, such a header is an error, because whoever sends it wants to be taken for somebody.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::HeaderMap;
 use axum::http::header::HeaderName;
 use rules::protocol::{OAuthError, client_cert_header};
 use rustls_pki_types::CertificateDer;
 
+use super::forwarded::is_for;
+use super::one::one;
 use crate::certificate::ClientCertificate;
 use crate::config::Config;
 
@@ -41,20 +42,21 @@ pub fn of(
         let presented = request.extensions().get::<Presented>().filter(|_| !hook);
         return Ok(presented.and_then(|presented| presented.0.clone()));
     }
-    let believed = hook
-        || config.mtls.as_ref().is_some_and(|mtls| mtls.from_proxy)
-            && peer.is_some_and(|peer| config.proxy.is_peer(peer));
+    // At the issuer's own host the proxy asks nobody for a certificate: the caller wrote it.
+    let mtls = config.mtls.as_ref();
+    let asked_for = mtls.is_some_and(|mtls| mtls.from_proxy && is_for(request, &mtls.url));
+    let believed = hook || asked_for && peer.is_some_and(|peer| config.proxy.is_peer(peer));
     if !believed {
         return Err(OAuthError::invalid_request(
             "the headers Client-Cert and Client-Cert-Chain are for this server's own proxy; leave \
-             them out, and connect with the certificate",
+             them out, and connect with the certificate, at the addresses in mtls_endpoint_aliases",
         ));
     }
     let wrong = |detail: String| {
         OAuthError::invalid_request("the proxy handed on a client certificate that cannot be read")
             .detail(detail)
     };
-    let own = one(headers, &CLIENT_CERT).map_err(wrong)?;
+    let own = one(headers, &CLIENT_CERT).map_err(|why| wrong(format!("Client-Cert {why}")))?;
     let own = own.ok_or_else(|| wrong("Client-Cert-Chain comes without Client-Cert".to_owned()))?;
     let mut presented = vec![client_cert_header::certificate(own).map_err(wrong)?];
     let mut rest = Vec::new();
@@ -67,16 +69,4 @@ pub fn of(
     ClientCertificate::read(&presented)
         .map(|read| Some(Arc::new(read)))
         .ok_or_else(|| wrong("Client-Cert holds no certificate".to_owned()))
-}
-
-/// A header that is there at most once.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, String> {
-    let mut all = headers.get_all(name).iter();
-    let Some(first) = all.next() else {
-        return Ok(None);
-    };
-    if all.next().is_some() {
-        return Err(format!("{name} comes twice"));
-    }
-    first.to_str().map(Some).map_err(|error| error.to_string())
 }

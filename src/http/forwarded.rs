@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{self, HeaderName};
 
 use super::certificates::Presented;
-use crate::config::{Config, ForwardedBy, Proxy};
+use crate::config::{Config, ForwardedBy, Issuer, Proxy};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -178,6 +178,23 @@ fn node(text: &str) -> Option<IpAddr> {
 /// would ask them for one.
 const WITH_CERTIFICATE: [&str; 5] = ["/par", "/token", "/introspect", "/revoke", "/userinfo"];
 
+/// The host that a request asks.
+fn host(request: &Request) -> &str {
+    if let Some(authority) = request.uri().authority() {
+        return authority.as_str();
+    }
+    let host = request.headers().get(header::HOST);
+    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether a request asks the host of an origin.
+pub fn is_for(request: &Request, origin: &Issuer) -> bool {
+    let (host, own) = (host(request), origin.authority());
+    let default_port = if origin.is_secure() { ":443" } else { ":80" };
+    let bare = host.strip_suffix(default_port);
+    host.eq_ignore_ascii_case(own) || bare.is_some_and(|name| name.eq_ignore_ascii_case(own))
+}
+
 /// Why a request is not for this server, as a sentence for the operator; `None` when it is.
 pub fn misdirected(
     config: &Config,
@@ -186,20 +203,8 @@ pub fn misdirected(
     route: &str,
 ) -> Option<String> {
     let issuer = &config.issuer;
-    let host = if let Some(authority) = request.uri().authority() {
-        authority.as_str()
-    } else {
-        let host = request.headers().get(header::HOST);
-        host.and_then(|host| host.to_str().ok()).unwrap_or_default()
-    };
-    let default_port = if issuer.is_secure() { ":443" } else { ":80" };
-    let own = issuer.authority();
-    let is = |own: &str| {
-        let bare = host.strip_suffix(default_port);
-        host.eq_ignore_ascii_case(own) || bare.is_some_and(|name| name.eq_ignore_ascii_case(own))
-    };
     let mtls = config.mtls.as_ref().map(|mtls| &mtls.url);
-    if let Some(mtls) = mtls.filter(|mtls| is(mtls.authority()) && *mtls != issuer) {
+    if let Some(mtls) = mtls.filter(|mtls| *mtls != issuer && is_for(request, mtls)) {
         let other = !WITH_CERTIFICATE.contains(&route);
         return other.then(|| {
             format!(
@@ -210,7 +215,8 @@ pub fn misdirected(
         });
     }
     // RFC 8705 §5: the listener that asks for certificates has a name of its own.
-    if request.extensions().get::<Presented>().is_some() || !is(own) {
+    if request.extensions().get::<Presented>().is_some() || !is_for(request, issuer) {
+        let (own, host) = (issuer.authority(), host(request));
         let variable = if own.contains(':') {
             "$http_host"
         } else {

@@ -15,8 +15,9 @@ use futures_util::FutureExt;
 use super::forwarded::{self, Asked};
 use super::oauth::verify::FromHook;
 use super::reply::{self, Cause};
-use super::{Peer, certificates, limit, pages, proof};
+use super::{Peer, certificates, form, limit, pages, proof};
 use crate::app::App;
+use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::rng;
 
@@ -52,9 +53,11 @@ where
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let hook = route.starts_with("/verify") && peer.is_some_and(|p| app.config.hook.is_peer(p));
-    let certificate = certificates::of(&app.config, &request, peer, hook);
     let asked = Asked::of(&app.config.proxy, peer, request.headers());
+    // Whom a proxy of ours speaks for, never the proxy itself: the whole internet comes through it.
+    let is_peer = |by| app.config.hook.is_peer(by);
+    let hook = route.starts_with("/verify") && asked.by.is_some_and(is_peer);
+    let certificate = certificates::of(&app.config, &request, peer, hook);
     if let Some(by) = asked.by {
         request.extensions_mut().insert(Peer(by));
     }
@@ -92,14 +95,16 @@ where
     } else {
         request.extensions_mut().insert(caller.clone());
         let limit = app.config.server.request_timeout;
+        request.extensions_mut().insert(form::Patience(limit / 2));
         let work = AssertUnwindSafe(answer(request)).catch_unwind();
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(response)) => match response.extensions().get::<pages::Failed>() {
                 Some(pages::Failed(why)) => pages::unavailable(app, &caller, why),
                 None => response,
             },
-            Ok(Err(_)) => pages::unavailable(app, &caller, "a handler panicked"),
-            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+            Ok(Err(_)) => broken(app, &caller, route, "a handler panicked"),
+            // The request was read long before: whatever held it up is ours.
+            Err(_) => broken(app, &caller, route, "a handler took too long"),
         }
     };
     proof::add_nonce(app, &mut response);
@@ -114,6 +119,14 @@ where
         took,
     );
     response
+}
+
+/// The answer when there is none: nothing was decided that was told.
+fn broken(app: &App, caller: &Caller, route: &str, why: &str) -> Response {
+    if is_quiet(route) {
+        return reply::ApiError::from(Fault::Internal(why.to_owned())).into_response();
+    }
+    pages::unavailable(app, caller, why)
 }
 
 /// Lets web apps on other origins read these endpoints. They take no cookie, so nothing is lent
@@ -216,6 +229,7 @@ fn is_quiet(route: &str) -> bool {
                 | "/revoke"
                 | "/userinfo"
                 | "/verify"
+                | "/verify/"
                 | "/verify/{*original}"
         )
 }

@@ -36,6 +36,7 @@ fn of(route: &str, method: &Method) -> Option<Limit> {
         | "/revoke"
         | "/userinfo"
         | "/verify"
+        | "/verify/"
         | "/verify/{*original}" => return None,
         "/jwks" => Limit::DocumentsPerAddress,
         route if route.starts_with("/.well-known/") || route.starts_with("/errors") => {

@@ -9,6 +9,7 @@ mod front;
 mod layer;
 mod limit;
 pub mod oauth;
+mod one;
 pub mod pages;
 mod proof;
 mod reply;
@@ -70,6 +71,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(open_to_browsers)
         .merge(account_pages())
         .route("/verify", any(verify::ask))
+        .route("/verify/", any(verify::ask))
         .route("/verify/{*original}", any(verify::ask))
         .route("/introspect", post(introspect::introspect))
         .route("/authorize", get(authorize::get).post(authorize::post))

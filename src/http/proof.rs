@@ -5,6 +5,7 @@ use axum::response::Response;
 use rules::protocol::dpop::ProofError;
 use rules::protocol::{ErrorCode, OAuthError};
 
+use super::one::{Unusable, one};
 use super::reply::Cause;
 use crate::app::App;
 use crate::flows::prove;
@@ -19,17 +20,11 @@ const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// # Errors
 /// `invalid_dpop_proof` for more than one (RFC 9449 §4.3 (1)) and for what is no text.
 pub fn of(headers: &HeaderMap) -> Result<Option<String>, OAuthError> {
-    let mut proofs = headers.get_all(PROOF).iter();
-    let Some(first) = proofs.next() else {
-        return Ok(None);
-    };
-    if proofs.next().is_some() {
-        return Err(ProofError::SeveralHeaders.into());
-    }
-    match first.to_str() {
-        Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(ProofError::Jwt("the header is not readable text".to_owned()).into()),
-    }
+    let proof = one(headers, &PROOF).map_err(|why| match why {
+        Unusable::Repeated => ProofError::SeveralHeaders,
+        Unusable::Unreadable => ProofError::Jwt(format!("the header {why}")),
+    });
+    Ok(proof?.map(str::to_owned))
 }
 
 /// Gives the nonce for the next proof.

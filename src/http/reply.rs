@@ -167,9 +167,11 @@ impl From<BadForm> for ApiError {
             BadForm::Invalid(error) => error.into(),
             BadForm::TooLarge => {
                 let error = OAuthError::invalid_request("the body is larger than 64 KiB");
-                let mut this = Self::from(error);
-                this.status = StatusCode::PAYLOAD_TOO_LARGE;
-                this
+                Self::from(error).status(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            BadForm::TooSlow => {
+                let error = OAuthError::invalid_request("the body did not arrive in time");
+                Self::from(error).status(StatusCode::REQUEST_TIMEOUT)
             }
         }
     }

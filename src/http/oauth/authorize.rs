@@ -15,7 +15,7 @@ use crate::flows::Caller;
 use crate::flows::authorize::{self, Begun, NotBegun};
 use crate::flows::sessions;
 use crate::http::cookies::{self, Cookies};
-use crate::http::form::{self, BadForm};
+use crate::http::form;
 use crate::http::pages;
 
 /// With the parameters in the query.
@@ -33,8 +33,7 @@ pub async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
     let caller = caller(&request);
     match form::read(request).await {
         Ok((headers, params)) => begin(&app, &params, &headers, &caller).await,
-        Err(BadForm::TooLarge) => pages::too_large(&app, &caller),
-        Err(BadForm::Invalid(error)) => pages::refused(&app, &caller, &error),
+        Err(bad) => pages::bad_form(&app, &caller, &bad),
     }
 }
 

@@ -17,6 +17,7 @@ use axum::response::Response;
 use rules::protocol::credentials::Credentials;
 use rules::protocol::{Client, OAuthError, Params, Possession};
 
+use super::one::{Unusable, one};
 use super::reply::ApiError;
 use super::{form, limit as limits, proof};
 use crate::app::App;
@@ -128,16 +129,15 @@ async fn authenticated(
 
 async fn credentials(request: Request) -> Result<(Credentials, Params), ApiError> {
     let (headers, params) = form::read(request).await?;
-    let authorization = headers
-        .get(header::AUTHORIZATION)
-        .map(|value| {
-            value.to_str().map_err(|_| {
-                OAuthError::invalid_client("the Authorization header is not readable text")
-                    .about("header")
-            })
-        })
-        .transpose()?;
-    let credentials = Credentials::parse(authorization, &params)?;
+    let authorization = one(&headers, &header::AUTHORIZATION).map_err(|why| {
+        let text = format!("the Authorization header {why}");
+        match why {
+            // RFC 6749 §2.3, §5.2: one way to authenticate, once.
+            Unusable::Repeated => OAuthError::invalid_request(text),
+            Unusable::Unreadable => OAuthError::invalid_client(text).about("header"),
+        }
+    });
+    let credentials = Credentials::parse(authorization?, &params)?;
     Ok((credentials, params))
 }
 

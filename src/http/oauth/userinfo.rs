@@ -12,6 +12,7 @@ use super::caller;
 use crate::app::App;
 use crate::flows::prove::Target;
 use crate::flows::userinfo::{BOUND_TO_CERTIFICATE, Presented, Told, userinfo};
+use crate::http::one::one;
 use crate::http::reply::{ApiError, json};
 use crate::http::{form, proof};
 
@@ -22,8 +23,10 @@ const SCHEMES: &str = "Bearer realm=\"countersign\", DPoP algs=\"ES256 PS256 EdD
 pub async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let certificate = caller(&request).thumbprint();
     let headers = request.headers();
-    let token = in_header(headers).map_err(|error| challenged(error.into(), TokenType::Bearer))?;
-    answer(&app, headers, ("GET", certificate), token).await
+    let token = own_header(headers)?;
+    // GET or HEAD: a proof names the method that was sent (RFC 9449 §4.3 (8)).
+    let method = request.method().as_str();
+    answer(&app, headers, (method, certificate), token).await
 }
 
 /// With the token in the header or in the form (RFC 6750 §2.2), not in both.
@@ -33,7 +36,7 @@ pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let has_form = request.headers().contains_key(header::CONTENT_TYPE);
     if !has_form {
         let headers = request.headers();
-        let token = in_header(headers).map_err(|error| refused(error.into()))?;
+        let token = own_header(headers)?;
         return answer(&app, headers, ("POST", certificate), token).await;
     }
     let read = form::read(request).await;
@@ -45,9 +48,18 @@ pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Respo
             return Err(refused(error.into()));
         }
         (false, Some(token)) => Some((TokenType::Bearer, token)),
-        _ => in_header(&headers).map_err(|error| refused(error.into()))?,
+        _ => own_header(&headers)?,
     };
     answer(&app, &headers, ("POST", certificate), token).await
+}
+
+fn own_header(headers: &HeaderMap) -> Result<Option<(TokenType, String)>, ApiError> {
+    let malformed = || {
+        let text = "the Authorization header must be Bearer or DPoP, and the access token; send it \
+                    once";
+        OAuthError::invalid_request(text)
+    };
+    in_header(headers, malformed).map_err(|error| challenged(error.into(), TokenType::Bearer))
 }
 
 async fn answer(
@@ -141,19 +153,17 @@ fn signed(jwt: &str) -> Response {
     (headers, jwt.to_owned()).into_response()
 }
 
-/// The scheme and the token.
-fn in_header(headers: &HeaderMap) -> Result<Option<(TokenType, String)>, OAuthError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+/// The scheme and the token; `malformed` when the header is no such pair, or comes more than once.
+pub(super) fn in_header(
+    headers: &HeaderMap,
+    malformed: impl Fn() -> OAuthError,
+) -> Result<Option<(TokenType, String)>, OAuthError> {
+    let value = one(headers, &header::AUTHORIZATION).map_err(|_| malformed())?;
+    let Some(text) = value else {
         return Ok(None);
     };
-    let malformed = || {
-        OAuthError::invalid_request(
-            "the Authorization header must be Bearer or DPoP, and the access token",
-        )
-    };
-    let text = value.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    let scheme = TokenType::from_scheme(scheme).ok_or_else(malformed)?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(&malformed)?;
+    let scheme = TokenType::from_scheme(scheme).ok_or_else(&malformed)?;
     if token.trim().is_empty() {
         return Err(malformed());
     }

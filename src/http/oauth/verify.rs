@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use rules::protocol::{ErrorCode, OAuthError, Params, Scopes, TokenType};
+use rules::protocol::{ErrorCode, OAuthError, Scopes, TokenType};
+use url::form_urlencoded;
 
 use super::caller;
-use super::userinfo::challenged_for;
+use super::userinfo::{challenged_for, in_header};
 use crate::app::App;
 use crate::flows::prove::Target;
 use crate::flows::userinfo::Presented;
 use crate::flows::verify::{Asked, Verified, verify};
+use crate::http::one::one;
 use crate::http::proof;
 use crate::http::reply::ApiError;
 
@@ -36,7 +38,7 @@ const ACR: HeaderName = HeaderName::from_static("x-countersign-acr");
 #[derive(Clone, Copy, Debug)]
 pub struct FromHook;
 
-/// What the proxy wants to know: in the query, or in headers where it cannot set one.
+/// What the proxy wants to know: in headers, or in the query where it cannot set one.
 struct Wanted {
     resource: String,
     scopes: Scopes,
@@ -44,28 +46,44 @@ struct Wanted {
 
 impl Wanted {
     fn of(request: &Request) -> Result<Self, OAuthError> {
-        let query = request.uri().query().unwrap_or_default();
-        // Envoy appends the query of the request that it holds back.
-        let params = Params::parse(query.as_bytes()).unwrap_or_default();
-        let value = |name: &str, header: &HeaderName| {
-            let header = request.headers().get(header);
-            let header = header
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned);
-            header.or_else(|| params.get(name).map(str::to_owned))
-        };
-        let Some(resource) = value("resource", &RESOURCE) else {
+        let Some(resource) = said(request, &RESOURCE, "countersign_resource")? else {
             return Err(OAuthError::invalid_request(
-                "the proxy does not say for which API it asks; set the header X-Countersign-Resource \
-                 or the parameter resource",
+                "the proxy does not say for which API it asks; set the header X-Countersign-Resource",
             ));
         };
-        let scopes = value("scope", &SCOPE).map(|text| Scopes::parse(&text));
+        let scopes = said(request, &SCOPE, "countersign_scope")?.map(|text| Scopes::parse(&text));
         Ok(Self {
             resource,
             scopes: scopes.transpose()?.unwrap_or_default(),
         })
     }
+}
+
+/// What the proxy says in a header, or in a parameter of a query of its own. Of two that differ one
+/// is the caller's, and nobody knows which.
+fn said(
+    request: &Request,
+    header: &HeaderName,
+    parameter: &str,
+) -> Result<Option<String>, OAuthError> {
+    let in_header = one(request.headers(), header).map_err(|why| {
+        OAuthError::invalid_request(format!("{header} {why}; the proxy must set it"))
+    })?;
+    let query = request.uri().query().unwrap_or_default();
+    let mut in_query = form_urlencoded::parse(query.as_bytes())
+        .filter_map(|(name, value)| (name == parameter).then_some(value));
+    let Some(parameter_value) = in_query.next() else {
+        return Ok(in_header.map(str::to_owned));
+    };
+    // Below it, the query is that of the request which the proxy holds back.
+    let is_own = request.uri().path() == "/verify";
+    let is_alone = in_query.next().is_none();
+    if is_own && is_alone && in_header.is_none_or(|value| value == parameter_value) {
+        return Ok(Some(parameter_value.into_owned()));
+    }
+    Err(OAuthError::invalid_request(format!(
+        "{parameter} cannot be told from what a caller wrote; set the header {header} alone"
+    )))
 }
 
 /// Answers a proxy. Nobody else learns that there is anything here.
@@ -119,9 +137,8 @@ impl Original {
     /// caller wrote one of them, so neither is believed; the same for one that comes twice.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let one = |name: &HeaderName| {
-            let mut all = headers.get_all(name).iter();
-            let first = all.next()?.to_str().ok().filter(|text| !text.is_empty())?;
-            all.next().is_none().then(|| first.to_owned())
+            let text = one(headers, name).ok()?.filter(|text| !text.is_empty())?;
+            Some(text.to_owned())
         };
         let any = |names: &[HeaderName]| names.iter().any(|name| headers.contains_key(name));
         let named = any(&[ORIGINAL_METHOD, ORIGINAL_URL]);
@@ -198,23 +215,9 @@ fn bare(scope: &str) -> String {
 
 /// The access token of the request that the proxy holds back, and under which scheme it came.
 fn presented(headers: &HeaderMap) -> Result<Option<(TokenType, String)>, OAuthError> {
-    let mut all = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = all.next() else {
-        return Ok(None);
-    };
-    // RFC 6750 §3.1 would have invalid_request and 400, of which nginx makes a failure of its own.
-    let malformed = || {
+    in_header(headers, || {
+        // RFC 6750 §3.1 would have invalid_request and 400, of which nginx makes a failure of its own.
         let text = "the Authorization header must be Bearer or DPoP, and the access token";
         OAuthError::new(ErrorCode::InvalidToken, text)
-    };
-    if all.next().is_some() {
-        return Err(malformed());
-    }
-    let text = value.to_str().map_err(|_| malformed())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(malformed)?;
-    let scheme = TokenType::from_scheme(scheme).ok_or_else(malformed)?;
-    if token.trim().is_empty() {
-        return Err(malformed());
-    }
-    Ok(Some((scheme, token.trim().to_owned())))
+    })
 }

@@ -242,9 +242,34 @@ async fn own_form(app: &App, request: Request) -> Result<(HeaderMap, Params, Cal
     }
     match form::read_page(request).await {
         Ok((headers, params)) => Ok((headers, params, caller)),
-        Err(BadForm::TooLarge) => Err(too_large(app, &caller).into()),
-        Err(BadForm::Invalid(error)) => Err(refused(app, &caller, &error).into()),
+        Err(bad) => Err(bad_form(app, &caller, &bad).into()),
     }
+}
+
+/// The page for a form that cannot be read.
+pub fn bad_form(app: &App, caller: &Caller, bad: &BadForm) -> Response {
+    let say = caller.say();
+    let (status, heading, what) = match bad {
+        BadForm::Invalid(error) => return refused(app, caller, error),
+        BadForm::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            say.too_large(),
+            say.too_large_what(),
+        ),
+        BadForm::TooSlow => (
+            StatusCode::REQUEST_TIMEOUT,
+            say.too_slow(),
+            say.too_slow_what(),
+        ),
+    };
+    Notice {
+        status,
+        heading,
+        what,
+        todo: None,
+        link: None,
+    }
+    .show(app, caller, None)
 }
 
 /// A page that tells something.
@@ -331,19 +356,6 @@ pub fn too_many(app: &App, caller: &Caller, wait: Duration) -> Response {
         heading: say.limits_title(),
         what: say.limits_what(),
         todo: Some(say.limits_todo(say.wait(wait))),
-        link: None,
-    }
-    .show(app, caller, None)
-}
-
-/// The page for a body that is too large.
-pub fn too_large(app: &App, caller: &Caller) -> Response {
-    let say = caller.say();
-    Notice {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        heading: say.too_large(),
-        what: say.too_large_what(),
-        todo: None,
         link: None,
     }
     .show(app, caller, None)

@@ -11,7 +11,7 @@ use rules::protocol::{OAuthError, Params};
 
 use super::sign_in::held;
 use super::view::{Asker, Detail, Message, SignOut, Tone};
-use super::{Stop, chrome, own_form, page, see_other, set_cookie, too_large};
+use super::{Stop, bad_form, chrome, own_form, page, see_other, set_cookie};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::end_session::{Arrival, Next, NotEnded, end_session};
@@ -68,8 +68,8 @@ pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let caller = caller(&request);
     let (headers, params) = match form::read(request).await {
         Ok(read) => read,
-        Err(BadForm::TooLarge) => return Ok(too_large(&app, &caller)),
         Err(BadForm::Invalid(error)) => return Ok(not_done(&app, &caller, &error)),
+        Err(bad) => return Ok(bad_form(&app, &caller, &bad)),
     };
     let cookies = Cookies::of(&headers, &app.config.issuer);
     let arrival = match cookies.get(cookies::SESSION) {

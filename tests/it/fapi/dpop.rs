@@ -11,6 +11,7 @@ on_both![
     a_bound_token_is_refused_without_its_proof_and_as_bearer,
     an_unbound_token_is_refused_as_bound,
     a_proof_is_good_for_one_call,
+    a_proof_names_the_method_that_was_sent,
 ];
 
 async fn with_token(server: &TestServer) -> (Partner, String) {
@@ -201,5 +202,28 @@ async fn a_proof_may_name_the_address_for_certificates() {
             .ask(&server, ("/token", &form), &assertion, &[proof])
             .await;
         assert_eq!(reply.status, status, "{}", reply.body);
+    }
+}
+
+/// The route of GET answers HEAD as well (RFC 9110 §9.3.2), and a proof is for one of them.
+async fn a_proof_names_the_method_that_was_sent(server: TestServer) {
+    let (app, token) = with_token(&server).await;
+    for method in ["GET", "HEAD", "POST"] {
+        for named in ["GET", "HEAD", "POST"] {
+            let mut claims = with_ath(&server, &token);
+            claims["htm"] = named.into();
+            let proof = app.holder.sign(&app.holder.header(), &claims);
+            let request = server
+                .http
+                .request(method.parse().unwrap(), server.at("/userinfo"))
+                .header("authorization", format!("DPoP {token}"))
+                .header("dpop", proof);
+            let expected = if method == named { 200 } else { 401 };
+            assert_eq!(
+                Reply::of(request).await.status,
+                expected,
+                "{method} {named}"
+            );
+        }
     }
 }

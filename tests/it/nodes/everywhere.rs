@@ -3,15 +3,15 @@
 //! when its last look is too old.
 
 use countersign::flows::seal_audit::{self, Verdict};
-use countersign::flows::{clients, rotate_keys};
+use countersign::flows::{clients, resources, rotate_keys};
 use countersign::jobs::{audit_sealer, logouts};
 use rules::jose::Alg;
 use rules::protocol::Metadata;
 
 use crate::support::people::PASSWORD;
 use crate::support::receiver::Receiver;
-use crate::support::server::caller;
-use crate::support::{AuthRequest, Browser, Engine, Spec, TestServer, jwt, race};
+use crate::support::server::{ACCOUNTS, caller};
+use crate::support::{AuthRequest, Browser, Engine, Reply, Spec, TestServer, jwt, race};
 
 async fn sign_out(browser: &mut Browser) {
     let page = browser.get("/end_session").await;
@@ -279,4 +279,32 @@ async fn three_nodes_seal_one_audit_log() {
         let verdict = seal_audit::verify(&node.app).await.unwrap();
         assert_eq!(verdict, Verdict::Intact { size: events });
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_api_owns_at_one_the_hook_of_another_knows() {
+    let a = TestServer::start(Engine::Postgres).await;
+    let open = |file: &mut countersign::config::File| {
+        file.hook.peers = vec!["127.0.0.1".to_owned()];
+    };
+    let b = a.node_with(2, open).await;
+    let app = a.register(Spec::confidential("app")).await;
+    a.advance(1);
+    let reply = app.client_credentials(&b, "accounts:read").await;
+    let token = reply.text("access_token").to_owned();
+    let ask = async || {
+        let request = b.http.get(b.at("/verify")).bearer_auth(&token);
+        let request = request.header("x-countersign-resource", ACCOUNTS);
+        Reply::of(request).await.status
+    };
+    assert_eq!(ask().await, 200);
+    // The scope is taken from the API; the first who asks at B learns of it.
+    let registered = a.app.registry.now();
+    let mut accounts = registered.resource(ACCOUNTS).unwrap().clone();
+    accounts
+        .scopes
+        .retain(|scope| scope.name != "accounts:read");
+    resources::put(&a.app, accounts, &caller()).await.unwrap();
+    a.advance(1);
+    assert_eq!(ask().await, 401);
 }

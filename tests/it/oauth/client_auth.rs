@@ -12,6 +12,7 @@ on_both![
     id_and_secret_are_form_encoded_in_the_header,
     a_secret_is_taken_from_the_body,
     two_methods_at_once_are_refused,
+    two_headers_at_once_are_refused,
     a_wrong_secret_and_an_unknown_client_get_the_same_answer,
     a_refused_header_is_answered_with_a_challenge,
     a_client_cannot_do_with_less_than_it_is_registered_for,
@@ -357,4 +358,19 @@ async fn both_secrets_are_good_while_one_is_replaced(server: TestServer) {
         .await
         .refused(401, "invalid_client");
     newer.token(&server, &ASK).await.ok();
+}
+
+/// Of two headers a proxy may have judged the other one.
+async fn two_headers_at_once_are_refused(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let other = server.register(Spec::confidential("other")).await;
+    for second in [app.basic(), other.basic(), "Bearer x".to_owned()] {
+        for path in ["/token", "/par", "/introspect", "/revoke"] {
+            let request = server.http.post(server.at(path)).form(&ASK);
+            let request = request.header("authorization", app.basic());
+            Reply::of(request.header("authorization", &second))
+                .await
+                .refused(400, "invalid_request");
+        }
+    }
 }

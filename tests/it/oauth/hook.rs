@@ -2,6 +2,7 @@
 
 use reqwest::RequestBuilder;
 
+use crate::support::apps;
 use crate::support::server::{ACCOUNTS, CARDS};
 use crate::support::{Engine, Reply, Spec, TestServer};
 
@@ -31,9 +32,15 @@ on_both_with_a_proxy![
     a_revoked_token_passes_no_more,
     any_method_and_path_and_host_may_be_asked_about,
     what_a_caller_says_of_itself_is_replaced,
+    what_is_said_twice_or_in_two_ways_is_refused,
+    the_query_of_the_held_back_request_says_nothing,
 ];
 
-on_both![there_is_nothing_for_anybody_else];
+on_both![
+    there_is_nothing_for_anybody_else,
+    no_client_is_taken_for_a_person,
+    behind_a_front_proxy_it_is_open_to_hook_peers_alone,
+];
 
 async fn start(engine: Engine, peer: &str) -> TestServer {
     TestServer::start_with(engine, |file| file.hook.peers = vec![peer.to_owned()]).await
@@ -67,7 +74,9 @@ async fn a_good_token_passes_and_the_api_learns_whose_it_is(server: TestServer) 
     assert_eq!(reply.header("x-countersign-acr"), "urn:countersign:acr:2fa");
     assert_eq!(reply.body, "");
     // The same by the query, for proxies that cannot set a header.
-    let query = server.at(&format!("/verify?resource={ACCOUNTS}&scope=accounts:read"));
+    let query = server.at(&format!(
+        "/verify?countersign_resource={ACCOUNTS}&countersign_scope=accounts:read"
+    ));
     let request = server.http.get(query).bearer_auth(&tokens.access);
     assert_eq!(Reply::of(request).await.status, 200);
 }
@@ -171,7 +180,127 @@ async fn there_is_nothing_for_anybody_else(server: TestServer) {
     let elsewhere = start(server.engine, "192.0.2.1").await;
     for server in [server, elsewhere] {
         let token = token(&server, "accounts:read").await;
-        let reply = Reply::of(about(&server, &token, "accounts:read")).await;
-        assert_eq!((reply.status, reply.body.as_str()), (404, ""));
+        for path in ["/verify", "/verify/", "/verify/accounts"] {
+            let request = server.http.get(server.at(path)).bearer_auth(&token);
+            let request = request.header("x-countersign-resource", ACCOUNTS);
+            let reply = Reply::of(request).await;
+            assert_eq!((reply.status, reply.body.as_str()), (404, ""), "{path}");
+        }
     }
+}
+
+/// Whoever comes through the proxy in front comes from its address, and is still nobody.
+async fn behind_a_front_proxy_it_is_open_to_hook_peers_alone(server: TestServer) {
+    let front = |hook: &'static str| {
+        TestServer::start_with(server.engine, move |file| {
+            file.proxy.peers = vec!["127.0.0.1".to_owned()];
+            file.hook.peers = vec![hook.to_owned()];
+        })
+    };
+    for (hook, forwarded, status) in [
+        ("127.0.0.1", "203.0.113.9", 404),
+        ("127.0.0.1", "127.0.0.1, 203.0.113.9", 404),
+        ("10.0.0.7", "203.0.113.9", 404),
+        // The caller wrote the first one.
+        ("10.0.0.7", "10.0.0.7, 203.0.113.9", 404),
+        ("10.0.0.7", "64:ff9b::a00:7", 404),
+        ("10.0.0.7", "10.0.0.7", 200),
+    ] {
+        let server = front(hook).await;
+        let token = token(&server, "accounts:read").await;
+        let request = about(&server, &token, "accounts:read");
+        let reply = Reply::of(request.header("x-forwarded-for", forwarded)).await;
+        assert_eq!(reply.status, status, "{hook} {forwarded}: {}", reply.body);
+        assert_eq!(
+            reply.header("x-countersign-client").is_empty(),
+            status == 404
+        );
+    }
+}
+
+/// Of two that differ, one was written by the caller.
+async fn what_is_said_twice_or_in_two_ways_is_refused(server: TestServer) {
+    let token = token(&server, "accounts:read").await;
+    let ask = |query: &str, headers: Vec<(&'static str, &'static [u8])>| {
+        let at = server.at(&format!("/verify{query}"));
+        let mut request = server.http.get(at).bearer_auth(&token);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        Reply::of(request)
+    };
+    let resource: (&str, &[u8]) = ("x-countersign-resource", ACCOUNTS.as_bytes());
+    let scope: (&str, &[u8]) = ("x-countersign-scope", b"accounts:read");
+    let more: (&str, &[u8]) = ("x-countersign-scope", b"transactions:read");
+    let same = format!("?countersign_resource={ACCOUNTS}&countersign_scope=accounts:read");
+    assert_eq!(ask(&same, vec![resource, scope]).await.status, 200);
+    let in_query = format!("?countersign_resource={ACCOUNTS}");
+    for (query, headers) in [
+        ("", vec![resource, scope, more]),
+        ("", vec![resource, more, scope]),
+        ("", vec![resource, resource]),
+        (
+            "",
+            vec![resource, ("x-countersign-scope", b"accounts:read\xff")],
+        ),
+        // Not a reason to believe the query.
+        (&in_query, vec![("x-countersign-resource", b"\xff")]),
+        (
+            "?countersign_scope=transactions:read",
+            vec![resource, scope],
+        ),
+        ("?countersign_scope=accounts:read", vec![resource, more]),
+        ("?countersign_scope=", vec![resource, more]),
+        ("?countersign_resource=https://x.example", vec![resource]),
+        (
+            "?countersign_scope=accounts:read&countersign_scope=transactions:read",
+            vec![resource],
+        ),
+    ] {
+        let reply = ask(query, headers.clone()).await;
+        assert_eq!(reply.status, 400, "{query} {headers:?}: {}", reply.body);
+        reply.refused(400, "invalid_request");
+    }
+}
+
+async fn the_query_of_the_held_back_request_says_nothing(server: TestServer) {
+    let token = token(&server, "accounts:read").await;
+    let ask = |path: &str| {
+        let request = server.http.get(server.at(path)).bearer_auth(&token);
+        let request = request.header("x-countersign-resource", ACCOUNTS);
+        Reply::of(request.header("x-countersign-scope", "accounts:read"))
+    };
+    // An API has parameters of these names, and repeats them.
+    for path in [
+        "/verify/",
+        "/verify/?scope=transactions:read&scope=x",
+        "/verify/accounts?resource=https://x.example&scope=%ff",
+        "/verify?scope=transactions:read",
+    ] {
+        assert_eq!(ask(path).await.status, 200, "{path}");
+    }
+    // And whoever writes ours into it is refused.
+    for path in [
+        "/verify/?countersign_scope=accounts:read",
+        "/verify/accounts?a=b&countersign%5Fresource=https://x.example",
+    ] {
+        ask(path).await.refused(400, "invalid_request");
+    }
+}
+
+/// What an API is told as the subject is a person's UUID or a client's id.
+async fn no_client_is_taken_for_a_person(server: TestServer) {
+    let ada = server.person("ada").await;
+    let hyphenated = ada.id.to_string();
+    for id in [
+        hyphenated.clone(),
+        hyphenated.to_uppercase(),
+        hyphenated.replace('-', ""),
+        "00000000-0000-0000-0000-000000000000".to_owned(),
+    ] {
+        let refused = apps::try_register(&server.app, Spec::confidential(&id)).await;
+        let told = format!("{:?}", refused.err().expect(&id));
+        assert!(told.contains("UUID"), "{told}");
+    }
+    server.register(Spec::confidential(&hyphenated[1..])).await;
 }

@@ -7,6 +7,7 @@ use crate::support::{Page, Reply, Spec, TestServer};
 on_both![
     wrong_methods_are_not_allowed,
     wrong_media_types_are_refused,
+    two_media_types_are_refused,
     a_body_over_the_limit_is_refused,
     a_body_at_the_limit_is_read,
     a_wrong_host_gets_a_page_that_names_the_issuer,
@@ -279,5 +280,19 @@ async fn web_apps_on_other_origins_may_read_the_token_endpoint_and_not_the_pages
             "",
             "{path}"
         );
+    }
+}
+
+async fn two_media_types_are_refused(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let form = "application/x-www-form-urlencoded";
+    for second in ["application/json", form] {
+        let request = server.http.post(server.at("/token"));
+        let request = request
+            .header("authorization", app.basic())
+            .header("content-type", form)
+            .header("content-type", second)
+            .body("grant_type=client_credentials&scope=accounts%3Aread");
+        Reply::of(request).await.refused(400, "invalid_request");
     }
 }

@@ -26,4 +26,5 @@ mod races;
 mod refresh;
 mod registration;
 mod revocation;
+mod slow;
 mod userinfo;

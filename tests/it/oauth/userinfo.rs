@@ -14,6 +14,7 @@ on_both![
     an_id_token_is_no_access_token,
     a_client_may_register_for_signed_answers,
     a_malformed_request_is_challenged_too,
+    two_tokens_at_once_are_refused,
 ];
 
 async fn ask(server: &TestServer, token: &str) -> Reply {
@@ -169,5 +170,22 @@ async fn a_malformed_request_is_challenged_too(server: TestServer) {
             challenge.contains("error=\"invalid_request\""),
             "{challenge}"
         );
+    }
+}
+
+/// Of two headers a proxy may have judged the other one.
+async fn two_tokens_at_once_are_refused(server: TestServer) {
+    let app = server.register(Spec::confidential("app")).await;
+    let ada = server.person("ada").await;
+    let scope = "openid accounts:read";
+    let tokens = server.browser().code_flow(&server, &app, &ada, scope).await;
+    for second in [tokens.access.as_str(), "cs_at_rubbish"] {
+        for request in [
+            server.http.get(server.at("/userinfo")),
+            server.http.post(server.at("/userinfo")),
+        ] {
+            let request = request.bearer_auth(&tokens.access).bearer_auth(second);
+            Reply::of(request).await.refused(400, "invalid_request");
+        }
     }
 }

@@ -179,9 +179,22 @@ async fn people_are_seen_through_it_and_what_they_claim_is_not_believed() {
         "X-Forwarded-For: 203.0.113.66",
         "-H",
         "Forwarded: for=203.0.113.67",
+        // Countersign would refuse these.
+        "-H",
+        "Client-Cert: :AQID:",
+        "-H",
+        "Client-Cert-Chain: :AQID:",
     ];
     let told = nginx.get(&trusted, &at("/told"), &forged).await;
     assert!(told.ends_with("127.0.0.2"), "{told}");
+    for path in ["/verify", "/verify/", "/verify/accounts"] {
+        let closed = nginx.get(&trusted, &at(path), &[]).await;
+        assert!(closed.starts_with("HTTP/2 404"), "{closed}");
+        assert!(
+            closed.contains("<center>nginx</center>") || closed.contains("nginx/"),
+            "{closed}"
+        );
+    }
     for old in ["1.0", "1.1"] {
         let refused = Command::new("curl")
             .args(["--silent", "--insecure", "--tls-max", old, "--tlsv1.0"])
