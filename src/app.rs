@@ -61,7 +61,7 @@ pub struct App {
     /// Public keys of clients, as fetched.
     pub client_keys: ClientKeys,
     /// The one way out.
-    pub outbound: Outbound,
+    pub outbound: Arc<Outbound>,
     /// What hands mail over; none when people are told nothing by mail.
     pub mailer: Option<Mailer>,
     /// What clients were issued for themselves.
@@ -139,7 +139,7 @@ impl App {
             leaving: Arc::default(),
             trust,
             client_keys: ClientKeys::default(),
-            outbound,
+            outbound: Arc::new(outbound),
             mailer,
             config,
             store,

@@ -16,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use serde_json::{Map, json};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate, X509Name};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// A certificate that a client presented, with what it sent along to certify it.
 #[derive(Clone, PartialEq, Eq)]
@@ -201,6 +202,12 @@ fn encoding(value: &x509_parser::der_parser::asn1_rs::Any<'_>) -> Vec<u8> {
     der
 }
 
+/// The name of the curve of an EC key, an OID.
+fn curve(info: &SubjectPublicKeyInfo<'_>) -> Option<String> {
+    let parameters = info.algorithm.parameters.as_ref()?;
+    Some(parameters.as_oid().ok()?.to_id_string())
+}
+
 /// Its key, as a client would register it.
 fn jwk(parsed: &X509Certificate<'_>) -> Option<Jwk> {
     let info = parsed.public_key();
@@ -213,7 +220,8 @@ fn jwk(parsed: &X509Certificate<'_>) -> Option<Jwk> {
             };
             json!({"kty": "RSA", "n": strip(key.modulus), "e": strip(key.exponent)})
         }
-        Ok(PublicKey::EC(point)) => {
+        // RFC 5480 §2.1.1.1: points of other curves are as long.
+        Ok(PublicKey::EC(point)) if curve(info).as_deref() == Some("1.2.840.10045.3.1.7") => {
             let (x, y) = point.data().strip_prefix(&[4])?.split_at_checked(32)?;
             json!({"kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y)})
         }

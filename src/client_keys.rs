@@ -3,11 +3,12 @@
 //! who waits, and no client is asked more often than twice a minute, whatever is sent in its name.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rules::jose::JwkSet;
 use rules::time::Timestamp;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::outbound::Outbound;
 
@@ -26,15 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub struct ClientKeys(Mutex<HashMap<String, Arc<Entry>>>);
 
-/// One address. Whoever fetches holds the lock, and whoever waits for it finds what was fetched.
+/// One address.
 #[derive(Default)]
-struct Entry(tokio::sync::Mutex<State>);
+struct Entry {
+    /// What was fetched, and when. Whoever finds it good enough waits for nobody.
+    kept: RwLock<Option<(Arc<JwkSet>, Timestamp)>>,
+    /// Held by whoever fetches; whoever waits for it finds what was fetched.
+    last: Arc<tokio::sync::Mutex<Attempt>>,
+}
 
+/// The last fetch.
 #[derive(Default)]
-struct State {
-    keys: Option<(Arc<JwkSet>, Timestamp)>,
-    tried_at: Option<Timestamp>,
-    /// Why the last fetch failed.
+struct Attempt {
+    at: Option<Timestamp>,
+    /// Why it failed.
     failure: Option<String>,
 }
 
@@ -45,45 +51,41 @@ impl ClientKeys {
     /// Why there are none; for the log, not for strangers.
     pub async fn get(
         &self,
-        outbound: &Outbound,
+        outbound: &Arc<Outbound>,
         url: &str,
         now: Timestamp,
     ) -> Result<Arc<JwkSet>, String> {
         let entry = self.entry(url);
-        let mut state = entry.0.lock().await;
-        if let Some((keys, at)) = &state.keys
-            && now.since(*at) < FRESH
-        {
-            return Ok(Arc::clone(keys));
+        if let Some(keys) = entry.kept_for(FRESH, now) {
+            return Ok(keys);
         }
-        state.fetch(outbound, url, now).await;
-        match &state.keys {
-            Some((keys, at)) if now.since(*at) < STALE => Ok(Arc::clone(keys)),
-            _ => Err(state.failure.clone().unwrap_or_default()),
-        }
+        let last = match Arc::clone(&entry.last).try_lock_owned() {
+            Ok(last) => last,
+            Err(_) => match entry.kept_for(STALE, now) {
+                Some(keys) => return Ok(keys),
+                None => Arc::clone(&entry.last).lock_owned().await,
+            },
+        };
+        let failure = entry.fetch(last, outbound, url, now).await;
+        let keys = entry.kept_for(STALE, now);
+        keys.ok_or_else(|| failure.unwrap_or_default())
     }
 
     /// The keys at an address when they are others than `seen`: a signature did not verify by those.
     pub async fn newer(
         &self,
-        outbound: &Outbound,
+        outbound: &Arc<Outbound>,
         url: &str,
-        seen: &Arc<JwkSet>,
+        seen: &JwkSet,
         now: Timestamp,
     ) -> Option<Arc<JwkSet>> {
         let entry = self.entry(url);
-        let mut state = entry.0.lock().await;
-        // Somebody else fetched them while this one waited, perhaps.
-        if state.others_than(seen).is_none() {
-            state.fetch(outbound, url, now).await;
+        if let Some(others) = entry.others_than(seen) {
+            return Some(others);
         }
-        state.others_than(seen)
-    }
-
-    /// Forgets what is kept for addresses that no client has any more.
-    pub fn keep_only(&self, urls: &[&str]) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|url, _| urls.contains(&url.as_str()));
+        let last = Arc::clone(&entry.last).lock_owned().await;
+        entry.fetch(last, outbound, url, now).await;
+        entry.others_than(seen)
     }
 
     fn entry(&self, url: &str) -> Arc<Entry> {
@@ -92,39 +94,64 @@ impl ClientKeys {
     }
 }
 
-impl State {
-    fn others_than(&self, seen: &Arc<JwkSet>) -> Option<Arc<JwkSet>> {
-        let (keys, _) = self.keys.as_ref()?;
-        (**keys != **seen).then(|| Arc::clone(keys))
+impl Entry {
+    fn kept(&self) -> Option<(Arc<JwkSet>, Timestamp)> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
     }
 
-    async fn fetch(&mut self, outbound: &Outbound, url: &str, now: Timestamp) {
-        if self.tried_at.is_some_and(|at| now.since(at) < APART) {
-            return;
-        }
-        self.tried_at = Some(now);
-        let answer = outbound.get(
-            url,
-            "application/jwk-set+json, application/json",
-            LARGEST,
-            PATIENCE,
-        );
-        let read = match answer.await {
-            Ok(body) => JwkSet::from_json(&body).map_err(|error| error.to_string()),
-            Err(unreached) => Err(unreached.to_string()),
-        };
-        match read {
-            Ok(keys) if keys.is_empty() => {
-                self.failure = Some("the set has no usable key".to_owned());
-            }
-            Ok(keys) => {
-                self.keys = Some((Arc::new(keys), now));
-                self.failure = None;
-            }
-            Err(why) => {
-                tracing::warn!(jwks_uri = url, why, "a client's keys could not be fetched");
-                self.failure = Some(why);
-            }
-        }
+    /// What is kept, when it is younger than this.
+    fn kept_for(&self, age: Duration, now: Timestamp) -> Option<Arc<JwkSet>> {
+        let (keys, at) = self.kept()?;
+        (now.since(at) < age).then_some(keys)
     }
+
+    fn others_than(&self, seen: &JwkSet) -> Option<Arc<JwkSet>> {
+        let (keys, _) = self.kept()?;
+        (*keys != *seen).then_some(keys)
+    }
+
+    /// Fetches, unless that was tried a moment ago; gives why the last attempt failed, if it did. It
+    /// is a task of its own: whoever hangs up does not end what others wait for.
+    async fn fetch(
+        self: &Arc<Self>,
+        mut last: OwnedMutexGuard<Attempt>,
+        outbound: &Arc<Outbound>,
+        url: &str,
+        now: Timestamp,
+    ) -> Option<String> {
+        if last.at.is_some_and(|at| now.since(at) < APART) {
+            return last.failure.clone();
+        }
+        last.at = Some(now);
+        let (entry, outbound, url) = (Arc::clone(self), Arc::clone(outbound), url.to_owned());
+        let fetching = tokio::spawn(async move {
+            last.failure = match read(&outbound, &url).await {
+                Ok(keys) => {
+                    let mut kept = entry.kept.write().unwrap_or_else(PoisonError::into_inner);
+                    *kept = Some((Arc::new(keys), now));
+                    None
+                }
+                Err(why) => {
+                    tracing::warn!(jwks_uri = url, why, "a client's keys could not be fetched");
+                    Some(why)
+                }
+            };
+            last.failure.clone()
+        });
+        fetching
+            .await
+            .unwrap_or_else(|error| Some(error.to_string()))
+    }
+}
+
+async fn read(outbound: &Outbound, url: &str) -> Result<JwkSet, String> {
+    let accept = "application/jwk-set+json, application/json";
+    let answer = outbound.get(url, accept, LARGEST, PATIENCE).await;
+    let body = answer.map_err(|unreached| unreached.to_string())?;
+    let keys = JwkSet::published(&body).map_err(|error| error.to_string())?;
+    if keys.is_empty() {
+        return Err("the set has no usable key".to_owned());
+    }
+    Ok(keys)
 }

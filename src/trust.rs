@@ -23,10 +23,15 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// The authorities and their lists of revocations; empty when none are set, and then nobody can
 /// authenticate by `tls_client_auth`.
 #[derive(Default)]
-pub struct Trust {
-    files: Option<Files>,
-    current: RwLock<Option<Arc<dyn ClientCertVerifier>>>,
-    looked: Mutex<Looked>,
+pub struct Trust(Option<Arc<Kept>>);
+
+/// What the files said when they were read last.
+struct Kept {
+    files: Files,
+    current: RwLock<Arc<dyn ClientCertVerifier>>,
+    /// When those that are in use had been written; held while they are read anew.
+    written: Mutex<Written>,
+    looked_at: Mutex<Option<Timestamp>>,
 }
 
 struct Files {
@@ -34,12 +39,8 @@ struct Files {
     revocations: Vec<PathBuf>,
 }
 
-/// When the files were last looked at, and when they had been written.
-#[derive(Default)]
-struct Looked {
-    at: Option<Timestamp>,
-    written: Vec<Option<SystemTime>>,
-}
+/// When each file was written; none for one that cannot be looked at.
+type Written = Vec<Option<SystemTime>>;
 
 /// Why a certificate is not trusted; for the log, and, in general words, for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,30 +61,38 @@ impl Trust {
             authorities,
             revocations: settings.revocation_files.clone(),
         };
-        let looked = Looked {
-            at: None,
-            written: files.written(),
-        };
-        let verifier = files.load()?;
-        Ok(Self {
-            files: Some(files),
-            current: RwLock::new(Some(verifier)),
-            looked: Mutex::new(looked),
-        })
+        let written = files.written();
+        let current = files.load()?;
+        Ok(Self(Some(Arc::new(Kept {
+            files,
+            current: RwLock::new(current),
+            written: Mutex::new(written),
+            looked_at: Mutex::default(),
+        }))))
     }
 
-    /// Whether an authority vouches for a certificate now, and no list takes it back.
+    /// Whether an authority vouches for a certificate now, and no list takes it or one of those
+    /// between them back. Whoever is the first in a minute waits for a look at the files.
     ///
     /// # Errors
     /// [`Untrusted`].
-    pub fn check(&self, certificate: &ClientCertificate, now: Timestamp) -> Result<(), Untrusted> {
-        self.look(now);
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(verifier) = current.as_ref().map(Arc::clone) else {
+    pub async fn check(
+        &self,
+        certificate: &ClientCertificate,
+        now: Timestamp,
+    ) -> Result<(), Untrusted> {
+        let Some(kept) = &self.0 else {
             return Err(Untrusted(
                 "no authority is set (mtls.authorities_file)".to_owned(),
             ));
         };
+        if kept.is_time_to_look(now) {
+            let kept = Arc::clone(kept);
+            // Disks may hang; and a look that began is finished, whoever hangs up.
+            let _ = tokio::task::spawn_blocking(move || kept.look()).await;
+        }
+        let current = kept.current.read().unwrap_or_else(PoisonError::into_inner);
+        let verifier = Arc::clone(&current);
         drop(current);
         let seconds = u64::try_from(now.secs()).unwrap_or_default();
         let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
@@ -92,23 +101,31 @@ impl Trust {
             .map(|_| ())
             .map_err(|error| Untrusted(error.to_string()))
     }
+}
 
-    /// Reads the files anew when one of them was written since.
-    fn look(&self, now: Timestamp) {
-        let Some(files) = &self.files else { return };
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.at.is_some_and(|at| now.since(at) < LOOK_EVERY) {
+impl Kept {
+    fn is_time_to_look(&self, now: Timestamp) -> bool {
+        let looked_at = self.looked_at.lock();
+        let mut looked_at = looked_at.unwrap_or_else(PoisonError::into_inner);
+        if looked_at.is_some_and(|at| now.since(at) < LOOK_EVERY) {
+            return false;
+        }
+        *looked_at = Some(now);
+        true
+    }
+
+    /// Reads the files anew when one of them was written since. Those that cannot be used are tried
+    /// again at the next look: what was wrong, such as permissions, may end without another writing.
+    fn look(&self) {
+        let mut in_use = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.files.written();
+        if *in_use == written {
             return;
         }
-        looked.at = Some(now);
-        let written = files.written();
-        if looked.written == written {
-            return;
-        }
-        looked.written = written;
-        match files.load() {
+        match self.files.load() {
             Ok(verifier) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(verifier);
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+                *in_use = written;
                 tracing::info!("authorities and lists of revocations were read anew");
             }
             Err(why) => tracing::error!(why, "the old authorities and lists of revocations stay"),
@@ -117,7 +134,7 @@ impl Trust {
 }
 
 impl Files {
-    fn written(&self) -> Vec<Option<SystemTime>> {
+    fn written(&self) -> Written {
         let all = std::iter::once(&self.authorities).chain(&self.revocations);
         all.map(|path| {
             std::fs::metadata(path)
@@ -151,12 +168,10 @@ impl Files {
         let has_lists = !lists.is_empty();
         let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
         if has_lists {
-            // Who is on no list of her authority's is not revoked; one without a list, or with one
-            // that is over, cannot be judged, and is refused.
-            builder = builder
-                .with_crls(lists)
-                .only_check_end_entity_revocation()
-                .enforce_revocation_expiration();
+            // Each certificate below those in the file is looked up in its authority's list (RFC 5280
+            // §6.3): whoever is on none is not revoked; one without a list, or with one that is over,
+            // cannot be judged, and is refused.
+            builder = builder.with_crls(lists).enforce_revocation_expiration();
         }
         builder
             .build()

@@ -140,7 +140,8 @@ async fn certificate(
                 let text = "the certificate is not for the subject that is registered";
                 return Err(refuse("wrong_certificate", text));
             }
-            app.trust.check(presented, now).map_err(|untrusted| {
+            let trusted = app.trust.check(presented, now).await;
+            trusted.map_err(|untrusted| {
                 let text = "the certificate is expired, revoked, or certified by no authority that \
                             is trusted here";
                 let (reason, error) = refuse("untrusted_certificate", text);
@@ -175,6 +176,14 @@ async fn certificate(
     }
 }
 
+/// Where clients authenticate that get something for it, as they know the addresses (RFC 8705 §5).
+fn endpoints(app: &App) -> Vec<String> {
+    let issuer = &app.config.issuer;
+    let mtls = app.config.mtls.as_ref().map(|mtls| mtls.url.at("/token"));
+    let own = [issuer.at("/token"), issuer.at("/par")];
+    own.into_iter().chain(mtls).collect()
+}
+
 async fn assertion(
     app: &App,
     client: &Client,
@@ -189,8 +198,11 @@ async fn assertion(
         Ok(Err(error)) => return Ok(Err(invalid(error.to_string(), "assertion"))),
         Err(error) => return Ok(Err(error)),
     };
-    let token_endpoint = app.config.issuer.at("/token");
-    let endpoints = [token_endpoint.as_str()];
+    let endpoints = match client.profile {
+        Profile::Compat => endpoints(app),
+        Profile::Fapi2 | Profile::Oauth21 => Vec::new(),
+    };
+    let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
     let expectation = Expectation {
         client_id: &client.id,
         issuer: app.config.issuer.as_str(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rules::audit::Kind;
 use rules::protocol::refresh::{Family, Judgement, judge};
 use rules::protocol::target;
-use rules::protocol::{Client, OAuthError, Possession, Scopes};
+use rules::protocol::{Client, Confirmation, OAuthError, Possession, Scopes};
 use serde_json::Value;
 
 use super::issue::{self, Issuance};
@@ -207,13 +207,21 @@ impl Refreshing {
             return Ok(Err(unknown().detail("issued to another client")));
         }
         // RFC 9449 §5, RFC 8705 §4: a stolen one is of no use without its key or certificate.
-        let bound = &standing.family.confirmation;
-        if bound.is_some_and(|bound| !self.possession.confirms(&bound)) {
-            return Ok(Err(OAuthError::invalid_grant(
-                "the refresh token is bound to the key that it was issued with; send a DPoP proof \
-                 made with that key",
-            )
-            .about("refresh-token-key")));
+        let bound = standing.family.confirmation;
+        if let Some(bound) = bound.filter(|bound| !self.possession.confirms(bound)) {
+            let why = match bound {
+                Confirmation::Jkt(_) => {
+                    "the refresh token is bound to the key that it was issued with; send a DPoP \
+                     proof made with that key"
+                }
+                Confirmation::X5tS256(_) => {
+                    "the refresh token is bound to the certificate that it was issued with; connect \
+                     with it, at the addresses in mtls_endpoint_aliases"
+                }
+            };
+            return Ok(Err(
+                OAuthError::invalid_grant(why).about("refresh-token-key")
+            ));
         }
         let expired = judge(&standing.family, self.token.generation, now) == Judgement::Expired;
         if !issue::is_valid(&self.client, authorization) || !standing.stands || expired {

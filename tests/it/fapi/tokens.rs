@@ -54,14 +54,14 @@ async fn a_request_without_a_proof_gets_no_token(server: TestServer) {
     let ada = server.person("ada").await;
     refused(
         &app.bare(&server, "/token", &OWN).await,
-        &["invalid_dpop_proof"],
+        &["invalid_request"],
     );
     let request = app.request("openid");
     let code = app.code(&server, &request, &ada).await;
     let form = request.redemption(&app.app, &code);
     refused(
         &app.bare(&server, "/token", &form).await,
-        &["invalid_dpop_proof"],
+        &["invalid_request"],
     );
     // Two proofs are none, and neither is another's.
     let proofs = [
@@ -222,7 +222,7 @@ async fn a_refresh_token_is_of_no_use_to_others(server: TestServer) {
     );
     refused(
         &app.bare(&server, "/token", &form).await,
-        &["invalid_dpop_proof"],
+        &["invalid_request"],
     );
     app.post(&server, "/token", &form).await.ok();
 }
@@ -322,7 +322,7 @@ async fn a_client_without_the_profile_may_use_proofs_or_be_held_to_them(server: 
     let bearer = free.client_credentials(&server, "accounts:read").await.ok();
     assert_eq!(bearer["token_type"], "Bearer");
     let reply = held.client_credentials(&server, "accounts:read").await;
-    refused(&reply, &["invalid_dpop_proof"]);
+    refused(&reply, &["invalid_request"]);
     let holder = Holder::new();
     for app in [free, held] {
         let request = server.http.post(server.at("/token"));

@@ -1,8 +1,10 @@
 //! Clients with certificates (RFC 8705), handed on by a proxy (RFC 9440) and at a listener of their
 //! own.
 
+mod hosts;
 mod listener;
 mod proxy;
+mod trust;
 
 use std::path::PathBuf;
 

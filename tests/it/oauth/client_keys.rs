@@ -18,6 +18,9 @@ on_both![
     fifty_requests_at_once_fetch_once,
     nobody_makes_the_server_fetch_more_than_twice_a_minute,
     what_is_no_key_set_lets_nobody_in,
+    one_odd_key_locks_nobody_out,
+    nobody_waits_for_keys_that_a_stranger_asks_for,
+    whoever_hangs_up_ends_no_fetch,
     a_redirect_is_not_followed,
     a_set_that_is_too_large_is_not_read,
     keys_that_cannot_be_fetched_anew_serve_for_a_day,
@@ -272,4 +275,76 @@ async fn a_signed_request_is_verified_with_keys_that_are_fetched(server: TestSer
     let pushed = push(&new).await;
     assert_eq!(pushed.status, 201, "{}", pushed.body);
     push(&foreign).await.refused(400, "invalid_request_object");
+}
+
+async fn one_odd_key_locks_nobody_out(server: TestServer) {
+    let own = key();
+    let remote = Remote::start(server, &[&own]).await;
+    let mut set: Value = serde_json::from_str(&document(&[&own])).unwrap();
+    let keys = set["keys"].as_array_mut().unwrap();
+    keys.insert(0, json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}));
+    keys.insert(0, json!({"kty": "EC", "crv": "P-256", "x": "AA"}));
+    keys.push(json!(null));
+    remote.receiver.answer(Manner::Says(200, set.to_string()));
+    remote.ask(&own).await.ok();
+}
+
+async fn nobody_waits_for_keys_that_a_stranger_asks_for(server: TestServer) {
+    let own = key();
+    let remote = Remote::start(server, &[&own]).await;
+    remote.ask(&own).await.ok();
+    remote.server.advance(30);
+    remote.receiver.answer(Manner::Hangs);
+    let junk = key().sign(Some("JWT"), &claims(&remote.server)).unwrap();
+    let (http, to) = (remote.server.http.clone(), remote.server.at("/token"));
+    let stranger = tokio::spawn(async move { send(&http, &to, &junk).await });
+    let asked = async {
+        while remote.fetched() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let bound = std::time::Duration::from_secs(20);
+    tokio::time::timeout(bound, asked).await.unwrap();
+    remote.ask(&own).await.ok();
+    assert!(!stranger.is_finished(), "the fetch takes three seconds");
+    stranger.await.unwrap().refused(401, "invalid_client");
+}
+
+async fn whoever_hangs_up_ends_no_fetch(server: TestServer) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let own = key();
+    // Where the keys are, by hand: it answers when it is told to.
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let there = listener.local_addr().unwrap();
+    register(&server, &format!("http://{there}/keys")).await;
+    let junk = key().sign(Some("JWT"), &claims(&server)).unwrap();
+    let form = format!(
+        "grant_type=client_credentials&client_assertion_type={}&client_assertion={junk}",
+        jwt::ASSERTION_TYPE
+    );
+    let port = server.port();
+    let mut stranger = tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .unwrap();
+    let request = format!(
+        "POST /token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    stranger.write_all(request.as_bytes()).await.unwrap();
+    let (mut asked, _) = listener.accept().await.unwrap();
+    let mut head = [0; 1024];
+    assert!(asked.read(&mut head).await.unwrap() > 0);
+    stranger.shutdown().await.unwrap();
+    // The server hangs up as well, and asks no further in this request's name.
+    assert_eq!(stranger.read(&mut head).await.unwrap(), 0);
+    let keys = document(&[&own]);
+    let length = keys.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{keys}");
+    // Without a reader it is written all the same.
+    let _ = asked.write_all(answer.as_bytes()).await;
+    ask(&server, &own).await.ok();
 }

@@ -216,12 +216,18 @@ async fn an_assertion_for_the_token_endpoint_is_accepted_from_it_alone(server: T
     };
     ask(&old, json!(server.at("/token"))).await.ok();
     ask(&old, json!(server.issuer)).await.ok();
-    for wrong in [server.at("/par"), "https://other.example/token".to_owned()] {
+    // RFC 9126 §2: clients written for pushed requests name that endpoint, at each.
+    ask(&old, json!(server.at("/par"))).await.ok();
+    for wrong in [
+        server.at("/introspect"),
+        "https://other.example/token".to_owned(),
+    ] {
         ask(&old, json!(wrong)).await.refused(401, "invalid_client");
     }
-    ask(&new, json!(server.at("/token")))
-        .await
-        .refused(401, "invalid_client");
+    for endpoint in ["/token", "/par"] {
+        let refused = ask(&new, json!(server.at(endpoint))).await;
+        refused.refused(401, "invalid_client");
+    }
 }
 
 async fn its_registration_is_audited(server: TestServer) {

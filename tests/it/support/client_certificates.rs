@@ -16,6 +16,9 @@ use serde_json::json;
 pub struct ClientAuthority {
     issuer: Issuer<'static, KeyPair>,
     pub pem: String,
+    /// The value of `Client-Cert-Chain` with its certificate alone (RFC 9440 §2.3).
+    pub header: String,
+    serial: SerialNumber,
 }
 
 /// A certificate and its key.
@@ -60,17 +63,32 @@ fn serial(who: &str) -> SerialNumber {
 
 impl ClientAuthority {
     pub fn new() -> Self {
+        Self::named("Partners of the bank", None)
+    }
+
+    /// One that this one certified.
+    pub fn below(&self) -> Self {
+        Self::named("Partners of the bank, issuing", Some(self))
+    }
+
+    fn named(name: &str, above: Option<&Self>) -> Self {
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Partners of the bank");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let serial = serial(name);
+        params.serial_number = Some(serial.clone());
         let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
+        let certificate = match above {
+            None => params.self_signed(&key),
+            Some(above) => params.signed_by(&key, &above.issuer),
+        };
+        let certificate = certificate.unwrap();
         Self {
             issuer: Issuer::new(params, key),
-            pem,
+            pem: certificate.pem(),
+            header: format!(":{}:", STANDARD.encode(certificate.der())),
+            serial,
         }
     }
 
@@ -90,8 +108,17 @@ impl ClientAuthority {
 
     /// The list of those that were taken back, PEM; good to the end of May of `until`.
     pub fn list(&self, revoked: &[&Certified], until: i32) -> String {
-        let revoked = revoked.iter().map(|one| RevokedCertParams {
-            serial_number: one.serial.clone(),
+        self.list_of(revoked.iter().map(|one| &one.serial), until)
+    }
+
+    /// A list that takes an authority back.
+    pub fn list_with(&self, revoked: &Self) -> String {
+        self.list_of([&revoked.serial].into_iter(), 2030)
+    }
+
+    fn list_of<'s>(&self, serials: impl Iterator<Item = &'s SerialNumber>, until: i32) -> String {
+        let revoked = serials.map(|serial| RevokedCertParams {
+            serial_number: serial.clone(),
             revocation_time: date_time_ymd(2026, 1, 1),
             reason_code: None,
             invalidity_date: None,

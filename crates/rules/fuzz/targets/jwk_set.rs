@@ -10,6 +10,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(set) = JwkSet::from_json(data) {
         assert!(set.keys().len() <= MAX_KEYS);
         let text = serde_json::to_vec(&set).expect("JSON");
+        assert_eq!(JwkSet::published(data), Ok(set.clone()));
         assert_eq!(JwkSet::from_json(&text), Ok(set));
     }
     match Jwk::from_json(data) {

@@ -56,16 +56,8 @@ impl Jwk {
         {
             return Err(KeyError::Private(name));
         }
-        let material = Material::from_members(members)?;
-        let alg = match text(members, "alg")? {
-            None => None,
-            Some(name) => match name.parse::<Alg>() {
-                Ok(alg) if material.fits(alg) => Some(alg),
-                Ok(_) => return Err(KeyError::Malformed("alg", "does not fit kty")),
-                Err(_) => return Err(KeyError::unsupported("alg", name)),
-            },
-        };
-        // RFC 7517 §4.2 and §4.3: the key must be meant for signatures.
+        // RFC 7517 §4.2 to §4.4: the key must be meant for signatures; the numbers of any other are
+        // of no interest.
         let usage = text(members, "use")?;
         if let Some(other) = usage.filter(|usage| *usage != "sig") {
             return Err(KeyError::unsupported("use", other));
@@ -77,6 +69,13 @@ impl Jwk {
             if !verifies {
                 return Err(KeyError::unsupported("key_ops", "without verify"));
             }
+        }
+        let alg = text(members, "alg")?
+            .map(|name| name.parse().map_err(|_| KeyError::unsupported("alg", name)))
+            .transpose()?;
+        let material = Material::from_members(members)?;
+        if alg.is_some_and(|alg| !material.fits(alg)) {
+            return Err(KeyError::Malformed("alg", "does not fit kty"));
         }
         let kid = text(members, "kid")?;
         if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) {

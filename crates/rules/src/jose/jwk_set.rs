@@ -13,7 +13,7 @@ pub const MAX_KEYS: usize = 32;
 ///
 /// As it is parsed, keys of kinds not used here (another `kty` or `crv`, encryption keys) are
 /// skipped; a key that is malformed, too weak or private makes the whole set refused, so that
-/// whoever sent it learns why.
+/// whoever registers it learns why. [`JwkSet::published`] is more lenient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct JwkSet {
     keys: Vec<Jwk>,
@@ -30,15 +30,36 @@ impl JwkSet {
 
     /// Parses a set from its JSON text.
     pub fn from_json(text: &[u8]) -> Result<Self, KeyError> {
-        let members = json::object(text).map_err(|error| match error {
-            JsonError::Syntax | JsonError::NotAnObject => KeyError::NotAnObject,
-            JsonError::Duplicate(name) => KeyError::Duplicate(printable(&name)),
-        })?;
-        Self::from_members(&members)
+        Self::from_members(&Self::object(text)?)
+    }
+
+    /// Parses a set that its owner publishes for everybody, from its JSON text: keys that are not
+    /// understood, lack members or are out of range are skipped (RFC 7517 §5), because they may be
+    /// meant for others. A private key makes the whole set refused here too: it is everybody's now.
+    pub fn published(text: &[u8]) -> Result<Self, KeyError> {
+        Self::read(&Self::object(text)?, |error| {
+            matches!(error, KeyError::Private(_))
+        })
     }
 
     /// Parses a set from the members of its JSON object.
     pub fn from_members(members: &Map<String, Value>) -> Result<Self, KeyError> {
+        // RFC 7517 §5: a key of a kind that is not understood is ignored.
+        Self::read(members, |error| !matches!(error, KeyError::Unsupported(..)))
+    }
+
+    fn object(text: &[u8]) -> Result<Map<String, Value>, KeyError> {
+        json::object(text).map_err(|error| match error {
+            JsonError::Syntax | JsonError::NotAnObject => KeyError::NotAnObject,
+            JsonError::Duplicate(name) => KeyError::Duplicate(printable(&name)),
+        })
+    }
+
+    /// `spoils` says which wrong key makes the whole set refused.
+    fn read(
+        members: &Map<String, Value>,
+        spoils: impl Fn(&KeyError) -> bool,
+    ) -> Result<Self, KeyError> {
         let Some(Value::Array(entries)) = members.get("keys") else {
             return Err(KeyError::NoKeys);
         };
@@ -53,9 +74,10 @@ impl JwkSet {
             };
             match parsed {
                 Ok(key) => keys.push(key),
-                // RFC 7517 §5: a key of a kind that is not understood is ignored.
-                Err(KeyError::Unsupported(..)) => {}
-                Err(error) => return Err(KeyError::InSet(index, Box::new(error))),
+                Err(error) if spoils(&error) => {
+                    return Err(KeyError::InSet(index, Box::new(error)));
+                }
+                Err(_) => {}
             }
         }
         Ok(Self { keys })

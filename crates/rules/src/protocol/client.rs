@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client_metadata::Metadata;
 use super::distinguished_name::Name;
-use super::error::{ErrorCode, OAuthError};
+use super::error::OAuthError;
 use super::fapi2;
 use super::proof::{Confirmation, Possession};
 use super::redirect;
@@ -34,6 +34,16 @@ impl Profile {
             Self::Oauth21 => "oauth21",
             Self::Compat => "compat",
             Self::Fapi2 => "fapi2",
+        }
+    }
+
+    /// With what this server signs for its clients when nothing is registered: RS256 (OpenID Connect
+    /// Registration §2, JARM §3, RFC 9701 §6), which FAPI 2.0 Security Profile §5.4.1 excludes.
+    #[must_use]
+    pub const fn signing_alg(self) -> Alg {
+        match self {
+            Self::Fapi2 => Alg::Es256,
+            Self::Oauth21 | Self::Compat => Alg::Rs256,
         }
     }
 
@@ -268,7 +278,7 @@ impl Client {
     /// What its new tokens are bound to.
     ///
     /// # Errors
-    /// `invalid_dpop_proof` or `invalid_request` when they must be bound, and nothing was proved.
+    /// `invalid_request` when they must be bound, and nothing was proved.
     pub fn bind(&self, possession: Possession) -> Result<Option<Confirmation>, OAuthError> {
         let certificates = self.metadata.tls_client_certificate_bound_access_tokens;
         let bound = possession.binding(certificates);
@@ -280,14 +290,14 @@ impl Client {
             )
             .about("certificate"));
         }
-        // RFC 9449 §5.2, FAPI 2.0 Security Profile §5.3.2.1 (4)
+        // RFC 9449 §5.2, FAPI 2.0 Security Profile §5.3.2.1 (4). `invalid_dpop_proof` is for one that
+        // was sent (§5).
         let demanded = self.metadata.dpop_bound_access_tokens || self.profile == Profile::Fapi2;
         if bound.is_none() && demanded {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidDpopProof,
+            return Err(OAuthError::invalid_request(
                 "this client's tokens are bound to a key; send a DPoP proof in the DPoP header",
             )
-            .about("missing"));
+            .about("missing-proof"));
         }
         Ok(bound)
     }

@@ -120,6 +120,6 @@ mod tests {
         client.metadata.require_pushed_authorization_requests = false;
         assert!(client.must_push());
         let refused = client.bind(Possession::default()).unwrap_err();
-        assert_eq!(refused.code.as_str(), "invalid_dpop_proof");
+        assert_eq!(refused.code.as_str(), "invalid_request");
     }
 }

@@ -177,6 +177,17 @@ Content-Type: application/json
              \x20 &prompt=login",
             },
             Topic {
+                id: "missing-proof",
+                title: |say| say.error_invalid_request_missing_proof(),
+                text: |say| say.error_invalid_request_missing_proof_text(),
+                spec: Spec(
+                    "RFC 9449 §5.2",
+                    "https://www.rfc-editor.org/rfc/rfc9449#section-5.2",
+                ),
+                wrong: "",
+                right: "",
+            },
+            Topic {
                 id: "certificate",
                 title: |say| say.error_invalid_request_certificate(),
                 text: |say| say.error_invalid_request_certificate_text(),

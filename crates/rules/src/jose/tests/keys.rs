@@ -78,6 +78,50 @@ fn keys_of_unknown_kinds_are_skipped_in_a_set() {
 }
 
 #[test]
+fn one_odd_key_spoils_no_set_that_is_published() {
+    let odd = [
+        public_with(Alg::Es256, &json!({"x": "AAAA"})),
+        public_with(Alg::Es256, &json!({"kid": 7})),
+        public_with(Alg::Es256, &json!({"alg": "RS256"})),
+        public_with(
+            Alg::Rs256,
+            &json!({"n": URL_SAFE_NO_PAD.encode([0xff; 128])}),
+        ),
+        public_with(Alg::Rs256, &json!({"e": "Aw"})),
+        json!({"kty": "AKP", "pub": "AA"}),
+        json!({"crv": "P-256"}),
+        json!("nonsense"),
+    ];
+    let good = key(Alg::Es256).public_jwk();
+    for one in odd {
+        let text = json!({"keys": [one, good]}).to_string();
+        let set = JwkSet::published(text.as_bytes()).unwrap();
+        assert_eq!(set.keys(), [good.clone()], "{text}");
+    }
+    // Whoever published that has no secret any more.
+    let private = public_with(Alg::EdDsa, &json!({"d": "AQAB"}));
+    let text = json!({"keys": [good, private]}).to_string();
+    let error = KeyError::InSet(1, Box::new(KeyError::Private("d")));
+    assert_eq!(JwkSet::published(text.as_bytes()), Err(error));
+    assert_eq!(JwkSet::published(b"{}"), Err(KeyError::NoKeys));
+}
+
+#[test]
+fn the_numbers_of_a_key_that_signs_nothing_are_not_looked_at() {
+    let weak = URL_SAFE_NO_PAD.encode([0xff; 128]);
+    let good = key(Alg::Es256).public_jwk();
+    for purpose in [
+        json!({"use": "enc", "n": weak}),
+        json!({"key_ops": ["encrypt"], "n": weak}),
+        json!({"alg": "RSA-OAEP", "n": weak}),
+    ] {
+        let text = json!({"keys": [public_with(Alg::Rs256, &purpose), good]}).to_string();
+        let set = JwkSet::from_json(text.as_bytes());
+        assert_eq!(set.unwrap().keys(), [good.clone()], "{text}");
+    }
+}
+
+#[test]
 fn malformed_keys_are_refused_with_the_member_named() {
     let refused = |alg, change: Value| {
         let text = public_with(alg, &change).to_string();
