@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rules::audit::{Actor, Kind};
-use rules::jose::Alg;
 use rules::protocol::authorize::ReturnTo;
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::target::Target;
-use rules::protocol::{AuthorizeRequest, Client, ClientAuth, OAuthError};
+use rules::protocol::{AuthorizeRequest, Client, ClientAuth, OAuthError, Profile};
 
 use super::issue::{self, Admission, CodeFor};
 use super::sessions::SignedIn;
@@ -62,8 +61,13 @@ impl Reply {
             return Ok(self);
         }
         let client_id = &self.return_to.client_id;
-        let client = app.registry.client(client_id);
-        let alg = client.and_then(|client| client.metadata.authorization_signed_response_alg);
+        let alg = match app.registry.client(client_id) {
+            Some(client) => {
+                let registered = client.metadata.authorization_signed_response_alg;
+                registered.unwrap_or(client.profile.signing_alg())
+            }
+            None => Profile::default().signing_alg(),
+        };
         let now = app.clock.now();
         let mut claims = serde_json::Map::new();
         claims.insert("aud".to_owned(), client_id.as_str().into());
@@ -72,7 +76,7 @@ impl Reply {
         for (name, value) in self.parameters {
             claims.insert(name.to_owned(), value.into());
         }
-        let signed = sign(app, alg.unwrap_or(Alg::Es256), None, claims).await?;
+        let signed = sign(app, alg, None, claims).await?;
         Ok(Self {
             return_to: self.return_to,
             parameters: vec![("response", signed.expose().to_owned())],

@@ -2,7 +2,6 @@
 //! revoked stands in memory.
 
 use rules::audit::Kind;
-use rules::jose::Alg;
 use rules::protocol::{AccessRecord, Client, Resource};
 use serde_json::{Map, Value};
 
@@ -65,14 +64,15 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, 
 pub async fn signed(app: &App, api: &Client, answer: &str) -> Result<Secret, Fault> {
     let answer: Value =
         serde_json::from_str(answer).map_err(|error| Fault::Internal(error.to_string()))?;
-    let alg = api.metadata.introspection_signed_response_alg;
+    let registered = api.metadata.introspection_signed_response_alg;
+    let alg = registered.unwrap_or(api.profile.signing_alg());
     let mut claims = Map::new();
     claims.insert("iss".to_owned(), app.config.issuer.as_str().into());
     claims.insert("aud".to_owned(), api.id.as_str().into());
     claims.insert("iat".to_owned(), app.clock.now().secs().into());
     claims.insert("token_introspection".to_owned(), answer);
     let typ = Some("token-introspection+jwt");
-    sign(app, alg.unwrap_or(Alg::Es256), typ, claims).await
+    sign(app, alg, typ, claims).await
 }
 
 /// The record of an access token that is good now, or why it is not, as a stable word.

@@ -58,7 +58,7 @@ pub(super) struct OpenId {
     /// Encrypt its ID tokens so: ECDH-ES, ECDH-ES+A256KW or RSA-OAEP-256
     #[arg(long, value_name = "ALG")]
     id_token_encryption_alg: Option<KeyAlg>,
-    /// With what its encrypted ID tokens are sealed: A256GCM (the default) or A128GCM
+    /// With what its encrypted ID tokens are sealed: A256GCM or A128GCM
     #[arg(long, value_name = "ENC")]
     id_token_encryption_enc: Option<Enc>,
     /// A file with its public keys to encrypt to: {"keys":[…]} (RFC 7517)

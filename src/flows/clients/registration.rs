@@ -77,13 +77,9 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
         redirect_uris: once(new.redirect_uris),
         grant_types: once(new.grant_types),
         scopes: new.scopes,
-        id_token_signed_response_alg: new.id_token_signed_response_alg.unwrap_or(
-            match new.profile {
-                // FAPI 2.0 Security Profile §5.4.1
-                Profile::Fapi2 => Alg::Es256,
-                Profile::Oauth21 | Profile::Compat => Alg::Rs256,
-            },
-        ),
+        id_token_signed_response_alg: new
+            .id_token_signed_response_alg
+            .unwrap_or(new.profile.signing_alg()),
         metadata: new.metadata,
         valid_from: None,
         disabled_at: None,

@@ -15,6 +15,7 @@ on_both![
     a_client_that_must_sign_cannot_leave_it,
     what_stands_beside_a_request_object_counts_for_nothing,
     a_signed_answer_is_the_only_parameter,
+    a_signed_answer_is_signed_as_the_client_expects,
     a_signed_answer_comes_by_form_too,
     an_error_is_signed_where_the_answer_would_be,
     an_api_may_ask_for_a_signed_answer,
@@ -179,6 +180,25 @@ async fn answered(server: &TestServer, app: &Partner, response: &str) -> Value {
     jwt.claims
 }
 
+/// JARM §3: what is not registered is RS256, outside of the profile, which excludes it.
+async fn a_signed_answer_is_signed_as_the_client_expects(server: TestServer) {
+    let ada = server.person("ada").await;
+    for (id, registered, expected) in [
+        ("plain", None, "RS256"),
+        ("chosen", Some(Alg::Es256), "ES256"),
+    ] {
+        let mut spec = crate::support::Spec::confidential(id);
+        spec.metadata.authorization_signed_response_alg = registered;
+        let app = server.register(spec).await;
+        let request = crate::support::AuthRequest::new(&app, "openid");
+        let request = request.with("response_mode", "jwt");
+        let answer = server.browser().walk(&server, &request, &ada).await;
+        let jwt = jwt::verify(&server, answer.get("response")).await;
+        assert_eq!(format!("{:?}", jwt.header.alg), expected, "{id}");
+        assert_eq!(jwt.claims["aud"], id);
+    }
+}
+
 async fn a_signed_answer_is_the_only_parameter(server: TestServer) {
     let app = partner(&server, "app").await;
     let ada = server.person("ada").await;
@@ -257,6 +277,8 @@ async fn an_api_may_ask_for_a_signed_answer(server: TestServer) {
         signed.header.typ.as_deref(),
         Some("token-introspection+jwt")
     );
+    // RFC 9701 §6: what is not registered is RS256.
+    assert_eq!(format!("{:?}", signed.header.alg), "RS256");
     assert_eq!(signed.claims["iss"], server.issuer.as_str());
     assert_eq!(signed.claims["aud"], server.accounts.id.as_str());
     assert_eq!(signed.claims["iat"], server.now());

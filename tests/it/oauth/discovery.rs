@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::support::TestServer;
 
 on_both![
+    request_objects_are_promised_where_they_are_taken,
     both_documents_say_the_same,
     the_document_says_what_is_true,
     every_endpoint_it_names_exists,
@@ -221,4 +222,13 @@ async fn a_rotated_key_stays_published_and_the_next_one_already_was(server: Test
         "the new key was published before it signed"
     );
     assert!(server.cards.sees(&server, &old).await && server.cards.sees(&server, &new).await);
+}
+
+/// They are pushed; at the authorization endpoint they are refused.
+async fn request_objects_are_promised_where_they_are_taken(server: TestServer) {
+    let told = server.get("/.well-known/openid-configuration").await.ok();
+    assert_eq!(told["request_parameter_supported"], false);
+    assert_eq!(told["request_uri_parameter_supported"], false);
+    let algs = told["request_object_signing_alg_values_supported"].as_array();
+    assert!(algs.is_some_and(|algs| algs.iter().any(|alg| alg == "ES256")));
 }

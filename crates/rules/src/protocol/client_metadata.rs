@@ -85,7 +85,8 @@ pub struct Metadata {
     /// Registration §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_encrypted_response_alg: Option<KeyAlg>,
-    /// How its encrypted ID tokens are sealed; A256GCM when nothing is said.
+    /// How its encrypted ID tokens are sealed; named whenever they are, because the standard's own
+    /// default, A128CBC-HS256, is not made here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_encrypted_response_enc: Option<Enc>,
     /// Its public keys to encrypt to; the first one that fits is used.
@@ -132,12 +133,12 @@ pub struct Metadata {
     /// With what alone it signs its requests (RFC 9101 §10.3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<Alg>,
-    /// With what the answers to its requests are signed when it asks for that (JARM §3); ES256 when
-    /// nothing is said.
+    /// With what the answers to its requests are signed when it asks for that (JARM §3); the
+    /// profile's algorithm when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_signed_response_alg: Option<Alg>,
     /// With what it is answered at introspection when it asks for a signed answer (RFC 9701 §6);
-    /// ES256 when nothing is said.
+    /// the profile's algorithm when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection_signed_response_alg: Option<Alg>,
     /// Which authorization details it may ask for (RFC 9396 §10).
@@ -192,6 +193,12 @@ impl Metadata {
                 return Err(format!(
                     "ID tokens are to be encrypted by {alg}, and no registered encryption key fits"
                 ));
+            }
+            // OpenID Connect Registration §2: whoever says nothing expects A128CBC-HS256.
+            Some(_) if self.id_token_encrypted_response_enc.is_none() => {
+                return Err("id_token_encrypted_response_alg needs \
+                            id_token_encrypted_response_enc: A256GCM or A128GCM"
+                    .into());
             }
             None if self.id_token_encrypted_response_enc.is_some() => {
                 return Err("id_token_encrypted_response_enc needs \

@@ -111,7 +111,8 @@ pub fn document<'r>(
             json!(ASSERTION_ALGS),
         ),
         ("require_signed_request_object", json!(false)),
-        ("request_parameter_supported", json!(true)),
+        // OpenID Connect Discovery §3 means the authorization endpoint.
+        ("request_parameter_supported", json!(false)),
         (
             "authorization_signing_alg_values_supported",
             json!(SIGNING_ALGS),
