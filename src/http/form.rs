@@ -51,7 +51,8 @@ async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, BadForm> {
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(BadForm::Invalid(
             OAuthError::invalid_request(
-                "the body must be application/x-www-form-urlencoded; set Content-Type accordingly, once",
+                "the body must be application/x-www-form-urlencoded; set Content-Type accordingly, \
+                 once",
             )
             .about("encoding"),
         ));

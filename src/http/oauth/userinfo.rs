@@ -23,7 +23,7 @@ const SCHEMES: &str = "Bearer realm=\"countersign\", DPoP algs=\"ES256 PS256 EdD
 pub async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
     let certificate = caller(&request).thumbprint();
     let headers = request.headers();
-    let token = own_header(headers)?;
+    let token = own_header(headers).map_err(refused)?;
     // GET or HEAD: a proof names the method that was sent (RFC 9449 §4.3 (8)).
     let method = request.method().as_str();
     answer(&app, headers, (method, certificate), token).await
@@ -31,35 +31,38 @@ pub async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Respon
 
 /// With the token in the header or in the form (RFC 6750 §2.2), not in both.
 pub async fn post(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let refused = |error: ApiError| challenged(error, TokenType::Bearer);
     let certificate = caller(&request).thumbprint();
     let has_form = request.headers().contains_key(header::CONTENT_TYPE);
     if !has_form {
         let headers = request.headers();
-        let token = own_header(headers)?;
+        let token = own_header(headers).map_err(refused)?;
         return answer(&app, headers, ("POST", certificate), token).await;
     }
     let read = form::read(request).await;
-    let (headers, params) = read.map_err(|bad| refused(bad.into()))?;
+    let (headers, params) = read.map_err(refused)?;
     let in_form = params.get("access_token").map(str::to_owned);
     let token = match (headers.contains_key(header::AUTHORIZATION), in_form) {
         (true, Some(_)) => {
             let error = OAuthError::invalid_request("the access token is sent twice; send it once");
-            return Err(refused(error.into()));
+            return Err(refused(error));
         }
         (false, Some(token)) => Some((TokenType::Bearer, token)),
-        _ => own_header(&headers)?,
+        _ => own_header(&headers).map_err(refused)?,
     };
     answer(&app, &headers, ("POST", certificate), token).await
 }
 
-fn own_header(headers: &HeaderMap) -> Result<Option<(TokenType, String)>, ApiError> {
-    let malformed = || {
-        let text = "the Authorization header must be Bearer or DPoP, and the access token; send it \
-                    once";
-        OAuthError::invalid_request(text)
-    };
-    in_header(headers, malformed).map_err(|error| challenged(error.into(), TokenType::Bearer))
+fn own_header(headers: &HeaderMap) -> Result<Option<(TokenType, String)>, OAuthError> {
+    in_header(headers, || {
+        OAuthError::invalid_request(
+            "the Authorization header must be Bearer or DPoP, and the access token; send it once",
+        )
+    })
+}
+
+/// Before it is known how the token came.
+fn refused(error: impl Into<ApiError>) -> ApiError {
+    challenged(error.into(), TokenType::Bearer)
 }
 
 async fn answer(

@@ -55,6 +55,12 @@ impl House {
         self.folder.path().join(name)
     }
 
+    /// A second after a file was written.
+    fn later(&self, name: &str) -> SystemTime {
+        let about = fs::metadata(self.at(name)).unwrap();
+        about.modified().unwrap() + Duration::from_secs(1)
+    }
+
     /// A server behind a proxy that heeds these lists, with a client of the house.
     async fn server(&self, like: &TestServer, lists: &[&str]) -> TestServer {
         let mut settings = MtlsFile {
@@ -88,7 +94,7 @@ async fn a_certificate_below_an_authority_that_was_taken_back_is_refused(server:
     let own = house.issuing.certify("budget", 2027);
     let server = house.server(&server, &["root.crl", "issuing.crl"]).await;
     house.ask(&server, &own).await.ok();
-    let later = SystemTime::now() + Duration::from_secs(60);
+    let later = house.later("root.crl");
     let list = house.root.list_with(&house.issuing);
     write(&house.at("root.crl"), &list, later);
     server.advance(60);
@@ -114,7 +120,7 @@ async fn files_that_could_not_be_used_are_tried_again(server: TestServer) {
     let own = house.issuing.certify("budget", 2027);
     let server = house.server(&server, &["root.crl", "issuing.crl"]).await;
     house.ask(&server, &own).await.ok();
-    let later = SystemTime::now() + Duration::from_secs(60);
+    let later = house.later("issuing.crl");
     write(&house.at("issuing.crl"), "nonsense", later);
     server.advance(60);
     house.ask(&server, &own).await.ok();

@@ -96,7 +96,7 @@ fn one_odd_key_spoils_no_set_that_is_published() {
     for one in odd {
         let text = json!({"keys": [one, good]}).to_string();
         let set = JwkSet::published(text.as_bytes()).unwrap();
-        assert_eq!(set.keys(), [good.clone()], "{text}");
+        assert_eq!(set.keys(), std::slice::from_ref(good), "{text}");
     }
     // Whoever published that has no secret any more.
     let private = public_with(Alg::EdDsa, &json!({"d": "AQAB"}));
@@ -116,8 +116,8 @@ fn the_numbers_of_a_key_that_signs_nothing_are_not_looked_at() {
         json!({"alg": "RSA-OAEP", "n": weak}),
     ] {
         let text = json!({"keys": [public_with(Alg::Rs256, &purpose), good]}).to_string();
-        let set = JwkSet::from_json(text.as_bytes());
-        assert_eq!(set.unwrap().keys(), [good.clone()], "{text}");
+        let set = JwkSet::from_json(text.as_bytes()).unwrap();
+        assert_eq!(set.keys(), std::slice::from_ref(good), "{text}");
     }
 }
 
