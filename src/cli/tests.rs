@@ -117,7 +117,8 @@ fn load(text: &str) -> Config {
 }
 
 /// The example with every setting in force: what begins with `# name = ` is uncommented, but for
-/// the makers of authenticators, who are refused without models that they vouch for.
+/// the makers of authenticators, who are refused without models that they vouch for, and a section
+/// that is repeated, which has no defaults.
 fn everything_set() -> String {
     let setting = |line: &str| {
         let (name, _) = line.split_once(" = ")?;
@@ -126,14 +127,16 @@ fn everything_set() -> String {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         (named && !name.is_empty() && name != "attestation_roots").then_some(())
     };
-    example()
+    let (once, repeated) = example().split_once("\n# [[").unwrap();
+    let uncommented = once
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(rest) if setting(rest).is_some() => rest,
             _ => line,
         })
         .collect::<Vec<_>>()
-        .join("\n")
+        .join("\n");
+    format!("{uncommented}\n# [[{repeated}")
 }
 
 #[test]
@@ -157,9 +160,14 @@ fn the_defaults_that_the_example_file_shows_are_true() {
         "tls",
         "mtls",
         "outbound.ca_file",
+        "mail",
     ];
-    // A file that is read with the rest, and has no default.
-    let text = everything_set().replace("\nattestation_roots = ", "\n# attestation_roots = ");
+    // Files that are read with the rest, and have no default.
+    let text = ["attestation_roots", "password_file"]
+        .iter()
+        .fold(everything_set(), |text, name| {
+            text.replace(&format!("\n{name} = "), &format!("\n# {name} = "))
+        });
     let mut set = load(&text);
     let plain = load(example());
     assert!(
@@ -174,6 +182,8 @@ fn the_defaults_that_the_example_file_shows_are_true() {
     set.server.drain = plain.server.drain;
     set.tls = None;
     set.mtls = None;
+    assert!(set.mail.is_some() && plain.mail.is_none(), "{shown:?}");
+    set.mail = None;
     set.outbound.ca_file = None;
     // That of SQLite is another.
     set.server.drain = plain.server.drain;
@@ -199,7 +209,9 @@ fn every_setting_is_in_the_example_file() {
         if name.contains(' ') {
             continue;
         }
-        let present = if kind.ends_with("File,") {
+        let present = if kind.ends_with("File>,") {
+            text.contains(&format!("\n# [[{name}]]\n"))
+        } else if kind.ends_with("File,") {
             text.contains(&format!("\n[{name}]\n"))
         } else {
             text.contains(&format!("\n{name} = "))
