@@ -231,17 +231,27 @@ async fn begin_sqlite(path: &Path) -> Result<(Conn, Place, Found), Fault> {
     Ok((conn, place, found))
 }
 
+/// How often it is looked, ten times a second, whether other servers are gone.
+const LINGERS: u32 = 30;
+
 async fn begin_postgres(url: &str) -> Result<(Conn, Place, Found), Fault> {
     const OTHERS: Sql = Sql("SELECT COUNT(*) FROM pg_stat_activity \
          WHERE datname = current_database() AND application_name = 'countersign'");
     let mut conn = one_postgres(url).await?;
     // Until this connection ends, one that sets the database up waits, and finds what was restored.
     migrate::keep_others_out(&mut conn).await?;
-    let others = conn.optional(OTHERS, vec![]).await?;
-    if others.map(|row| row.int(0)).transpose()?.unwrap_or(0) > 0 {
-        return Err(Fault::Busy(
-            "another server has this database open; stop every server of it first",
-        ));
+    // PostgreSQL lists the connections of a server that just stopped for a moment longer.
+    for patience in (0..LINGERS).rev() {
+        let others = conn.optional(OTHERS, vec![]).await?;
+        if others.map(|row| row.int(0)).transpose()?.unwrap_or(0) == 0 {
+            break;
+        }
+        if patience == 0 {
+            return Err(Fault::Busy(
+                "another server has this database open; stop every server of it first",
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     if let Conn::Postgres(c) = &mut conn {
         PgTransactions::begin(c, None).await?;
