@@ -1,4 +1,7 @@
-//! npm `openid-client` by FAPI 2.0: `private_key_jwt`, JAR, PAR, JARM, and DPoP with nonces.
+//! Web apps by FAPI 2.0: npm `openid-client` with `private_key_jwt`, JAR, PAR, JARM and DPoP with
+//! nonces, `PyPI` Authlib with `private_key_jwt`, PAR and DPoP with nonces.
+
+use std::path::Path;
 
 use countersign::flows::clients::{self, NewAuth, NewClient};
 use rules::jose::JwkSet;
@@ -7,73 +10,163 @@ use serde_json::Value;
 
 use super::program::{self, Program, free_port};
 use crate::support::server::caller;
-use crate::support::{Browser, TestServer};
+use crate::support::{Answer, Browser, Person, Reply, TestServer};
 
-on_both_now![openid_client_does_everything_by_fapi];
+on_both_now![
+    openid_client_does_everything_by_fapi,
+    authlib_does_everything_by_fapi,
+    authlib_refuses_an_answer_that_is_not_for_it,
+];
 
 async fn openid_client_does_everything_by_fapi(server: TestServer) {
-    let folder = server.directory.path();
-    let mut command = program::command("make_key.mjs");
-    command.arg(folder);
-    program::output(command).await;
-    let keys = std::fs::read(folder.join("public-keys.json")).unwrap();
-    let port = free_port();
-    let home = format!("http://127.0.0.1:{port}");
-    let new = NewClient {
-        id: Some("pocket-budget".to_owned()),
-        name: "Pocket Budget".to_owned(),
-        auth: NewAuth::Jwks(JwkSet::from_json(&keys).unwrap()),
-        redirect_uris: vec![format!("{home}/callback")],
-        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-        scopes: Scopes::parse("openid email offline_access accounts:read").unwrap(),
-        id_token_signed_response_alg: None,
-        profile: Profile::Fapi2,
-        metadata: Metadata {
-            dpop_nonces: Some(true),
-            require_signed_request_object: true,
-            ..Metadata::default()
-        },
+    let metadata = Metadata {
+        require_signed_request_object: true,
+        ..Metadata::default()
     };
-    let registered = clients::register(&server.app, new, &caller())
-        .await
-        .unwrap();
-    let mut command = program::command("openid_fapi.mjs");
-    command
-        .env("ISSUER", &server.issuer)
-        .env("CLIENT_ID", &registered.client.id)
-        .env("KEY", folder.join("private-key.jwk.json"))
-        .env("PORT", port.to_string());
-    let _program = Program::start(command, port).await;
-
+    let mut app = App::start(&server, "openid_fapi.mjs", metadata).await;
     let ada = server.person("ada").await;
-    let mut app = Browser::new(server.http.clone(), &home);
-    let page = app.get("/sign-in").await;
-    let to = page.location().to_owned();
-    assert!(to.starts_with(&server.at("/authorize")), "{}", page.body);
-    let mut bank = server.browser();
-    let page = bank.open(&to).await;
-    let answer = bank.go_on(&server, page, &ada).await;
+    let answer = app.ask(&server, &ada).await;
     let names: Vec<_> = answer.params.keys().collect();
     assert_eq!(names, ["response"], "{answer:?}");
-    let page = app.get(answer.page.location()).await;
-    assert_eq!(page.status, 303, "{}", page.body);
-
-    let told = show(&mut app, "/").await;
-    assert_eq!(told["sub"], ada.id.to_string());
-    assert_eq!(told["email"], "ada@mail.example");
-    let tokens = show(&mut app, "/refresh").await;
-    assert_eq!(
-        tokens["token_type"].as_str().map(str::to_lowercase),
-        Some("dpop".to_owned())
-    );
-    let token = tokens["access_token"].as_str().unwrap();
-    let seen = server.accounts.introspect(&server, token).await;
-    assert!(seen["cnf"]["jkt"].is_string(), "{seen}");
-    show(&mut app, "/").await;
+    app.take(&answer).await;
+    let (_, cnf) = app.has_bound_tokens(&server, &ada, "dpop").await;
+    assert!(cnf["jkt"].is_string(), "{cnf}");
 }
 
-async fn show(app: &mut Browser, path: &str) -> Value {
-    let page = app.get(path).await;
-    assert_eq!(page.status, 200, "{path}: {}", page.body);
-    serde_json::from_str(&page.body).unwrap()
+async fn authlib_does_everything_by_fapi(server: TestServer) {
+    let mut app = App::start(&server, "authlib_fapi.py", Metadata::default()).await;
+    let ada = server.person("ada").await;
+    let answer = app.ask(&server, &ada).await;
+    app.take(&answer).await;
+    let (last, cnf) = app.has_bound_tokens(&server, &ada, "dpop").await;
+    assert!(cnf["jkt"].is_string(), "{cnf}");
+    assert_eq!(app.show("/disconnect").await["disconnected"], true);
+    assert!(!server.accounts.sees(&server, &last).await);
+    assert!(app.browser.get("/refresh").await.status >= 400);
+}
+
+async fn authlib_refuses_an_answer_that_is_not_for_it(server: TestServer) {
+    let mut app = App::start(&server, "authlib_fapi.py", Metadata::default()).await;
+    let ada = server.person("ada").await;
+    let answer = app.ask(&server, &ada).await;
+    let location = answer.page.location().to_owned();
+    for (good, bad) in [(answer.get("state"), "forged"), ("iss=http", "iss=ftp")] {
+        let spoilt = location.replace(good, bad);
+        assert_ne!(spoilt, location);
+        let page = app.browser.get(&spoilt).await;
+        assert!(page.status >= 400, "{bad}: {page:?}");
+    }
+    // Nothing of that was asked of the server: the code is still good.
+    app.take(&answer).await;
+}
+
+/// A partner's web app of the profile, as its program says.
+struct App {
+    _program: Program,
+    home: String,
+    browser: Browser,
+}
+
+impl App {
+    /// Makes its key, registers it, to be held to nonces, and starts it.
+    async fn start(server: &TestServer, script: &str, metadata: Metadata) -> Self {
+        let folder = server.directory.path();
+        let mut command = program::command("make_key.mjs");
+        command.arg(folder);
+        program::output(command).await;
+        let keys = std::fs::read(folder.join("public-keys.json")).unwrap();
+        let auth = NewAuth::Jwks(JwkSet::from_json(&keys).unwrap());
+        let metadata = Metadata {
+            dpop_nonces: Some(true),
+            ..metadata
+        };
+        let key = folder.join("private-key.jwk.json");
+        Self::start_with(server, script, (auth, metadata), &[("KEY", &key)]).await
+    }
+
+    /// Registers it and starts it, with files that its environment names.
+    async fn start_with(
+        server: &TestServer,
+        script: &str,
+        (auth, metadata): (NewAuth, Metadata),
+        files: &[(&str, &Path)],
+    ) -> Self {
+        let port = free_port();
+        let home = format!("http://127.0.0.1:{port}");
+        let new = NewClient {
+            id: Some("pocket-budget".to_owned()),
+            name: "Pocket Budget".to_owned(),
+            auth,
+            redirect_uris: vec![format!("{home}/callback")],
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            scopes: Scopes::parse("openid email offline_access accounts:read").unwrap(),
+            id_token_signed_response_alg: None,
+            profile: Profile::Fapi2,
+            metadata,
+        };
+        let registered = clients::register(&server.app, new, &caller())
+            .await
+            .unwrap();
+        let mut command = program::command(script);
+        command
+            .env("ISSUER", &server.issuer)
+            .env("CLIENT_ID", &registered.client.id)
+            .env("PORT", port.to_string())
+            .envs(files.iter().copied());
+        Self {
+            _program: Program::start(command, port).await,
+            browser: Browser::new(server.http.clone(), &home),
+            home,
+        }
+    }
+
+    /// Sends a person to the bank with a pushed request; gives what she comes back with.
+    async fn ask(&mut self, server: &TestServer, person: &Person) -> Answer {
+        let page = self.browser.get("/sign-in").await;
+        let to = page.location().to_owned();
+        assert!(to.starts_with(&server.at("/authorize")), "{}", page.body);
+        assert!(
+            to.contains("request_uri=") && !to.contains("scope="),
+            "{to}"
+        );
+        let mut bank = server.browser();
+        let page = bank.open(&to).await;
+        bank.go_on(server, page, person).await
+    }
+
+    /// She is back.
+    async fn take(&mut self, answer: &Answer) {
+        assert_eq!(answer.to, format!("{}/callback", self.home), "{answer:?}");
+        let page = self.browser.get(answer.page.location()).await;
+        assert!((300..400).contains(&page.status), "{}", page.body);
+    }
+
+    /// Its tokens are bound, before and after a refresh; gives the last one, and to what.
+    async fn has_bound_tokens(
+        &mut self,
+        server: &TestServer,
+        person: &Person,
+        kind: &str,
+    ) -> (String, Value) {
+        let told = self.show("/").await;
+        assert_eq!(told["sub"], person.id.to_string());
+        assert_eq!(told["email"], "ada@mail.example");
+        let tokens = self.show("/refresh").await;
+        let told = tokens["token_type"].as_str().unwrap();
+        assert_eq!(told.to_lowercase(), kind);
+        let token = tokens["access_token"].as_str().unwrap().to_owned();
+        let seen = server.accounts.introspect(server, &token).await;
+        // Whoever has the token, and not what it is bound to, has nothing.
+        let stolen = server.http.get(server.at("/userinfo")).bearer_auth(&token);
+        assert_eq!(Reply::of(stolen).await.status, 401);
+        self.show("/").await;
+        (token, seen["cnf"].clone())
+    }
+
+    /// What a page of it shows.
+    async fn show(&mut self, path: &str) -> Value {
+        let page = self.browser.get(path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.body);
+        serde_json::from_str(&page.body).unwrap()
+    }
 }
