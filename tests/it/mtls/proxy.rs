@@ -10,25 +10,7 @@ use crate::support::client_certificates::{Certified, ClientAuthority};
 use crate::support::server::ACCOUNTS;
 use crate::support::{Engine, Reply, Spec, TestServer};
 
-macro_rules! on_both_behind_a_proxy {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use crate::support::Engine;
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$name(Engine::Sqlite).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                super::$name(Engine::Postgres).await;
-            }
-        }
-    )*};
-}
-
-on_both_behind_a_proxy![
+on_both_engines![
     a_certificate_for_the_registered_subject_authenticates,
     each_kind_of_subject_is_compared_as_it_is,
     no_certificate_another_clients_or_a_strangers_is_refused,

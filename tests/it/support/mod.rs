@@ -53,6 +53,25 @@ macro_rules! on_both {
     )*};
 }
 
+/// The same, for a function that takes the engine and starts a server of its own.
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::Engine;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name(Engine::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$name(Engine::Postgres).await;
+            }
+        }
+    )*};
+}
+
 /// The same, with a server that goes by the machine's clock.
 macro_rules! on_both_now {
     ($($name:ident),* $(,)?) => {$(

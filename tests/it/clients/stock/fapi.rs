@@ -1,22 +1,26 @@
 //! Web apps by FAPI 2.0: npm `openid-client` with `private_key_jwt`, JAR, PAR, JARM and DPoP with
-//! nonces, `PyPI` Authlib with `private_key_jwt`, PAR and DPoP with nonces.
+//! nonces, or with a certificate and tokens bound to it; `PyPI` Authlib with `private_key_jwt`, PAR
+//! and DPoP with nonces.
 
 use std::path::Path;
 
 use countersign::flows::clients::{self, NewAuth, NewClient};
 use rules::jose::JwkSet;
-use rules::protocol::{GrantType, Metadata, Profile, Scopes};
-use serde_json::Value;
+use rules::protocol::{GrantType, Metadata, Profile, Scopes, Thumbprint};
+use serde_json::{Value, json};
 
 use super::program::{self, Program, free_port};
+use crate::mtls::{Asking, subject};
 use crate::support::server::caller;
-use crate::support::{Answer, Browser, Person, Reply, TestServer};
+use crate::support::{Answer, Browser, Engine, Person, Reply, TestServer};
 
 on_both_now![
     openid_client_does_everything_by_fapi,
     authlib_does_everything_by_fapi,
     authlib_refuses_an_answer_that_is_not_for_it,
 ];
+
+on_both_engines![openid_client_does_everything_under_a_certificate];
 
 async fn openid_client_does_everything_by_fapi(server: TestServer) {
     let metadata = Metadata {
@@ -31,6 +35,32 @@ async fn openid_client_does_everything_by_fapi(server: TestServer) {
     app.take(&answer).await;
     let (_, cnf) = app.has_bound_tokens(&server, &ada, "dpop").await;
     assert!(cnf["jkt"].is_string(), "{cnf}");
+}
+
+async fn openid_client_does_everything_under_a_certificate(engine: Engine) {
+    let asking = Asking::start_now(engine).await;
+    let server = &asking.server;
+    let own = asking.partners.authority.certify("budget", 2040);
+    let file = server.directory.path().join("app.pem");
+    std::fs::write(&file, own.pem()).unwrap();
+    let ca = asking.authority_file();
+    let metadata = Metadata {
+        tls_client_certificate_bound_access_tokens: true,
+        ..Metadata::default()
+    };
+    let how = (subject("dns:budget.example"), metadata);
+    // Beside the authorities that Node.js trusts by itself.
+    let files = [("CERTIFICATE", &*file), ("NODE_EXTRA_CA_CERTS", &*ca)];
+    let mut app = App::start_with(server, "openid_mtls.mjs", how, &files).await;
+    let ada = server.person("ada").await;
+    let answer = app.ask(server, &ada).await;
+    app.take(&answer).await;
+    let (last, cnf) = app.has_bound_tokens(server, &ada, "bearer").await;
+    let expected = Thumbprint::of_certificate(own.der()).to_string();
+    assert_eq!(cnf, json!({ "x5t#S256": expected }));
+    assert_eq!(app.show("/disconnect").await["disconnected"], true);
+    assert!(!server.accounts.sees(server, &last).await);
+    asking.stop().await;
 }
 
 async fn authlib_does_everything_by_fapi(server: TestServer) {
