@@ -44,14 +44,16 @@ const OWN: [(&str, &str); 2] = [
     ("scope", "accounts:read"),
 ];
 
-async fn start(engine: Engine) -> TestServer {
+/// A server that this machine may ask in the place of a proxy.
+pub async fn start(engine: Engine) -> TestServer {
     let open = |file: &mut countersign::config::File| {
         file.hook.peers = vec!["127.0.0.1".to_owned()];
     };
     TestServer::start_with(engine, open).await
 }
 
-async fn bound(server: &TestServer) -> (Partner, String) {
+/// A client of the profile, and a token of its own that is bound to its key.
+pub async fn bound(server: &TestServer) -> (Partner, String) {
     let app = partner(server, "app").await;
     let token = app.post(server, "/token", &OWN).await.ok();
     assert_eq!(token["token_type"], "DPoP");
@@ -59,7 +61,23 @@ async fn bound(server: &TestServer) -> (Partner, String) {
     (app, token)
 }
 
-fn claims(server: &TestServer, method: &str, url: &str, token: &str) -> Value {
+/// The same of a client that is held to nonces.
+pub async fn bound_with_nonces(server: &TestServer) -> (Partner, String) {
+    let mut spec = Spec::with_key("nonces");
+    spec.metadata.dpop_nonces = Some(true);
+    let app = partner_with(server, spec).await;
+    let first = app.post(server, "/token", &OWN).await;
+    let mut claims = Holder::claims(server, "POST", "/token");
+    claims["nonce"] = first.header("dpop-nonce").into();
+    let proofs = [app.holder.sign(&app.holder.header(), &claims)];
+    let assertion = app.assertion(server);
+    let token = app.ask(server, ("/token", &OWN), &assertion, &proofs);
+    let token = text(&token.await.ok(), "access_token").to_owned();
+    (app, token)
+}
+
+/// The claims of a good proof for a token, by a method at an address.
+pub fn claims(server: &TestServer, method: &str, url: &str, token: &str) -> Value {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
     json!({
         "jti": jwt::random_id(), "htm": method, "htu": url, "iat": server.now(),
@@ -214,23 +232,12 @@ async fn where_the_original_request_is_not_told_no_bound_token_passes(server: Te
 }
 
 async fn a_nonce_that_is_wanted_is_given_with_the_challenge(server: TestServer) {
-    let mut spec = Spec::with_key("nonces");
-    spec.metadata.dpop_nonces = Some(true);
-    let app = partner_with(&server, spec).await;
-    let first = app.post(&server, "/token", &OWN).await;
-    let mut claims_of_token = Holder::claims(&server, "POST", "/token");
-    claims_of_token["nonce"] = first.header("dpop-nonce").into();
-    let proof = app.holder.sign(&app.holder.header(), &claims_of_token);
-    let assertion = app.assertion(&server);
-    let proofs = [proof];
-    let token = app.ask(&server, ("/token", &OWN), &assertion, &proofs);
-    let token = token.await.ok();
-    let token = text(&token, "access_token");
+    let (app, token) = bound_with_nonces(&server).await;
     let dpop = format!("DPoP {token}");
-    let proof = good(&server, &app.holder, token);
+    let proof = good(&server, &app.holder, &token);
     let reply = ask(&server, &dpop, Some(&proof)).await;
     refused(&reply, "use_dpop_nonce");
-    let mut with_nonce = claims(&server, "GET", URL, token);
+    let mut with_nonce = claims(&server, "GET", URL, &token);
     with_nonce["nonce"] = reply.header("dpop-nonce").into();
     let proof = app.holder.sign(&app.holder.header(), &with_nonce);
     assert_eq!(ask(&server, &dpop, Some(&proof)).await.status, 200);

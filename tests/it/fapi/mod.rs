@@ -4,7 +4,7 @@
 mod assertions;
 mod details;
 mod dpop;
-mod hook;
+pub mod hook;
 mod nonces;
 mod pushing;
 mod registering;
@@ -22,14 +22,14 @@ use serde_json::{Value, json};
 use crate::support::{Answer, AuthRequest, ClientApp, Person, Reply, Spec, TestServer, jwt};
 
 /// Somebody who holds a key and proves it, by another implementation than the server's.
-struct Holder {
+pub struct Holder {
     pair: EcdsaKeyPair,
     jwk: Value,
     jkt: String,
 }
 
 impl Holder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = SigningKey::generate(Alg::Es256).unwrap();
         let der = key.to_pkcs8().unwrap();
         let mut jwk = serde_json::to_value(key.public_jwk()).unwrap();
@@ -51,11 +51,11 @@ impl Holder {
     }
 
     /// A header with `jwk` in place.
-    fn header(&self) -> Value {
+    pub fn header(&self) -> Value {
         json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk })
     }
 
-    fn sign(&self, header: &Value, claims: &Value) -> String {
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let input = format!("{}.{}", part(header), part(claims));
         let signature = self
@@ -94,9 +94,9 @@ async fn send(server: &TestServer, path: &str, form: &[(&str, &str)], proofs: &[
 }
 
 /// A partner's app of the profile, with a key for assertions and one for proofs.
-struct Partner {
+pub struct Partner {
     app: ClientApp,
-    holder: Holder,
+    pub holder: Holder,
 }
 
 /// Registers one.

@@ -7,21 +7,107 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::program::{Program, examples, free_port};
+use crate::fapi::{Holder, hook};
 use crate::support::{Engine, Reply, Spec, TestServer};
 
 on_both_now![nginx_asks_about_every_token];
 
+on_both_engines![
+    nginx_passes_a_bound_token_with_a_proof_for_this_request_alone,
+    nginx_hands_on_the_nonce_that_a_proof_needs,
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_alone_asks_the_hook_about_every_request() {
-    let open = |file: &mut countersign::config::File| {
-        file.hook.peers = vec!["127.0.0.1".to_owned()];
-    };
-    let server = TestServer::start_with(Engine::Sqlite, open).await;
-    let guide = fs::read_to_string(examples().join("nginx-hook.conf")).unwrap();
-    let nginx = start_with(&server, &guide, "").await;
+    let server = hook::start(Engine::Sqlite).await;
+    let nginx = asking_the_hook(&server).await;
     asked_about_every_request(&server, &nginx).await;
     let url = format!("http://127.0.0.1:{}/_verify", nginx.port);
     assert_eq!(Reply::of(server.http.get(url)).await.status, 404);
+}
+
+/// nginx alone, by the guide's file.
+async fn asking_the_hook(server: &TestServer) -> Program {
+    let guide = fs::read_to_string(examples().join("nginx-hook.conf")).unwrap();
+    start_with(server, &guide, "").await
+}
+
+/// What a caller asks nginx for, as it stands in the guide's file.
+const URL: &str = "https://api.bank.example/accounts/7";
+
+/// GETs it with a token and a proof, and with what a caller may write beside them.
+async fn get(nginx: &Program, token: &str, proof: &str, beside: (&str, &str)) -> Reply {
+    let at = format!("http://127.0.0.1:{}/accounts/7?page=2", nginx.port);
+    let request = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .get(at);
+    let request = request.header("authorization", token).header("dpop", proof);
+    Reply::of(request.header(beside.0, beside.1)).await
+}
+
+async fn nginx_passes_a_bound_token_with_a_proof_for_this_request_alone(engine: Engine) {
+    const NOTHING: (&str, &str) = ("x-beside", "nothing");
+    let server = hook::start(engine).await;
+    let nginx = asking_the_hook(&server).await;
+    let (app, token) = hook::bound(&server).await;
+    let dpop = format!("DPoP {token}");
+    let by = |holder: &Holder, method: &str, url: &str| {
+        let claims = hook::claims(&server, method, url, &token);
+        holder.sign(&holder.header(), &claims)
+    };
+    let good = by(&app.holder, "GET", URL);
+    let reply = get(&nginx, &dpop, &good, NOTHING).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(reply.body.trim(), "app app");
+
+    // The same proof again; one for another address, method or API; whoever has another key.
+    let elsewhere = "https://api.bank.example/accounts/8";
+    let other = by(&app.holder, "GET", elsewhere);
+    for (proof, beside) in [
+        (good, NOTHING),
+        (other.clone(), NOTHING),
+        // What a caller says of the request is not believed.
+        (other, ("x-original-url", elsewhere)),
+        (by(&app.holder, "POST", URL), ("x-original-method", "POST")),
+        (
+            by(&app.holder, "GET", "https://evil.example/accounts/7"),
+            ("host", "evil.example"),
+        ),
+        (by(&Holder::new(), "GET", URL), NOTHING),
+        (String::new(), NOTHING),
+    ] {
+        let reply = get(&nginx, &dpop, &proof, beside).await;
+        assert_eq!(reply.status, 401, "{proof} {beside:?}");
+        let challenge = reply.header("www-authenticate");
+        assert!(challenge.starts_with("DPoP "), "{challenge}");
+    }
+    // Not as a token that whoever has it may use, with a good proof beside it either.
+    let fresh = by(&app.holder, "GET", URL);
+    let reply = get(&nginx, &format!("Bearer {token}"), &fresh, NOTHING).await;
+    assert_eq!(reply.status, 401, "{}", reply.body);
+    // None of that spoilt the token, and nginx removes what would make the address ambiguous.
+    let beside = ("x-forwarded-uri", "/accounts/8");
+    let reply = get(&nginx, &dpop, &by(&app.holder, "GET", URL), beside).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
+async fn nginx_hands_on_the_nonce_that_a_proof_needs(engine: Engine) {
+    let server = hook::start(engine).await;
+    let nginx = asking_the_hook(&server).await;
+    let (app, token) = hook::bound_with_nonces(&server).await;
+    let dpop = format!("DPoP {token}");
+    let mut claims = hook::claims(&server, "GET", URL, &token);
+    let proof = app.holder.sign(&app.holder.header(), &claims);
+    let reply = get(&nginx, &dpop, &proof, ("x-beside", "nothing")).await;
+    assert_eq!(reply.status, 401, "{}", reply.body);
+    let challenge = reply.header("www-authenticate");
+    assert!(challenge.contains("use_dpop_nonce"), "{challenge}");
+    claims["nonce"] = reply.header("dpop-nonce").into();
+    let proof = app.holder.sign(&app.holder.header(), &claims);
+    let reply = get(&nginx, &dpop, &proof, ("x-beside", "nothing")).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
 /// The guide's file with this machine's addresses, and what stands around it.
