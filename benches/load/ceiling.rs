@@ -101,6 +101,11 @@ async fn serve(plan: Plan) -> Result<(), Failed> {
         .route("/introspect", post(introspect))
         .route("/introspect-jwt", post(introspect_jwt))
         .route("/introspect-unknown", post(introspect_unknown))
+        .route("/verified-row", post(|s, h, f| verified_row(s, h, f, 1)))
+        .route(
+            "/verified-twice-row",
+            post(|s, h, f| verified_row(s, h, f, 2)),
+        )
         .route("/row", post(|s, h| token(s, h, Job::Append, false)))
         .route("/row-signed", post(|s, h| token(s, h, Job::Append, true)))
         .route("/read-row", post(|s, h| token(s, h, Job::Read, false)))
@@ -204,6 +209,21 @@ async fn token(
     };
     let padding = "x".repeat(400);
     json(format!("{{\"access_token\":\"{padding}.{signature}\",\"token_type\":\"Bearer\"}}").into())
+}
+
+/// A JWT verified so many times, then a token for one durable row.
+async fn verified_row(
+    State(bare): State<Arc<Bare>>,
+    headers: HeaderMap,
+    form: Bytes,
+    times: usize,
+) -> Response {
+    for _ in 0..times {
+        if verified(&bare.verifier, &form).is_none() {
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+    }
+    token(State(bare), headers, Job::Append, false).await
 }
 
 async fn hash(State(bare): State<Arc<Bare>>) -> Response {

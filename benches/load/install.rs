@@ -24,21 +24,24 @@ use countersign::store::{Tx, factors};
 use countersign::vault::RootKey;
 use countersign::{fault::Fault, rng, totp};
 use rules::identity::{Method, Password, Policy, Proof};
-use rules::jose::Alg;
+use rules::jose::{Alg, JwkSet, SigningKey};
 use rules::protocol::resource::ScopeInfo;
 use rules::protocol::target::Target;
-use rules::protocol::{self, Client, Format, GrantType, Metadata, Resource};
+use rules::protocol::{
+    self, Client, Confirmation, Format, GrantType, Metadata, Resource, Thumbprint,
+};
 use rules::time::Timestamp;
 use serde_json::Map;
 use uuid::Uuid;
 
 use crate::sign_in::{People, Person};
+use crate::signed::{self, Partner};
 use crate::{Failed, Options, ceiling};
 
 /// Everybody's password; nobody reads it but the benchmark.
 pub const PASSWORD: &str = "nineteen quiet herons 7 wade";
 /// Where the app's people go back to.
-const REDIRECT_URI: &str = "https://app.example/cb";
+pub const REDIRECT_URI: &str = "https://app.example/cb";
 /// The same as part of a query.
 pub const REDIRECT_ENCODED: &str = "https%3A%2F%2Fapp.example%2Fcb";
 
@@ -115,6 +118,8 @@ pub struct Installed {
     pub rotating: Vec<String>,
     /// People.
     pub people: Arc<People>,
+    /// A client with keys.
+    pub partner: Arc<Partner>,
     /// The key of the ceiling's tokens.
     pub ceiling_key: [u8; 32],
     /// The ceiling's tokens.
@@ -135,7 +140,7 @@ impl Place {
         let text = format!(
             "issuer = \"http://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = '{}'\n\n\
              [database]\nurl = '{database}'\n\n[vault]\nroot_key_file = '{}'\n\n\
-             {limits}[log]\nfilter = '{log}'\n",
+             {limits}[hook]\npeers = [\"127.0.0.1\"]\n\n[log]\nfilter = '{log}'\n",
             socket.display(),
             root_key.display(),
             limits = limits(),
@@ -216,10 +221,11 @@ async fn fill(app: &Arc<App>, host: String, options: &Options) -> Result<Install
         filled.add(more);
     }
     let many = options.tokens;
-    let own = machines.iter().map(|(client, _)| own_cards(client, app));
+    let cards = ("cards:read", CARDS);
+    let own = machines.iter().map(|(client, _)| own(client, cards, app));
     let own = own.collect::<Result<Vec<_>, _>>()?;
-    let opaque = access_tokens(app, &apps, &filled.authorizations, many).await?;
-    let jwts = access_tokens(app, &machines, &own, many.min(JWTS)).await?;
+    let opaque = access_tokens(app, &apps, &filled.authorizations, (many, None)).await?;
+    let jwts = access_tokens(app, &machines, &own, (many.min(JWTS), None)).await?;
     let ceiling_key = rng::bytes::<32>()?;
     Ok(Installed {
         host,
@@ -234,8 +240,32 @@ async fn fill(app: &Arc<App>, host: String, options: &Options) -> Result<Install
         kept: filled.kept,
         rotating: filled.rotating,
         people: Arc::new(People::new(filled.people)),
+        partner: Arc::new(partner(app, many.min(JWTS)).await?),
         ceiling_key,
         ceiling_tokens: ceiling::tokens(&ceiling_key, many)?,
+    })
+}
+
+/// A client of the profile `fapi2`, and tokens of its own that are bound to its key.
+async fn partner(app: &App, many: usize) -> Result<Partner, Failed> {
+    let [key, holder] = [
+        SigningKey::generate(Alg::Es256)?,
+        SigningKey::generate(Alg::Es256)?,
+    ];
+    let auth = NewAuth::Jwks(JwkSet::from(key.public_jwk().clone()));
+    let grants = [
+        GrantType::AuthorizationCode,
+        GrantType::RefreshToken,
+        GrantType::ClientCredentials,
+    ];
+    let scopes = "openid offline_access accounts:read";
+    let known = client(app, signed::CLIENT, auth, &grants, scopes).await?;
+    let own = own(&known.0, ("accounts:read", ACCOUNTS), app)?;
+    let bound = Thumbprint::parse(holder.kid()).map(Confirmation::Jkt);
+    Ok(Partner {
+        tokens: access_tokens(app, &[known], &[own], (many, bound)).await?,
+        key,
+        holder,
     })
 }
 
@@ -257,15 +287,19 @@ fn point(app: &App) -> Result<Vec<u8>, Failed> {
 }
 
 /// What a client has of its own.
-fn own_cards(client: &Client, app: &App) -> Result<Authorization, Failed> {
+fn own(
+    client: &Client,
+    (scope, resource): (&str, &str),
+    app: &App,
+) -> Result<Authorization, Failed> {
     let now = app.clock.now();
     Ok(Authorization {
         id: rng::uuid(now)?,
         client_id: client.id.clone(),
         person: None,
         target: Target {
-            scopes: ["cards:read"].into_iter().collect(),
-            resources: vec![CARDS.to_owned()],
+            scopes: [scope].into_iter().collect(),
+            resources: vec![resource.to_owned()],
         },
         claims: rules::protocol::ClaimsRequest::default(),
         details: rules::protocol::Details::default(),
@@ -282,6 +316,10 @@ async fn client(
     grants: &[GrantType],
     scopes: &str,
 ) -> Result<Known, Failed> {
+    let profile = match auth {
+        NewAuth::Jwks(_) => protocol::Profile::Fapi2,
+        _ => protocol::Profile::default(),
+    };
     let new = NewClient {
         id: Some(id.to_owned()),
         name: id.to_owned(),
@@ -290,7 +328,7 @@ async fn client(
         grant_types: grants.to_vec(),
         scopes: scopes.split_ascii_whitespace().collect(),
         id_token_signed_response_alg: Some(Alg::Es256),
-        profile: protocol::Profile::default(),
+        profile,
         metadata: Metadata::default(),
     };
     let registered = clients::register(app, new, &Caller::default()).await;
@@ -451,12 +489,12 @@ async fn grant(
     Ok((authorization, token.expose().to_owned()))
 }
 
-/// Access tokens of many people and apps, as the token endpoint makes them.
+/// Access tokens of many people and apps, as the token endpoint makes them, bound or not.
 async fn access_tokens(
     app: &App,
     clients: &[Known],
     authorizations: &[Authorization],
-    many: usize,
+    (many, confirmation): (usize, Option<Confirmation>),
 ) -> Result<Vec<String>, Failed> {
     let mut tokens = Vec::with_capacity(many);
     let clients = clients.iter().cycle();
@@ -470,7 +508,7 @@ async fn access_tokens(
             refresh_token: None,
             id_token: false,
             nonce: None,
-            confirmation: None,
+            confirmation,
         };
         let minted = issue::mint(app, issuance)
             .await

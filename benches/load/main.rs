@@ -21,6 +21,7 @@ mod process;
 mod report;
 mod rows;
 mod sign_in;
+mod signed;
 mod storm;
 mod wire;
 mod work;

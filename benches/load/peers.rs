@@ -154,8 +154,13 @@ impl Peer {
                 };
                 each(self.told.sessions.iter().map(ask).collect(), 303, "code=")
             }
-            // It verifies no access token that is a JWT, and knows no passwords.
-            Row::IntrospectionJwt | Row::SignIn => return None,
+            // It verifies no access token that is a JWT, knows no passwords, and is set up without keys
+            // of clients; it has no hook.
+            Row::IntrospectionJwt
+            | Row::ParSigned
+            | Row::ClientCredentialsDpop
+            | Row::HookDpop
+            | Row::SignIn => return None,
         })
     }
 }

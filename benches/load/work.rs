@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use crate::Failed;
 use crate::install::{Installed, REDIRECT_ENCODED};
 use crate::sign_in::SignIns;
+use crate::signed::{Signed, What};
 use crate::wire::{Answer, Wire};
 
 /// One line of the table.
@@ -26,6 +27,12 @@ pub enum Row {
     ClientCredentialsEs256,
     /// `POST /par`
     Par,
+    /// `POST /par` with a signed request, under an assertion
+    ParSigned,
+    /// `client_credentials` under an assertion, bound to the key of a proof
+    ClientCredentialsDpop,
+    /// `GET /verify`, a random bound token with its proof
+    HookDpop,
     /// `refresh_token` of a confidential client, without rotation
     Refresh,
     /// `refresh_token` of a public client, each token used once
@@ -59,6 +66,18 @@ impl Row {
                 "one durable row, one ES256 signature",
             ),
             Self::Par => ("pushed request", "one durable row"),
+            Self::ParSigned => (
+                "pushed request, signed",
+                "two ES256 verifications, one durable row",
+            ),
+            Self::ClientCredentialsDpop => (
+                "client_credentials, assertion and DPoP",
+                "two ES256 verifications, one durable row",
+            ),
+            Self::HookDpop => (
+                "proxy hook, DPoP",
+                "one ES256 verification, one durable row",
+            ),
             Self::Refresh => (
                 "refresh, confidential",
                 "one row read, one durable row, in one transaction",
@@ -84,6 +103,8 @@ impl Row {
             Self::IntrospectionUnknown => "POST /introspect-unknown",
             Self::ClientCredentials | Self::Par => "POST /row",
             Self::ClientCredentialsEs256 => "POST /row-signed",
+            Self::ParSigned | Self::ClientCredentialsDpop => "POST /verified-twice-row",
+            Self::HookDpop => "POST /verified-row",
             Self::Refresh => "POST /read-row",
             Self::RefreshRotation => "POST /change-row",
             Self::Authorize => "POST /flow",
@@ -122,6 +143,8 @@ pub enum Asker {
         /// Whether the answer must bring another token than the one that was sent.
         rotates: bool,
     },
+    /// Requests that are signed anew each time.
+    Signed(Signed),
     /// Whole sign-ins.
     SignIn(SignIns),
 }
@@ -187,6 +210,7 @@ impl Asker {
                 next.clone_into(token);
                 Ok(())
             }
+            Self::Signed(signed) => signed.once(wire).await,
             Self::SignIn(sign_ins) => sign_ins.once(wire).await,
         }
     }
@@ -266,6 +290,10 @@ pub fn of_server(row: Row, installed: &Installed, connections: usize) -> Vec<Ask
         let requests = installed.machines.iter().map(ask).collect();
         each(requests, Right::ok("\"access_token\""))
     };
+    let signed = |what| {
+        let ask = |n| Asker::Signed(Signed::new(what, host, &installed.partner, n));
+        repeat(connections, ask)
+    };
     match row {
         Row::Discovery => {
             let path = "/.well-known/openid-configuration";
@@ -290,6 +318,9 @@ pub fn of_server(row: Row, installed: &Installed, connections: usize) -> Vec<Ask
             };
             each(installed.apps.iter().map(ask).collect(), right)
         }
+        Row::ParSigned => signed(What::Push),
+        Row::ClientCredentialsDpop => signed(What::Token),
+        Row::HookDpop => signed(What::Hook),
         Row::Refresh => {
             let head = post("/token", host, Some(&installed.apps[0])).into();
             families(&head, &installed.kept, connections, false)
@@ -340,7 +371,9 @@ pub fn of_ceiling(row: Row, installed: &Installed, connections: usize) -> Vec<As
     let one = |text: &str| any(&vec![form(&head, &[text])].into(), right, connections);
     match row {
         Row::Introspection => about(&installed.ceiling_tokens),
-        Row::IntrospectionJwt => about(&installed.jwts),
+        Row::IntrospectionJwt | Row::ParSigned | Row::ClientCredentialsDpop | Row::HookDpop => {
+            about(&installed.jwts)
+        }
         Row::IntrospectionUnknown => about(&installed.garbage),
         Row::Refresh | Row::RefreshRotation => {
             let token = installed.kept.first().map_or("", String::as_str);
