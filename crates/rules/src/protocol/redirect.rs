@@ -26,6 +26,16 @@ pub fn check_registrable(uri: &str) -> Result<(), String> {
     if !url.username().is_empty() || url.password().is_some() {
         return bad("it must not carry a user name or password");
     }
+    let web = matches!(url.scheme(), "https" | "http");
+    // Browsers take more for a host than a name or an address: what stands there reaches a header.
+    let host = url.host_str().unwrap_or_default();
+    if web
+        && !host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._[]:".contains(c))
+    {
+        return bad("its host must be a name or an address");
+    }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
@@ -43,17 +53,22 @@ pub fn matches(registered: &str, requested: &str) -> bool {
     if registered == requested {
         return true;
     }
-    let (Ok(mut a), Ok(mut b)) = (Url::parse(registered), Url::parse(requested)) else {
-        return false;
-    };
-    let literal =
-        |url: &Url| url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
-    if !literal(&a) || !literal(&b) || requested.contains(['\\', '@', '#']) {
-        return false;
-    }
-    let _ = (a.set_port(None), b.set_port(None));
-    // What follows the authority must still be the same to the letter, before any normalising.
-    a.host_str() == b.host_str() && after_authority(registered) == after_authority(requested)
+    let known = loopback(registered);
+    known.is_some() && known == loopback(requested) && !requested.contains(['\\', '@', '#'])
+}
+
+/// Of a URI of a loopback address, written as such: the address, and what follows its port.
+fn loopback(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("http://")?;
+    let address = ["127.0.0.1", "[::1]"]
+        .into_iter()
+        .find(|one| rest.starts_with(one))?;
+    let rest = &rest[address.len()..];
+    let at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (port, after) = rest.split_at(at);
+    let digits =
+        |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    (port.is_empty() || port.strip_prefix(':').is_some_and(digits)).then_some((address, after))
 }
 
 /// The origin of a redirect URI as a CSP `form-action` source: `https://app.example`, or
@@ -71,11 +86,6 @@ pub fn csp_source(uri: &str) -> Option<String> {
 
 fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(is_loopback_host)
-}
-
-fn after_authority(uri: &str) -> &str {
-    let rest = uri.strip_prefix("http://").unwrap_or(uri);
-    rest.find(['/', '?']).map_or("", |at| &rest[at..])
 }
 
 #[cfg(test)]
@@ -114,6 +124,13 @@ mod tests {
             "http://127.0.0.1@evil.example/cb",
             "http://127.0.0.1:49152\\@evil.example/cb",
             "http://[::1]:49152/cb",
+            "http:127.0.0.1/cb",
+            "http:/127.0.0.1:49152/cb",
+            "http://127.1:49152/cb",
+            "http://0x7f.1/cb",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1:65536/cb",
+            "http://127.0.0.1:+1/cb",
         ] {
             assert!(!matches(registered, other), "{other}");
         }
@@ -130,12 +147,19 @@ mod tests {
             "/cb",
             "myapp:/cb",
             "https://app.example/c b",
+            // Each of these would say more in a policy's header than where a form may lead.
+            "https://app.example;sandbox/cb",
+            "https://app.example,x/cb",
+            "https://'none'/cb",
+            "https:/'app.examllehttp://[::2]:1/ct",
         ] {
             assert!(check_registrable(uri).is_err(), "{uri}");
         }
         for uri in [
             "https://app.example/cb",
             "http://127.0.0.1/cb",
+            "https://[2001:db8::1]:8443/cb",
+            "https://xn--bcher-kva.example/cb",
             "com.example.app:/cb",
         ] {
             assert!(check_registrable(uri).is_ok(), "{uri}");
