@@ -16,7 +16,7 @@ static CLIENTS: LazyLock<[Client; 2]> = LazyLock::new(|| {
             "auth": {"method": "secret", "hashes": []},
             "redirect_uris": ["https://app.example/cb", "http://127.0.0.1/cb"],
             "grant_types": ["authorization_code", "refresh_token"],
-            "scopes": "openid profile offline_access",
+            "scopes": ["openid", "profile", "offline_access"],
         }))
         .expect("a client")
     })
