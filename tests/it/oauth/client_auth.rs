@@ -64,7 +64,7 @@ async fn a_secret_is_taken_from_the_header(server: TestServer) {
 }
 
 async fn id_and_secret_are_form_encoded_in_the_header(server: TestServer) {
-    let app = server.register(Spec::confidential("pocket.budget~1")).await;
+    let app = server.register(Spec::confidential("pocket.budget-1")).await;
     // Every character may be written as %XX.
     let encode = |text: &str| {
         use std::fmt::Write as _;
