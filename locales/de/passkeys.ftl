@@ -30,6 +30,5 @@ passkey-rename = Umbenennen
 passkey-rename-save = Namen speichern
 passkey-remove = Entfernen
 passkey-remove-what = Danach öffnet er hier nichts mehr, und alle anderen Geräte werden abgemeldet. Vorher fragen wir noch einmal, wer Sie sind.
-passkey-weaker = Bestätigen Sie das mit einem Passkey oder Sicherheitsschlüssel, den Sie haben: Ein Code genügt nicht. Wenn Sie alle verloren haben, rufen Sie uns an.
 passkey-last-one = Das ist Ihr einziger starker Faktor. Fügen Sie zuerst einen anderen hinzu.
 passkey-blocked = gesperrt; damit kommt niemand mehr hinein

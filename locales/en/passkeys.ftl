@@ -30,6 +30,5 @@ passkey-rename = Rename
 passkey-rename-save = Save name
 passkey-remove = Remove
 passkey-remove-what = It opens nothing here any more then, and all your other devices are signed out. We ask who you are again first.
-passkey-weaker = Confirm this with a passkey or security key that you have: a code is not enough. If you have lost all of them, call us.
 passkey-last-one = This is the only strong factor that you have. Add another one first.
 passkey-blocked = blocked; it opens nothing any more

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use rules::audit::{Actor, Kind};
 
 use super::epochs::{self, Whose};
-use super::fresh::{Proved, after_proof};
-use super::judge::Evidence;
+use super::fresh::{Demand, Fresh, Proved, after_proof};
 use super::sessions::SignedIn;
 use super::users::{self as people, UserInfo};
 use super::{AdminFailure, Caller};
@@ -21,23 +20,12 @@ use crate::store::{factors, grants, invites, mails, recovery_renewals, reproofs,
 ///
 /// # Errors
 /// [`Fault`].
-pub async fn ask(
-    app: &Arc<App>,
-    held: SignedIn,
-    given: (Evidence, Option<&str>),
-    caller: &Caller,
-) -> Result<Proved<()>, Fault> {
-    let (of, by, session) = (Arc::clone(app), caller.clone(), held.session.id);
-    after_proof(app, held, given, caller, move |tx, proven| {
+pub async fn ask(app: &Arc<App>, fresh: Fresh<'_>) -> Result<Proved<()>, Fault> {
+    after_proof(app, fresh, Demand::TwoFactors, |tx, her| {
         Box::pin(async move {
-            let user = &proven.user;
-            if users::ask_to_close(tx, user.id, Some(proven.at)).await? {
-                let event = of
-                    .event(Kind::CloseAsked, &by)?
-                    .by(Actor::User(user.id))
-                    .subject(user.id)
-                    .session(session);
-                tx.record(of.pending(event, &by, Some(&user.keys))?);
+            let (user, at) = (her.proven.user.id, her.proven.at);
+            if users::ask_to_close(tx, user, Some(at)).await? {
+                her.record(tx, her.event(Kind::CloseAsked)?)?;
             }
             Ok(())
         })

@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
-use rules::audit::{Actor, Kind};
+use rules::audit::Kind;
 use rules::identity::KeyKind;
 use rules::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::activity::{self, By, Entry};
-use super::fresh::{Proved, after_proof};
-use super::judge::Evidence;
-use super::sessions::SignedIn;
-use super::{Caller, passkeys};
+use super::fresh::{Demand, Fresh, Proved, after_proof};
+use super::passkeys;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::grants::Grant;
@@ -28,24 +26,12 @@ const EVENTS: u32 = 5000;
 ///
 /// # Errors
 /// [`Fault`].
-pub async fn export(
-    app: &Arc<App>,
-    held: SignedIn,
-    given: (Evidence, Option<&str>),
-    caller: &Caller,
-) -> Result<Proved<Value>, Fault> {
-    let happened = activity::newest(app, &held, EVENTS).await?;
-    let (of, by, session) = (Arc::clone(app), caller.clone(), held.session.id);
-    after_proof(app, held, given, caller, move |tx, proven| {
+pub async fn export(app: &Arc<App>, fresh: Fresh<'_>) -> Result<Proved<Value>, Fault> {
+    let happened = activity::newest(app, &fresh.held, EVENTS).await?;
+    after_proof(app, fresh, Demand::TwoFactors, move |tx, her| {
         Box::pin(async move {
-            let user = &proven.user;
-            let data = gather(&of, tx, user, &happened).await?;
-            let event = of
-                .event(Kind::DataExported, &by)?
-                .by(Actor::User(user.id))
-                .subject(user.id)
-                .session(session);
-            tx.record(of.pending(event, &by, Some(&user.keys))?);
+            let data = gather(her.app, tx, &her.proven.user, &happened).await?;
+            her.record(tx, her.event(Kind::DataExported)?)?;
             Ok(data)
         })
     })

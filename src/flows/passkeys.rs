@@ -5,41 +5,23 @@ use std::sync::Arc;
 
 use rules::audit::{Actor, Event, Kind};
 use rules::identity::{KeyKind, authenticator};
-use rules::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::judge::{Act, Evidence, Proven, Ruling, judge};
+use super::Caller;
+use super::fresh::{Demand, Fresh, Her, Proved, after_proof};
 use super::sessions::SignedIn;
 use super::webauthn::register::{self, Made, Registering};
-use super::{Caller, issue};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
-use crate::secret::{Purpose, Secret, Token, TokenHash};
+use crate::secret::{Purpose, Secret, TokenHash};
 use crate::store::ceremonies::{self, Ceremony};
 pub use crate::store::webauthn::Listed;
 use crate::store::{Tx, factors, recovery_renewals, sessions, users, webauthn};
 
 const PURPOSE: &str = "register";
-
-/// How a fresh proof before a change ended.
-pub enum Proved {
-    /// It was right; the session goes on under this cookie.
-    Done(Token),
-    /// It was right, but what was asked for cannot be done.
-    Not(Token, Why),
-    /// The session ended meanwhile; nothing was done.
-    SignedOut,
-    /// What she gave was not right; nobody learns which part.
-    Refused,
-    /// Too many failures; nothing was looked at.
-    Blocked {
-        /// When to try again.
-        until: Timestamp,
-    },
-}
 
 /// Why something cannot be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +30,6 @@ pub enum Why {
     TooMany,
     /// It is the last strong factor that she has.
     LastOne,
-    /// She has keys that resist phishing, and proved something weaker: whoever has a code of hers
-    /// from a false page must not make a key of it.
-    Weaker,
     /// There is no such key.
     Gone,
 }
@@ -98,55 +77,71 @@ pub fn model(key: &Listed) -> Option<&'static str> {
 /// Begins to add a key for a person who proves herself anew.
 pub async fn begin(
     app: &Arc<App>,
-    held: SignedIn,
-    (evidence, device): (Evidence, Option<&str>),
-    wanted: (KeyKind, &str),
-    caller: &Caller,
-) -> Result<Proved, Fault> {
-    let (kind, name) = wanted;
-    let act = Change {
-        app: Arc::clone(app),
-        caller: caller.clone(),
-        held,
-        what: What::Begin(kind, name.to_owned()),
-    };
-    Ok(conclude(
-        app,
-        judge(app, evidence, device, caller, act).await?,
-    ))
+    fresh: Fresh<'_>,
+    (kind, name): (KeyKind, &str),
+) -> Result<Proved<Result<(), Why>>, Fault> {
+    let (holder, name) = (holder(&fresh.held), name.to_owned());
+    after_proof(app, fresh, Demand::Strongest, move |tx, her| {
+        Box::pin(async move {
+            her.record(tx, her.event(Kind::ConfirmationSucceeded)?)?;
+            let user = &her.proven.user;
+            let bound = webauthn::bound(tx, user.id).await?;
+            let asked = register::ask(her.app, &user.profile, (kind, &name), &bound)?;
+            let Some(registering) = asked else {
+                return Ok(Err(Why::TooMany));
+            };
+            ceremonies::end(tx, holder, PURPOSE).await?;
+            let ceremony = Ceremony {
+                id: rng::uuid(her.proven.at)?,
+                holder,
+                purpose: PURPOSE,
+            };
+            let until = her.proven.at.plus(Lifetimes::PASSKEY);
+            ceremonies::begin(tx, ceremony, &registering, until).await?;
+            Ok(Ok(()))
+        })
+    })
+    .await
 }
 
 /// Removes a key of a person who proves herself anew. Her other sessions end.
 pub async fn remove(
     app: &Arc<App>,
-    held: SignedIn,
-    (evidence, device): (Evidence, Option<&str>),
+    fresh: Fresh<'_>,
     key: Uuid,
-    caller: &Caller,
-) -> Result<Proved, Fault> {
-    let act = Change {
-        app: Arc::clone(app),
-        caller: caller.clone(),
-        held,
-        what: What::Remove(key),
-    };
-    Ok(conclude(
-        app,
-        judge(app, evidence, device, caller, act).await?,
-    ))
+) -> Result<Proved<Result<(), Why>>, Fault> {
+    after_proof(app, fresh, Demand::Strongest, move |tx, her| {
+        Box::pin(async move {
+            let removed = remove_hers(tx, her, key).await?;
+            if removed.is_err() {
+                her.record(tx, her.event(Kind::ConfirmationSucceeded)?)?;
+            }
+            Ok(removed)
+        })
+    })
+    .await
 }
 
-fn conclude(app: &App, ruling: Ruling<Option<Gain>>) -> Proved {
-    match ruling {
-        Ruling::Granted(Some((Ok(()), token))) => Proved::Done(token),
-        Ruling::Granted(Some((Err(why), token))) => Proved::Not(token, why),
-        Ruling::Granted(None) => Proved::SignedOut,
-        Ruling::Refused => Proved::Refused,
-        Ruling::Blocked { until } => Proved::Blocked { until },
-        Ruling::Limited(exceeded) => Proved::Blocked {
-            until: app.clock.now().plus(exceeded.wait),
-        },
+/// Her account is held since the proof, so that two removals at once do not leave her without.
+async fn remove_hers(tx: &mut Tx, her: &Her<'_>, key: Uuid) -> Result<Result<(), Why>, Fault> {
+    let user = &her.proven.user;
+    let keys = webauthn::of_user(tx, user.id, &user.keys).await?;
+    let Some(found) = keys.iter().find(|one| one.id == key) else {
+        return Ok(Err(Why::Gone));
+    };
+    let strong = factors::count_strong_open(tx, user.id).await?;
+    if !found.blocked && strong <= 1 {
+        return Ok(Err(Why::LastOne));
     }
+    if !webauthn::remove(tx, key, user.id).await? {
+        return Ok(Err(Why::Gone));
+    }
+    let ended = her.end_others(tx).await?;
+    recovery_renewals::end_all(tx, user.id).await?;
+    let event = her.event(Kind::PasskeyRemoved)?;
+    let event = event.with("passkey", key.to_string());
+    her.record(tx, event.with("ended_sessions", ended))?;
+    Ok(Ok(()))
 }
 
 /// The key that waits for its authenticator in this session.
@@ -266,120 +261,4 @@ pub(super) fn added(
 /// A session's hold on the key that it waits for.
 fn holder(held: &SignedIn) -> TokenHash {
     TokenHash::of(Purpose::Ceremony, &format!("session {}", held.session.id))
-}
-
-/// What is done after the proof, and the session's new cookie.
-type Gain = (Result<(), Why>, Token);
-
-enum What {
-    Begin(KeyKind, String),
-    Remove(Uuid),
-}
-
-struct Change {
-    app: Arc<App>,
-    caller: Caller,
-    held: SignedIn,
-    what: What,
-}
-
-impl Act for Change {
-    /// Unless the session ended meanwhile.
-    type Gain = Option<Gain>;
-
-    const REFUSED: Kind = Kind::ConfirmationRefused;
-    const BLOCKED: Kind = Kind::ConfirmationBlocked;
-
-    async fn perform(self, tx: &mut Tx, proven: &Proven) -> Result<Option<Self::Gain>, Fault> {
-        let (user, session) = (&proven.user, &self.held.session);
-        if user.id != session.user_id {
-            return Ok(None);
-        }
-        if !sessions::hold(tx, session.id).await? {
-            return Ok(Some(None));
-        }
-        let policy = self.app.config.passkeys.policy;
-        let admission = &proven.admission;
-        let done = if factors::reach(tx, user.id, policy).await? > Some(admission.assurance().acr) {
-            Err(Why::Weaker)
-        } else {
-            match &self.what {
-                What::Begin(kind, name) => self.begin(tx, proven, (*kind, name)).await?,
-                What::Remove(key) => self.remove(tx, proven, *key).await?,
-            }
-        };
-        if done.is_err() {
-            // The session goes on anew all the same, and that is written down.
-            let event = self.event(Kind::ConfirmationSucceeded, user.id)?;
-            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        }
-        let by = proven.signs_in(&self.caller);
-        let from = proven.counts_from();
-        let (_, token) = issue::renewed_session(tx, admission, session.id, by, from).await?;
-        Ok(Some(Some((done, token))))
-    }
-}
-
-impl Change {
-    async fn begin(
-        &self,
-        tx: &mut Tx,
-        proven: &Proven,
-        wanted: (KeyKind, &str),
-    ) -> Result<Result<(), Why>, Fault> {
-        let user = &proven.user;
-        let bound = webauthn::bound(tx, user.id).await?;
-        let Some(registering) = register::ask(&self.app, &user.profile, wanted, &bound)? else {
-            return Ok(Err(Why::TooMany));
-        };
-        let holder = holder(&self.held);
-        ceremonies::end(tx, holder, PURPOSE).await?;
-        let ceremony = Ceremony {
-            id: rng::uuid(proven.at)?,
-            holder,
-            purpose: PURPOSE,
-        };
-        let until = proven.at.plus(Lifetimes::PASSKEY);
-        ceremonies::begin(tx, ceremony, &registering, until).await?;
-        let event = self.event(Kind::ConfirmationSucceeded, user.id)?;
-        tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        Ok(Ok(()))
-    }
-
-    /// Her account is held since the proof, so that two removals at once do not leave her without.
-    async fn remove(
-        &self,
-        tx: &mut Tx,
-        proven: &Proven,
-        key: Uuid,
-    ) -> Result<Result<(), Why>, Fault> {
-        let (user, at) = (&proven.user, proven.at);
-        let keys = webauthn::of_user(tx, user.id, &user.keys).await?;
-        let Some(found) = keys.iter().find(|one| one.id == key) else {
-            return Ok(Err(Why::Gone));
-        };
-        let strong = factors::count_strong_open(tx, user.id).await?;
-        if !found.blocked && strong <= 1 {
-            return Ok(Err(Why::LastOne));
-        }
-        if !webauthn::remove(tx, key, user.id).await? {
-            return Ok(Err(Why::Gone));
-        }
-        let kept = Some(self.held.session.id);
-        let ended = sessions::end_others(tx, user.id, kept, at).await?;
-        recovery_renewals::end_all(tx, user.id).await?;
-        let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
-        let event = self
-            .event(Kind::PasskeyRemoved, user.id)?
-            .with("passkey", key.to_string())
-            .with("ended_sessions", ended);
-        tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        Ok(Ok(()))
-    }
-
-    fn event(&self, kind: Kind, user: Uuid) -> Result<Event, Fault> {
-        let event = self.app.event(kind, &self.caller)?;
-        let event = event.by(Actor::User(user)).subject(user);
-        Ok(event.session(self.held.session.id))
-    }
 }

@@ -4,35 +4,17 @@
 use std::sync::Arc;
 
 use rules::audit::{Actor, Kind};
-use rules::time::Timestamp;
 
 use super::Caller;
-use super::issue;
-use super::judge::{Act, Evidence, Proven, Ruling, judge};
+use super::fresh::{Demand, Fresh, Proved, after_proof};
 use super::recovery_set::RecoverySet;
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::rng;
-use crate::secret::Token;
 use crate::store::recovery_renewals::{self, Renewal};
-use crate::store::{Tx, factors, sessions};
-
-/// How the proof ended.
-pub enum Begun {
-    /// A set waits to be seen and confirmed; the session goes on under this cookie.
-    Shown(Token),
-    /// The session ended meanwhile; nothing was made.
-    SignedOut,
-    /// What she gave was not right; nobody learns which part.
-    Refused,
-    /// Too many failures; nothing was looked at.
-    Blocked {
-        /// When to try again.
-        until: Timestamp,
-    },
-}
+use crate::store::{factors, sessions};
 
 /// A set that waits to be confirmed.
 pub struct Waiting {
@@ -53,29 +35,22 @@ pub enum Confirmed {
     Gone,
 }
 
-/// Makes a new set for a person who proves herself anew.
-pub async fn begin(
-    app: &Arc<App>,
-    held: SignedIn,
-    evidence: Evidence,
-    device: Option<&str>,
-    caller: &Caller,
-) -> Result<Begun, Fault> {
-    let act = Begin {
-        app: Arc::clone(app),
-        caller: caller.clone(),
-        held,
-        set: RecoverySet::generate()?,
-    };
-    Ok(match judge(app, evidence, device, caller, act).await? {
-        Ruling::Granted(Some(token)) => Begun::Shown(token),
-        Ruling::Granted(None) => Begun::SignedOut,
-        Ruling::Refused => Begun::Refused,
-        Ruling::Blocked { until } => Begun::Blocked { until },
-        Ruling::Limited(exceeded) => Begun::Blocked {
-            until: app.clock.now().plus(exceeded.wait),
-        },
+/// Makes a new set for a person who proves herself anew; it waits to be seen and confirmed.
+pub async fn begin(app: &Arc<App>, fresh: Fresh<'_>) -> Result<Proved<()>, Fault> {
+    let set = RecoverySet::generate()?;
+    after_proof(app, fresh, Demand::Strongest, move |tx, her| {
+        Box::pin(async move {
+            let renewal = Renewal {
+                id: rng::uuid(her.proven.at)?,
+                session_id: her.session,
+                user_id: her.proven.user.id,
+            };
+            let until = her.proven.at.plus(Lifetimes::RECOVERY_CODES);
+            recovery_renewals::begin(tx, renewal, &set, until).await?;
+            her.record(tx, her.event(Kind::ConfirmationSucceeded)?)
+        })
     })
+    .await
 }
 
 /// The set that waits in this session.
@@ -150,48 +125,4 @@ async fn find(app: &App, held: &SignedIn) -> Result<Option<(Renewal, RecoverySet
         .read(move |tx| Box::pin(recovery_renewals::find::<RecoverySet>(tx, session, now)))
         .await?;
     Ok(found.filter(|(renewal, _)| renewal.user_id == user))
-}
-
-struct Begin {
-    app: Arc<App>,
-    caller: Caller,
-    held: SignedIn,
-    set: RecoverySet,
-}
-
-impl Act for Begin {
-    /// The session's new cookie, unless it ended meanwhile.
-    type Gain = Option<Token>;
-
-    const REFUSED: Kind = Kind::ConfirmationRefused;
-    const BLOCKED: Kind = Kind::ConfirmationBlocked;
-
-    async fn perform(self, tx: &mut Tx, proven: &Proven) -> Result<Option<Self::Gain>, Fault> {
-        let (user, session) = (&proven.user, &self.held.session);
-        if user.id != session.user_id {
-            return Ok(None);
-        }
-        if !sessions::hold(tx, session.id).await? {
-            return Ok(Some(None));
-        }
-        let renewal = Renewal {
-            id: rng::uuid(proven.at)?,
-            session_id: session.id,
-            user_id: user.id,
-        };
-        let until = proven.at.plus(Lifetimes::RECOVERY_CODES);
-        recovery_renewals::begin(tx, renewal, &self.set, until).await?;
-        let by = proven.signs_in(&self.caller);
-        let admission = &proven.admission;
-        let from = proven.counts_from();
-        let (_, token) = issue::renewed_session(tx, admission, session.id, by, from).await?;
-        let event = self
-            .app
-            .event(Kind::ConfirmationSucceeded, &self.caller)?
-            .by(Actor::User(user.id))
-            .subject(user.id)
-            .session(session.id);
-        tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        Ok(Some(Some(token)))
-    }
 }

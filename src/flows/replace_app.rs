@@ -12,8 +12,7 @@ use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Caller;
-use super::fresh::{Proved, after_proof};
-use super::judge::Evidence;
+use super::fresh::{Demand, Fresh, Proved, after_proof};
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::config::Lifetimes;
@@ -49,45 +48,26 @@ pub enum Bound {
     Gone,
 }
 
-/// Makes a key for a person who proves herself anew. False when she has keys that resist phishing, and
-/// proved something weaker: whoever has a code of hers from a false page must not bind an app by it.
+/// Makes a key for a person who proves herself anew.
 ///
 /// # Errors
 /// [`Fault`].
-pub async fn begin(
-    app: &Arc<App>,
-    held: SignedIn,
-    given: (Evidence, Option<&str>),
-    caller: &Caller,
-) -> Result<Proved<bool>, Fault> {
+pub async fn begin(app: &Arc<App>, fresh: Fresh<'_>) -> Result<Proved<()>, Fault> {
     let waiting = Waiting {
         secret: STANDARD.encode(totp::new_secret()?.as_slice()),
     };
-    let (holder, session) = (holder(held.session.id), held.session.id);
-    let (of, by) = (Arc::clone(app), caller.clone());
-    after_proof(app, held, given, caller, move |tx, proven| {
+    after_proof(app, fresh, Demand::Strongest, move |tx, her| {
         Box::pin(async move {
-            let user = &proven.user;
-            let policy = of.config.passkeys.policy;
-            let reached = Some(proven.admission.assurance().acr);
-            let strong = factors::reach(tx, user.id, policy).await? <= reached;
-            if strong {
-                ceremonies::end(tx, holder, PURPOSE).await?;
-                let ceremony = Ceremony {
-                    id: rng::uuid(proven.at)?,
-                    holder,
-                    purpose: PURPOSE,
-                };
-                let until = proven.at.plus(Lifetimes::RECOVERY_CODES);
-                ceremonies::begin(tx, ceremony, &waiting, until).await?;
-            }
-            let event = of
-                .event(Kind::ConfirmationSucceeded, &by)?
-                .by(Actor::User(user.id))
-                .subject(user.id)
-                .session(session);
-            tx.record(of.pending(event, &by, Some(&user.keys))?);
-            Ok(strong)
+            let holder = holder(her.session);
+            ceremonies::end(tx, holder, PURPOSE).await?;
+            let ceremony = Ceremony {
+                id: rng::uuid(her.proven.at)?,
+                holder,
+                purpose: PURPOSE,
+            };
+            let until = her.proven.at.plus(Lifetimes::RECOVERY_CODES);
+            ceremonies::begin(tx, ceremony, &waiting, until).await?;
+            her.record(tx, her.event(Kind::ConfirmationSucceeded)?)
         })
     })
     .await

@@ -98,6 +98,15 @@ fn randomness_comes_from_one_place() {
     });
 }
 
+/// Whatever else a person does after a proof says there how strong it must be.
+#[test]
+fn proofs_are_for_signing_in_or_go_through_fresh() {
+    complain("acts on a proof by itself", &[" Act for "], |file| {
+        let home = root().join("src/flows");
+        ![home.join("fresh.rs"), home.join("sign_in.rs")].contains(&file.to_owned())
+    });
+}
+
 #[test]
 fn every_room_has_its_floor() {
     let rooms: BTreeSet<_> = sources("src")

@@ -7,6 +7,7 @@ use countersign::flows::users;
 use countersign::http::admin::{self, AdminCommand, AdminReply, ReProofStep};
 
 use super::{events, operate};
+use crate::support::authenticator::person_with;
 use crate::support::people::{self, PASSWORD, Person};
 use crate::support::server::caller;
 use crate::support::{Browser, Spec, TestServer, race};
@@ -26,6 +27,7 @@ on_both![
     until_the_end_nothing_changes,
     only_an_account_in_use_is_reproofed,
     an_ended_password_needs_two_operators,
+    whoever_lost_her_only_key_signs_in_and_comes_back_by_it,
 ];
 
 const DAY: u64 = 24 * 3600;
@@ -297,4 +299,29 @@ async fn an_ended_password_needs_two_operators(server: TestServer) {
     let link = link(&server).await;
     let new = recover(&server, &ada, &link).await;
     assert!(enters(&server, &new).await);
+}
+
+async fn whoever_lost_her_only_key_signs_in_and_comes_back_by_it(server: TestServer) {
+    const CODES: &str = "/account/recovery-codes";
+    let (ada, _lost) = person_with(&server, "ada", "passkey").await;
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    for (path, status) in [
+        ("/account/data", 200),
+        ("/account/close", 303),
+        (CODES, 403),
+    ] {
+        let code = ada.next_code(&server);
+        let form = [("current", PASSWORD), ("code", code.as_str())];
+        let page = browser.post(path, &form).await;
+        assert_eq!(page.status, status, "{path}: {}", page.body);
+    }
+    let link = link(&server).await;
+    let new = recover(&server, &ada, &link).await;
+    browser.sign_in(&server, &new).await;
+    // The key is gone, so that a code is again the strongest that she has.
+    let code = new.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    let page = browser.post(CODES, &form).await;
+    assert_eq!(page.location(), CODES, "{}", page.body);
 }

@@ -7,17 +7,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::at_account;
-use super::password::renewed;
 use super::proved::Ask;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::replace_app::{self, Bound};
 use crate::flows::sessions::SignedIn;
-use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::http::pages::view::{NewApp, Problem, Qr};
-use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
+use crate::http::pages::{Stop, chrome, own_form, page, see_other};
 use crate::totp;
 use crate::words::Words;
 
@@ -30,29 +28,16 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     if let Some(page) = waiting(&app, &caller, &held, None).await? {
         return Ok(page);
     }
-    Ok(ask(caller.say()).show(&app, &caller, StatusCode::OK, None))
+    Ok(ask(caller.say()).show((&app, &caller), StatusCode::OK, None))
 }
 
 /// `POST /account/app`: one verdict, then a new key.
 pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, HERE).await?;
-    let given = ask(caller.say()).given((&app, &caller), (&headers, &params), &held);
-    let (asked, evidence, device) = given?;
-    let given = (evidence, device.as_deref());
-    let proved = replace_app::begin(&app, held, given, &caller).await?;
-    Ok(asked.conclude((&app, &caller), proved, |strong, token| {
-        if strong {
-            return renewed(&app, &headers, &token, HERE);
-        }
-        let say = caller.say();
-        let problem = Some(Problem::of(say.passkey_weaker()));
-        let mut response = ask(say).show(&app, &caller, StatusCode::FORBIDDEN, problem);
-        let cookies = Cookies::of(&headers, &app.config.issuer);
-        let cookie = cookies.set(cookies::SESSION, token.expose(), None);
-        set_cookie(&mut response, cookie);
-        response
-    }))
+    let form = ask(caller.say()).form((&app, &caller), &headers);
+    let proved = replace_app::begin(&app, form.fresh(&params, held)?).await?;
+    Ok(form.conclude(proved, |()| see_other(HERE)))
 }
 
 /// `POST /account/app/confirm`: from now on the new app counts.

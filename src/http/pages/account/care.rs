@@ -9,15 +9,13 @@ use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
 use super::at_account;
-use super::password::renewed;
 use super::proved::Ask;
 use crate::app::App;
 use crate::flows::{close, my_data, reproof};
-use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::http::pages::sign_in::signed_in;
 use crate::http::pages::view::CloseAsked;
-use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
+use crate::http::pages::{Stop, chrome, own_form, page, see_other};
 use crate::words::Words;
 
 const DATA: &str = "/account/data";
@@ -27,18 +25,16 @@ const CLOSE: &str = "/account/close";
 pub async fn show_data(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
     at_account(&app, request.headers(), DATA).await?;
-    Ok(ask_data(caller.say()).show(&app, &caller, StatusCode::OK, None))
+    Ok(ask_data(caller.say()).show((&app, &caller), StatusCode::OK, None))
 }
 
 /// `POST /account/data`: the file, after a fresh proof.
 pub async fn data(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, DATA).await?;
-    let given = ask_data(caller.say()).given((&app, &caller), (&headers, &params), &held);
-    let (asked, evidence, device) = given?;
-    let given = (evidence, device.as_deref());
-    let proved = my_data::export(&app, held, given, &caller).await?;
-    Ok(asked.conclude((&app, &caller), proved, |data, token| {
+    let form = ask_data(caller.say()).form((&app, &caller), &headers);
+    let proved = my_data::export(&app, form.fresh(&params, held)?).await?;
+    Ok(form.conclude(proved, |data| {
         let mut response = (StatusCode::OK, format!("{data:#}\n")).into_response();
         let plain = response.headers_mut();
         plain.insert(
@@ -49,9 +45,6 @@ pub async fn data(State(app): State<Arc<App>>, request: Request) -> Result<Respo
             header::CONTENT_DISPOSITION,
             HeaderValue::from_static("attachment; filename=\"my-data.json\""),
         );
-        let cookies = Cookies::of(&headers, &app.config.issuer);
-        let cookie = cookies.set(cookies::SESSION, token.expose(), None);
-        set_cookie(&mut response, cookie);
         response
     }))
 }
@@ -61,7 +54,7 @@ pub async fn show_close(State(app): State<Arc<App>>, request: Request) -> Result
     let caller = caller(&request);
     let held = at_account(&app, request.headers(), CLOSE).await?;
     let Some(since) = held.user.close_asked_at else {
-        return Ok(ask_close(caller.say()).show(&app, &caller, StatusCode::OK, None));
+        return Ok(ask_close(caller.say()).show((&app, &caller), StatusCode::OK, None));
     };
     let view = CloseAsked {
         chrome: &chrome(&app, &caller),
@@ -76,13 +69,9 @@ pub async fn show_close(State(app): State<Arc<App>>, request: Request) -> Result
 pub async fn ask_to_close(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, CLOSE).await?;
-    let given = ask_close(caller.say()).given((&app, &caller), (&headers, &params), &held);
-    let (asked, evidence, device) = given?;
-    let given = (evidence, device.as_deref());
-    let proved = close::ask(&app, held, given, &caller).await?;
-    Ok(asked.conclude((&app, &caller), proved, |(), token| {
-        renewed(&app, &headers, &token, "/account?close")
-    }))
+    let form = ask_close(caller.say()).form((&app, &caller), &headers);
+    let proved = close::ask(&app, form.fresh(&params, held)?).await?;
+    Ok(form.conclude(proved, |()| see_other("/account?close")))
 }
 
 /// `POST /account/close/take-back`.

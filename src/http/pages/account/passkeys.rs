@@ -8,16 +8,13 @@ use axum::response::Response;
 use rules::identity::KeyKind;
 use uuid::Uuid;
 
-use super::password::renewed;
-use super::{at_account, proof};
+use super::at_account;
+use super::proved::Form;
 use crate::app::App;
 use crate::flows::Caller;
-use crate::flows::passkeys::{self as flow, Added, Listed, Proved, Why};
+use crate::flows::passkeys::{self as flow, Added, Listed, Why};
 use crate::flows::sessions::SignedIn;
-use crate::flows::sign_in::Evidence;
-use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
-use crate::http::pages::sign_in::{Again, refused_passkey};
 use crate::http::pages::view::{AddPasskey, NewPasskey, OnePasskey, Problem};
 use crate::http::pages::{Stop, chrome, not_found_page, own_form, page_with_keys, see_other};
 use crate::secret::Secret;
@@ -37,35 +34,21 @@ pub async fn show_add(State(app): State<Arc<App>>, request: Request) -> Result<R
 pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, ADD).await?;
-    let say = caller.say();
-    let name = params.get("name").unwrap_or_default().to_owned();
-    let again = |again: Again| {
-        Ok(again.page(|status, problem| add(&app, &caller, &name, status, Some(problem))))
+    let name = params.get("name").unwrap_or_default();
+    let form = Form {
+        app: &app,
+        caller: &caller,
+        headers: &headers,
+        show: |status, problem| add(&app, &caller, name, status, Some(problem)),
     };
-    let kind = params.get("kind").and_then(KeyKind::parse);
-    let evidence = proof(&app, &headers, &params, &held);
-    let (Some(kind), Some(evidence)) = (kind, evidence) else {
-        return again(Again::of(Problem::of(say.account_fill_in())));
+    let Some(kind) = params.get("kind").and_then(KeyKind::parse) else {
+        return Ok(form.fill_in());
     };
-    let by_passkey = matches!(evidence, Evidence::Passkey(_));
-    let cookies = Cookies::of(&headers, &app.config.issuer);
-    let given = (evidence, cookies.get(cookies::DEVICE));
-    match flow::begin(&app, held, given, (kind, &name), &caller).await? {
-        Proved::Done(token) => Ok(renewed(&app, &headers, &token, NEW)),
-        Proved::Not(token, why) => {
-            let (status, text) = explain(say, why);
-            let mut response = add(&app, &caller, &name, status, Some(Problem::of(text)));
-            super::set_cookie(
-                &mut response,
-                cookies.set(cookies::SESSION, token.expose(), None),
-            );
-            Ok(response)
-        }
-        Proved::SignedOut => Ok(see_other("/sign-in")),
-        Proved::Refused if by_passkey => again(refused_passkey(say)),
-        Proved::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
-        Proved::Blocked { until } => again(Again::blocked(&app, say, until)),
-    }
+    let proved = flow::begin(&app, form.fresh(&params, held)?, (kind, name)).await?;
+    Ok(form.conclude(proved, |begun| match begun {
+        Ok(()) => see_other(NEW),
+        Err(why) => explain(&form, why),
+    }))
 }
 
 /// `GET /account/passkeys/new`: the device makes it.
@@ -143,42 +126,28 @@ pub async fn remove(
 ) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let (held, key) = hers(&app, &headers, &id, &caller).await?;
-    let say = caller.say();
-    let again = |again: Again| {
-        Ok(again.page(|status, problem| one(&app, &caller, &key, status, Some(problem))))
+    let form = Form {
+        app: &app,
+        caller: &caller,
+        headers: &headers,
+        show: |status, problem| one(&app, &caller, &key, status, Some(problem)),
     };
-    let Some(evidence) = proof(&app, &headers, &params, &held) else {
-        return again(Again::of(Problem::of(say.account_fill_in())));
-    };
-    let by_passkey = matches!(evidence, Evidence::Passkey(_));
-    let cookies = Cookies::of(&headers, &app.config.issuer);
-    let given = (evidence, cookies.get(cookies::DEVICE));
-    match flow::remove(&app, held, given, key.id, &caller).await? {
-        Proved::Done(token) => Ok(renewed(&app, &headers, &token, "/account?removed")),
-        Proved::Not(token, Why::Gone) => Ok(renewed(&app, &headers, &token, "/account")),
-        Proved::Not(token, why) => {
-            let (status, text) = explain(say, why);
-            let mut response = one(&app, &caller, &key, status, Some(Problem::of(text)));
-            super::set_cookie(
-                &mut response,
-                cookies.set(cookies::SESSION, token.expose(), None),
-            );
-            Ok(response)
-        }
-        Proved::SignedOut => Ok(see_other("/sign-in")),
-        Proved::Refused if by_passkey => again(refused_passkey(say)),
-        Proved::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
-        Proved::Blocked { until } => again(Again::blocked(&app, say, until)),
-    }
+    let proved = flow::remove(&app, form.fresh(&params, held)?, key.id).await?;
+    Ok(form.conclude(proved, |removed| match removed {
+        Ok(()) => see_other("/account?removed"),
+        Err(Why::Gone) => see_other("/account"),
+        Err(why) => explain(&form, why),
+    }))
 }
 
-/// Why something cannot be done, and what to do.
-fn explain(say: Words, why: Why) -> (StatusCode, String) {
-    match why {
+/// The page again: why something cannot be done, and what to do.
+fn explain(form: &Form<'_, impl Fn(StatusCode, Problem) -> Response>, why: Why) -> Response {
+    let say = form.caller.say();
+    let (status, text) = match why {
         Why::LastOne => (StatusCode::CONFLICT, say.passkey_last_one()),
-        Why::Weaker => (StatusCode::FORBIDDEN, say.passkey_weaker()),
         Why::TooMany | Why::Gone => (StatusCode::BAD_REQUEST, say.passkey_too_many()),
-    }
+    };
+    (form.show)(status, Problem::of(text))
 }
 
 /// What a key is called: by her, or by its kind.

@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::HeaderMap;
 use axum::response::Response;
 
-use super::{at_account, proof};
+use super::at_account;
+use super::proved::Form;
 use crate::app::App;
 use crate::flows::Caller;
-use crate::flows::change_password::{Asked, Changed, Mend, change_password};
-use crate::flows::sign_in::Evidence;
-use crate::http::cookies::{self, Cookies};
+use crate::flows::change_password::{Mend, change_password};
 use crate::http::oauth::caller;
-use crate::http::pages::sign_in::{Again, refused_passkey};
 use crate::http::pages::view::{ChangePassword, Problem};
 use crate::http::pages::weakness::weakness;
-use crate::http::pages::{Stop, chrome, own_form, page_with_keys, see_other, set_cookie};
-use crate::secret::{Secret, Token};
+use crate::http::pages::{Stop, chrome, own_form, page_with_keys, see_other};
+use crate::secret::Secret;
 use crate::words::Words;
 
 const HERE: &str = "/account/password";
@@ -35,48 +32,31 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
 pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, HERE).await?;
-    let say = caller.say();
     let username = held.user.profile.username.clone();
-    let again = |again: Again, kept: &str| {
-        let shown = (username.as_str(), kept);
-        Ok(again.page(|status, problem| form(&app, &caller, shown, status, Some(problem))))
+    let form = |kept| Form {
+        app: &app,
+        caller: &caller,
+        headers: &headers,
+        show: {
+            let shown = (username.as_str(), kept);
+            let (app, caller) = (&app, &caller);
+            move |status, problem| form(app, caller, shown, status, Some(problem))
+        },
     };
     // No secret: it is good for half a minute, and with the password alone. A recovery code is one.
     let code = params.get("code").unwrap_or_default();
     let is_short = code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit());
-    let unused = if is_short { code } else { "" };
+    let unused = form(if is_short { code } else { "" });
     let field = |name| Secret::new(params.get(name).unwrap_or_default().to_owned());
     let (new, repeat) = (field("password"), field("repeat"));
-    let evidence = proof(&app, &headers, &params, &held);
-    let filled = !new.expose().is_empty() && !repeat.expose().is_empty();
-    let Some(evidence) = evidence.filter(|_| filled) else {
-        return again(Again::of(Problem::of(say.account_fill_in())), unused);
-    };
-    let by_passkey = matches!(evidence, Evidence::Passkey(_));
-    let asked = Asked {
-        evidence,
-        new,
-        repeat,
-    };
-    let cookies = Cookies::of(&headers, &app.config.issuer);
-    let device = cookies.get(cookies::DEVICE).map(str::to_owned);
-    match change_password(&app, held, asked, device, &caller).await? {
-        Changed::Done(token) => Ok(renewed(&app, &headers, &token, "/account?password")),
-        Changed::SignedOut => Ok(see_other("/sign-in")),
-        Changed::Unfit(mend) => again(Again::of(problem(say, mend)), unused),
-        Changed::Refused if by_passkey => again(refused_passkey(say), ""),
-        Changed::Refused => again(Again::of(Problem::of(say.sign_in_refused())), ""),
-        Changed::Blocked { until } => again(Again::blocked(&app, say, until), ""),
+    let fresh = unused.fresh(&params, held)?;
+    if new.expose().is_empty() || repeat.expose().is_empty() {
+        return Ok(unused.fill_in());
     }
-}
-
-/// Goes on under the session's new cookie.
-pub(super) fn renewed(app: &App, headers: &HeaderMap, token: &Token, to: &str) -> Response {
-    let cookies = Cookies::of(headers, &app.config.issuer);
-    let mut response = see_other(to);
-    let cookie = cookies.set(cookies::SESSION, token.expose(), None);
-    set_cookie(&mut response, cookie);
-    response
+    Ok(match change_password(&app, fresh, (&new, &repeat)).await? {
+        Ok(proved) => form("").conclude(proved, |()| see_other("/account?password")),
+        Err(mend) => unused.mend(problem(caller.say(), mend)),
+    })
 }
 
 fn problem(say: Words, mend: Mend) -> Problem {

@@ -6,20 +6,17 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::password::renewed;
-use super::{at_account, proof};
+use super::at_account;
+use super::proved::Ask;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::account;
-use crate::flows::renew_recovery::{self, Begun, Confirmed, Waiting};
+use crate::flows::renew_recovery::{self, Confirmed, Waiting};
 use crate::flows::sessions::SignedIn;
-use crate::flows::sign_in::Evidence;
-use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
-use crate::http::pages::sign_in::{Again, refused_passkey};
-use crate::http::pages::view::{NewRecoveryCodes, Problem, RenewRecovery};
-use crate::http::pages::{Stop, chrome, own_form, page, page_with_keys, see_other};
+use crate::http::pages::view::{NewRecoveryCodes, Problem};
+use crate::http::pages::{Stop, chrome, own_form, page, see_other};
 
 const HERE: &str = "/account/recovery-codes";
 
@@ -30,32 +27,18 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     if let Some(waiting) = renew_recovery::waiting(&app, &held).await? {
         return Ok(codes(&app, &caller, &held, waiting, None));
     }
-    let left = left(&app, &caller, &held).await?;
-    Ok(form(&app, &caller, left, StatusCode::OK, None))
+    let ask = ask(&app, &caller, &held).await?;
+    Ok(ask.show((&app, &caller), StatusCode::OK, None))
 }
 
 /// `POST /account/recovery-codes`: one verdict for password and code, then a new set.
 pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, HERE).await?;
-    let say = caller.say();
-    let left = left(&app, &caller, &held).await?;
-    let again = |again: Again| {
-        Ok(again.page(|status, problem| form(&app, &caller, left, status, Some(problem))))
-    };
-    let Some(evidence) = proof(&app, &headers, &params, &held) else {
-        return again(Again::of(Problem::of(say.account_fill_in())));
-    };
-    let by_passkey = matches!(evidence, Evidence::Passkey(_));
-    let cookies = Cookies::of(&headers, &app.config.issuer);
-    let device = cookies.get(cookies::DEVICE);
-    match renew_recovery::begin(&app, held, evidence, device, &caller).await? {
-        Begun::Shown(token) => Ok(renewed(&app, &headers, &token, HERE)),
-        Begun::SignedOut => Ok(see_other("/sign-in")),
-        Begun::Refused if by_passkey => again(refused_passkey(say)),
-        Begun::Refused => again(Again::of(Problem::of(say.sign_in_refused()))),
-        Begun::Blocked { until } => again(Again::blocked(&app, say, until)),
-    }
+    let form = ask(&app, &caller, &held).await?;
+    let form = form.form((&app, &caller), &headers);
+    let proved = renew_recovery::begin(&app, form.fresh(&params, held)?).await?;
+    Ok(form.conclude(proved, |()| see_other(HERE)))
 }
 
 /// `POST /account/recovery-codes/confirm`: from now on the new set counts.
@@ -87,30 +70,17 @@ pub async fn cancel(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Ok(see_other("/account"))
 }
 
-/// How many codes count, and since when.
-async fn left(app: &App, caller: &Caller, held: &SignedIn) -> Result<Option<String>, Fault> {
-    let kept = account::kept(app, held).await?;
+/// What is asked, beside how many codes count, and since when.
+async fn ask(app: &App, caller: &Caller, held: &SignedIn) -> Result<Ask, Fault> {
+    let kept = account::kept(app, held).await?.recovery;
     let say = caller.say();
-    Ok(kept
-        .recovery
-        .map(|(left, made)| say.account_codes_kept(left, say.date(made))))
-}
-
-fn form(
-    app: &App,
-    caller: &Caller,
-    left: Option<String>,
-    status: StatusCode,
-    problem: Option<Problem>,
-) -> Response {
-    let view = RenewRecovery {
-        chrome: &chrome(app, caller),
-        action: HERE.to_owned(),
-        left,
-        problem,
-        back_href: "/account".to_owned(),
-    };
-    page_with_keys(status, &view, None)
+    let left = kept.map(|(left, made)| say.account_codes_kept(left, say.date(made)));
+    Ok(Ask {
+        heading: say.new_codes(),
+        what: left.into_iter().chain([say.new_codes_what()]).collect(),
+        button: say.new_codes_make(),
+        action: HERE,
+    })
 }
 
 fn codes(

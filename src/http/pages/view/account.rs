@@ -175,22 +175,6 @@ pub struct ChangePassword<'a> {
     pub back_href: String,
 }
 
-/// Asks for a fresh proof before new recovery codes are made. Posts `current` and `code`.
-#[derive(Template)]
-#[template(path = "account/renew_recovery.html")]
-pub struct RenewRecovery<'a> {
-    /// What surrounds the page.
-    pub chrome: &'a Chrome,
-    /// Where the form is posted.
-    pub action: String,
-    /// `8 left, made on 3 May 2026`.
-    pub left: Option<String>,
-    /// Why the form came back; it names no field.
-    pub problem: Option<Problem>,
-    /// The account page.
-    pub back_href: String,
-}
-
 /// New recovery codes to keep. Posts `confirm`, one of them; nothing to `cancel_action`.
 #[derive(Template)]
 #[template(path = "account/recovery_codes.html")]
