@@ -154,6 +154,10 @@ impl App {
         flows::follow::load(&app)
             .await
             .map_err(explain("clients and keys cannot be read"))?;
+        // A restore withdraws every key, those of clients that chose another algorithm too.
+        flows::clients::provide_keys(&app)
+            .await
+            .map_err(explain("the signing keys cannot be made"))?;
         Ok(Arc::new(app))
     }
 }

@@ -106,6 +106,12 @@ impl Registered {
         clients.filter(|client| client.disabled_at.is_none())
     }
 
+    /// Every client that was not removed, disabled ones too.
+    pub fn every_client(&self) -> impl Iterator<Item = &Client> {
+        let clients = self.clients.values().map(Arc::as_ref);
+        clients.filter(|client| client.removed_at.is_none())
+    }
+
     /// Every resource.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {

@@ -88,9 +88,10 @@ An API that validates tokens, and a nightly job:
     #[command(after_help = "  countersign client rotate-secret pocket-budget
   countersign client rotate-secret pocket-budget --now     after a leak")]
     RotateSecret(RotateSecret),
-    /// Replace the public keys of a client that signs assertions (private_key_jwt)
+    /// Replace the public keys of a client that signs assertions (private_key_jwt) or requests
     ///
-    /// A client with a secret moves to keys for good: its secrets end. To replace a key without
+    /// A client with a secret moves to keys for good: its secrets end. One with a certificate of an
+    /// authority (tls_client_auth) goes on with it, and signs requests with the keys. To replace a key without
     /// downtime, give a set with the old and the new one, then a set with the new one.
     #[command(after_help = "  countersign client set-jwks pocket-budget budget-public-keys.json")]
     SetJwks(SetJwks),
@@ -164,8 +165,9 @@ pub(super) struct Add {
     /// It authenticates by a secret, which is made and printed once (the default)
     #[arg(long, group = "authentication")]
     secret: bool,
-    /// It authenticates by assertions (private_key_jwt) under the public keys in this file
-    #[arg(long, group = "authentication", value_name = "FILE")]
+    /// It authenticates by assertions (private_key_jwt) under the public keys in this file; with
+    /// --certificate-subject it only signs its requests with them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["public", "secret", "self_signed_jwks", "self_signed"])]
     jwks: Option<PathBuf>,
     /// It authenticates by a certificate (self_signed_tls_client_auth) whose public key is in this file
     #[arg(long, group = "authentication", value_name = "FILE")]
@@ -276,7 +278,8 @@ impl Add {
         Ok(if self.public {
             AuthRequest::None
         } else if let Some(subject) = &self.certificate_subject {
-            AuthRequest::Certificate(subject.clone())
+            let jwks = self.jwks.as_deref().map(read_jwks).transpose()?;
+            AuthRequest::Certificate(subject.clone(), jwks.unwrap_or_default())
         } else if let Some(file) = &self.self_signed_jwks {
             AuthRequest::SelfSigned(read_jwks(file)?)
         } else if self.self_signed {
@@ -300,6 +303,15 @@ impl Add {
                 .map_err(|error| Failed(format!("--scope: {}", error.description)))?
         };
         let auth = self.auth()?;
+        let mut metadata = metadata::registered(self.about, self.openid, self.proofs);
+        if matches!(
+            auth,
+            AuthRequest::Certificate(..) | AuthRequest::SelfSigned(_)
+        ) {
+            // Whoever connects with a certificate gets tokens that are of use with it alone.
+            metadata.tls_client_certificate_bound_access_tokens |=
+                !metadata.dpop_bound_access_tokens;
+        }
         // What can live by the strictest rules does, unless somebody says otherwise.
         let by_default = match auth {
             AuthRequest::None | AuthRequest::Secret => Profile::Oauth21,
@@ -314,7 +326,7 @@ impl Add {
             scopes,
             id_token_signed_response_alg: self.id_token_alg,
             profile: self.profile.unwrap_or(by_default),
-            metadata: metadata::registered(self.about, self.openid, self.proofs),
+            metadata,
         })
     }
 }

@@ -6,7 +6,6 @@ use rules::network::Cidr;
 use serde::Deserialize;
 
 use super::Refused;
-use super::list::list;
 use super::proxy::networks;
 
 /// `[hook]`, as written.
@@ -17,7 +16,6 @@ use super::proxy::networks;
     reason = "each setting is explained in countersign.example.toml"
 )]
 pub struct HookFile {
-    #[serde(deserialize_with = "list")]
     pub peers: Vec<String>,
     pub client_certificates: bool,
 }

@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::Refused;
 use super::file::refuse;
-use super::list::list;
 
 /// `[passkeys]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,7 +19,6 @@ use super::list::list;
 pub struct PasskeysFile {
     pub synced: String,
     pub attestation: String,
-    #[serde(deserialize_with = "list")]
     pub allowed_models: Vec<String>,
     pub attestation_roots: Option<PathBuf>,
 }

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::Refused;
 use super::file::refuse;
-use super::list::list;
 
 /// `[proxy]`, as written.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,7 +16,6 @@ use super::list::list;
     reason = "each setting is explained in countersign.example.toml"
 )]
 pub struct ProxyFile {
-    #[serde(deserialize_with = "list")]
     pub peers: Vec<String>,
     pub header: String,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rules::audit::{Actor, Kind};
+use rules::jose::Alg;
 use rules::protocol::authorize::ReturnTo;
 use rules::protocol::redeem::CodeBinding;
 use rules::protocol::target::Target;
@@ -61,13 +62,10 @@ impl Reply {
             return Ok(self);
         }
         let client_id = &self.return_to.client_id;
-        let alg = match app.registry.client(client_id) {
-            Some(client) => {
-                let registered = client.metadata.authorization_signed_response_alg;
-                registered.unwrap_or(client.profile.signing_alg())
-            }
-            None => Profile::default().signing_alg(),
-        };
+        let client = app.registry.client(client_id);
+        let alg = client.map_or(Profile::default().signing_alg(), |client| {
+            signed_by(&client)
+        });
         let now = app.clock.now();
         let mut claims = serde_json::Map::new();
         claims.insert("aud".to_owned(), client_id.as_str().into());
@@ -244,6 +242,10 @@ impl Asking {
         given: Given<'_>,
     ) -> Result<Reply, Fault> {
         let request = interaction.request;
+        if request.return_to.response_mode.is_signed() {
+            // A code that cannot leave is not issued.
+            self.app.keys.now().signer(signed_by(&self.client))?;
+        }
         let bound = bound_by(&request);
         let types = self.app.config.details.as_ref();
         // A scope that was left out may have been the last of the API that some are for.
@@ -293,6 +295,12 @@ impl Asking {
             None => Ok(true),
         }
     }
+}
+
+/// With what the answers to a client's requests are signed (JARM §3).
+fn signed_by(client: &Client) -> Alg {
+    let registered = client.metadata.authorization_signed_response_alg;
+    registered.unwrap_or(client.profile.signing_alg())
 }
 
 /// What keeps a stolen code from being of use: `pkce`, `nonce` (only if the client looks at it), or

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
 use rules::jose::{Alg, JwkSet};
-use rules::protocol::client_assertion::{self, Audiences, Expectation};
+use rules::protocol::client_assertion::{self, AssertionId, Audiences, Expectation};
 use rules::protocol::credentials::Credentials;
 use rules::protocol::{Client, ClientAuth, OAuthError, Profile};
 use subtle::{Choice, ConstantTimeEq};
@@ -22,6 +22,13 @@ use crate::store;
 /// What an assertion may be signed with (FAPI 2.0 SP §5.4).
 const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
 
+/// A client whose credentials are right. An assertion among them is not spent yet.
+pub struct Recognised {
+    /// Who it is.
+    pub client: Arc<Client>,
+    assertion: Option<AssertionId>,
+}
+
 /// Verifies who the client is. An unknown, a disabled and a client with a wrong secret get the same
 /// answer; a client that uses the wrong method, or whose assertion is wrong, is told why, because
 /// client ids are no secrets (RFC 6749 §2.2).
@@ -31,14 +38,14 @@ const ASSERTION_ALGS: [Alg; 3] = [Alg::Es256, Alg::Ps256, Alg::EdDsa];
 ///
 /// # Errors
 /// `invalid_client`; [`Failure::Limited`] after too many of these.
-pub async fn authenticate(
+pub async fn recognise(
     app: &App,
     credentials: Credentials,
     caller: &Caller,
-) -> Result<Arc<Client>, Failure> {
+) -> Result<Recognised, Failure> {
     follow::fresh(app).await?;
-    let all = Whose::Address(caller.address);
     let Some(client) = app.registry.client(credentials.id()) else {
+        let all = Whose::Address(caller.address);
         limit::take(app, Limit::FailuresPerAddress, all)?;
         app.refusals
             .count(Kind::ClientAuthenticationRefused, None, "unknown_client");
@@ -47,12 +54,60 @@ pub async fn authenticate(
     let one = Whose::ClientAt(&client.id, caller.address);
     limit::look(app, Limit::ClientFailuresPerAddress, one)?;
     let verified = verify(app, &client, &credentials, caller).await;
-    if let Err(Failure::Refused(_)) = verified {
+    let assertion = limited(app, (&client, caller), verified)?;
+    Ok(Recognised { client, assertion })
+}
+
+impl Recognised {
+    /// Spends its assertion, when it brought one (RFC 7523 §3, `jti`).
+    ///
+    /// # Errors
+    /// `invalid_client` for one that was used before; [`Failure::Limited`] after too many of these.
+    pub async fn spend(self, app: &App, caller: &Caller) -> Result<(), Failure> {
+        let Some(id) = self.assertion else {
+            return Ok(());
+        };
+        let client_id = self.client.id.clone();
+        // The row outlives the assertion by the leeway given to clocks.
+        let until = id.exp.plus(std::time::Duration::from_mins(1));
+        let fresh = app
+            .store
+            .write(move |tx| {
+                Box::pin(
+                    async move { store::consume_assertion(tx, &client_id, &id.jti, until).await },
+                )
+            })
+            .await?;
+        if fresh {
+            return Ok(());
+        }
+        app.refusals
+            .count(Kind::AssertionReplayed, Some(&self.client.id), "replayed");
+        let why = "this jti was used before; make a new assertion for every request";
+        let error = refuse(
+            app,
+            &self.client,
+            "bad_assertion",
+            invalid(why, "assertion-replay"),
+        );
+        limited(app, (&self.client, caller), Err(error))
+    }
+}
+
+/// Counts a refusal against the limits of its client and address.
+fn limited<T>(
+    app: &App,
+    (client, caller): (&Client, &Caller),
+    verdict: Result<T, Failure>,
+) -> Result<T, Failure> {
+    if let Err(Failure::Refused(_)) = verdict {
+        let one = Whose::ClientAt(&client.id, caller.address);
         // Whoever comes to the end of this is told what was wrong, and the next time to wait.
         let _ = limit::take(app, Limit::ClientFailuresPerAddress, one);
+        let all = Whose::Address(caller.address);
         limit::take(app, Limit::FailuresPerAddress, all)?;
     }
-    verified.map(|()| client)
+    verdict
 }
 
 async fn verify(
@@ -60,7 +115,7 @@ async fn verify(
     client: &Client,
     credentials: &Credentials,
     caller: &Caller,
-) -> Result<(), Failure> {
+) -> Result<Option<AssertionId>, Failure> {
     let verdict = match (&client.auth, credentials) {
         (ClientAuth::Secret { hashes }, Credentials::Secret { secret, .. }) => {
             secret_fits(hashes, secret)
@@ -68,10 +123,10 @@ async fn verify(
                 .ok_or_else(|| ("wrong_secret", refused()))
         }
         (ClientAuth::PrivateKeyJwt { jwks }, Credentials::Assertion { jwt, .. }) => {
-            return match Box::pin(assertion(app, client, jwks, jwt)).await? {
-                Ok(()) => Ok(()),
-                Err(error) => Err(refuse(app, client, "bad_assertion", error)),
-            };
+            let verified = Box::pin(assertion(app, client, jwks, jwt)).await;
+            return verified
+                .map(Some)
+                .map_err(|error| refuse(app, client, "bad_assertion", error));
         }
         (ClientAuth::None, Credentials::Name { .. }) => Ok(()),
         (auth, Credentials::Name { .. }) if client.presents_certificate() => {
@@ -86,7 +141,9 @@ async fn verify(
             .about("method"),
         )),
     };
-    verdict.map_err(|(reason, error)| refuse(app, client, reason, error))
+    verdict
+        .map(|()| None)
+        .map_err(|(reason, error)| refuse(app, client, reason, error))
 }
 
 fn refuse(app: &App, client: &Client, reason: &'static str, error: OAuthError) -> Failure {
@@ -135,7 +192,7 @@ async fn certificate(
     };
     let now = app.clock.now();
     match auth {
-        ClientAuth::TlsClientAuth { subject } => {
+        ClientAuth::TlsClientAuth { subject, .. } => {
             if !presented.is_for(subject) {
                 let text = "the certificate is not for the subject that is registered";
                 return Err(refuse("wrong_certificate", text));
@@ -176,28 +233,29 @@ async fn certificate(
     }
 }
 
-/// Where clients authenticate that get something for it, as they know the addresses (RFC 8705 §5).
+/// Where clients authenticate, as they know the addresses (RFC 8705 §5).
 fn endpoints(app: &App) -> Vec<String> {
     let issuer = &app.config.issuer;
-    let mtls = app.config.mtls.as_ref().map(|mtls| mtls.url.at("/token"));
-    let own = [issuer.at("/token"), issuer.at("/par")];
-    own.into_iter().chain(mtls).collect()
+    let mtls = app.config.mtls.as_ref().map(|mtls| &mtls.url);
+    let addresses = |path| [Some(issuer.at(path)), mtls.map(|mtls| mtls.at(path))];
+    let paths = ["/token", "/par", "/introspect", "/revoke"];
+    paths.into_iter().flat_map(addresses).flatten().collect()
 }
 
+fn invalid(why: &str, topic: &'static str) -> OAuthError {
+    OAuthError::invalid_client(format!("client_assertion: {why}")).about(topic)
+}
+
+/// Verifies an assertion; whether it was used before is another question.
 async fn assertion(
     app: &App,
     client: &Client,
     jwks: &JwkSet,
     jwt: &str,
-) -> Result<Result<(), OAuthError>, Failure> {
-    let invalid = |why: String, topic| {
-        OAuthError::invalid_client(format!("client_assertion: {why}")).about(topic)
-    };
-    let verified = match client_keys::verify(app, client, jwks, (jwt, &ASSERTION_ALGS)).await {
-        Ok(Ok(verified)) => verified,
-        Ok(Err(error)) => return Ok(Err(invalid(error.to_string(), "assertion"))),
-        Err(error) => return Ok(Err(error)),
-    };
+) -> Result<AssertionId, OAuthError> {
+    let verified = client_keys::verify(app, client, jwks, (jwt, &ASSERTION_ALGS))
+        .await?
+        .map_err(|error| invalid(&error.to_string(), "assertion"))?;
     let endpoints = match client.profile {
         Profile::Compat => endpoints(app),
         Profile::Fapi2 | Profile::Oauth21 => Vec::new(),
@@ -215,32 +273,11 @@ async fn assertion(
         },
         now: app.clock.now(),
     };
-    let checked = client_assertion::check_typ(verified.header.typ.as_deref())
+    client_assertion::check_typ(verified.header.typ.as_deref())
         .and_then(|()| match app.store.revocations().epoch() {
             Some(epoch) => client_assertion::check_epoch(&verified.payload, epoch),
             None => Ok(()),
         })
-        .and_then(|()| client_assertion::check(&verified.payload, &expectation));
-    let id = match checked {
-        Ok(id) => id,
-        Err(error) => return Ok(Err(invalid(error.to_string(), error.topic()))),
-    };
-    let client_id = client.id.clone();
-    // RFC 7523 §3: jti. The row outlives the assertion by the leeway given to clocks.
-    let until = id.exp.plus(std::time::Duration::from_mins(1));
-    let fresh = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move { store::consume_assertion(tx, &client_id, &id.jti, until).await })
-        })
-        .await?;
-    if fresh {
-        return Ok(Ok(()));
-    }
-    app.refusals
-        .count(Kind::AssertionReplayed, Some(&client.id), "replayed");
-    Ok(Err(invalid(
-        "this jti was used before; make a new assertion for every request".to_owned(),
-        "assertion-replay",
-    )))
+        .and_then(|()| client_assertion::check(&verified.payload, &expectation))
+        .map_err(|error| invalid(&error.to_string(), error.topic()))
 }

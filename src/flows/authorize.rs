@@ -216,7 +216,7 @@ async fn read(app: &App, params: &Params, client: &Client) -> Result<Read, NotBe
             .read(move |tx| Box::pin(async move { pushed::find(tx, hash, &client_id, now).await }))
             .await?;
         let request = found
-            .filter(|request| fits(client, request))
+            .filter(|request| fits(app, client, request))
             .ok_or_else(|| {
                 OAuthError::new(
                     ErrorCode::InvalidRequestUri,
@@ -387,13 +387,15 @@ pub async fn next_step(
 }
 
 /// Whether the client is still registered for what it asked: its registration may have been narrowed
-/// since.
-fn fits(client: &Client, request: &AuthorizeRequest) -> bool {
+/// since, and a type of details may be gone.
+fn fits(app: &App, client: &Client, request: &AuthorizeRequest) -> bool {
+    let details = request.details.left_to(client);
+    let types = app.config.details.as_ref();
     client.may(GrantType::AuthorizationCode)
         && client.may_return_to(&request.return_to.redirect_uri)
         && request.scopes.is_subset(&client.scopes)
         && request.claims.beyond(&client.scopes).is_empty()
-        && request.details.left_to(client) == request.details
+        && details.good_for(&request.resources, types) == request.details
         && (request.challenge.is_some() || authorize::needs_no_challenge(client, &request.scopes))
 }
 
@@ -412,7 +414,7 @@ pub(super) async fn open(
         .await?;
     Ok(found.and_then(|interaction| {
         let client = app.registry.client(&interaction.request.client_id)?;
-        fits(&client, &interaction.request).then_some((interaction, client))
+        fits(app, &client, &interaction.request).then_some((interaction, client))
     }))
 }
 

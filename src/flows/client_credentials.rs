@@ -62,6 +62,7 @@ pub async fn client_credentials(
     let target = target::for_itself(&client, scopes, resources, registered.resources())
         .map_err(|error| refused(app, &client, error))?;
     issue::check_manner(&registered, &target)?;
+    issue::check_signers(app, &client, (&target, false))?;
     let confirmation = client
         .bind(possession)
         .map_err(|error| refused(app, &client, error))?;

@@ -21,7 +21,7 @@ use crate::secret::{Purpose, Secret, Token};
 use crate::store::audit::PendingEvent;
 use crate::store::clients;
 use crate::store::feed::{EPOCH_MARGIN, What};
-use registration::{check, signed_with};
+use registration::{check, once, signed_with};
 
 pub use edit::{Changed, ClientEdit, set};
 pub use register::{Entry, Status, register_of_all};
@@ -61,7 +61,9 @@ pub async fn register(
     }
     let secret = match &new.auth {
         NewAuth::Secret => Some(Token::generate(Purpose::ClientSecret)?),
-        NewAuth::None | NewAuth::Jwks(_) | NewAuth::Certificate(_) | NewAuth::SelfSigned(_) => None,
+        NewAuth::None | NewAuth::Jwks(_) | NewAuth::Certificate(..) | NewAuth::SelfSigned(_) => {
+            None
+        }
     };
     let client = registration::client(id, new, secret.as_ref().map(hash));
     check(&client).map_err(AdminFailure::Refused)?;
@@ -104,6 +106,17 @@ pub async fn register(
     }
     let secret = secret.map(|token| Secret::new(token.expose().to_owned()));
     Ok(Registered { client, secret })
+}
+
+/// Makes the keys that are missing of those that sign for clients; for one that is disabled too, which
+/// may act again.
+///
+/// # Errors
+/// [`Fault`].
+pub async fn provide_keys(app: &App) -> Result<(), Fault> {
+    let registered = app.registry.now();
+    let algs = once(registered.every_client().flat_map(signed_with).collect());
+    rotate_keys::provide(app, &algs).await
 }
 
 /// Every client that was not removed, by id.
@@ -182,8 +195,8 @@ pub async fn replace_secret(app: &App, id: &str, caller: &Caller) -> Result<Secr
     new_secret(app, id, 1, caller).await
 }
 
-/// Replaces the public keys of a client that authenticates by `private_key_jwt`. A client with a
-/// secret moves to keys for good: its secrets end.
+/// Replaces the public keys of a client. One with a secret moves to `private_key_jwt` for good: its
+/// secrets end. One whose certificate an authority vouches for signs its requests with them.
 ///
 /// # Errors
 /// [`AdminFailure::Refused`] when there is no such client, it is public, or no key fits.
@@ -202,12 +215,11 @@ pub async fn set_jwks(
             ));
         }
         client.metadata.jwks_uri = None;
-        client.auth = match client.auth {
-            ClientAuth::SelfSignedTlsClientAuth { .. } => {
-                ClientAuth::SelfSignedTlsClientAuth { jwks }
-            }
-            _ => ClientAuth::PrivateKeyJwt { jwks },
-        };
+        match &mut client.auth {
+            ClientAuth::SelfSignedTlsClientAuth { jwks: known }
+            | ClientAuth::TlsClientAuth { jwks: known, .. } => *known = jwks,
+            other => *other = ClientAuth::PrivateKeyJwt { jwks },
+        }
         Ok(None)
     })
     .await
@@ -258,7 +270,7 @@ where
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let Some(mut client) = clients::lock(tx, &wanted).await? else {
+                let Some(mut client) = clients::lock(tx, &wanted, now).await? else {
                     return Ok(None);
                 };
                 if client.removed_at.is_some() {

@@ -86,7 +86,9 @@ pub async fn answer(
     } else {
         event.with("claims", claims.into_iter().collect::<Vec<_>>().join(" "))
     };
-    let event = super::with_details(event, &interaction.request.details);
+    let types = app.config.details.as_ref();
+    let details = &interaction.request.details;
+    let event = super::with_details(event, &details.good_for(&target.resources, types));
     let event = app.pending(event, caller, Some(&signed_in.user.keys))?;
     let reply = app
         .store

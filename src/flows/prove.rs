@@ -7,7 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
-use rules::protocol::dpop::{self, Expectation, ProofError};
+use rules::protocol::dpop::{self, Expectation, ProofError, ProofId};
 use rules::protocol::{Client, ErrorCode, OAuthError, Thumbprint};
 use rules::time::Timestamp;
 
@@ -68,11 +68,47 @@ pub struct Proved {
     pub next_nonce: Option<String>,
 }
 
+/// A proof that was verified and not yet spent.
+pub struct Held {
+    id: ProofId,
+    proved: Proved,
+}
+
+impl Held {
+    /// Spends it.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` for one that was used before.
+    pub async fn spend(self, app: &App, client: &Client) -> Result<Proved, Failure> {
+        let until = self.id.expires_at.plus(REMEMBERED);
+        let (key, id) = (self.proved.key, self.id);
+        let fresh = app
+            .store
+            .write(move |tx| {
+                Box::pin(async move { store::consume_proof(tx, key, &id, until).await })
+            })
+            .await?;
+        if fresh {
+            return Ok(self.proved);
+        }
+        let error = ProofError::Replayed.into();
+        Err(count(app, client, "replayed_proof", error).into())
+    }
+}
+
 /// Verifies a proof of a client and spends it.
 ///
 /// # Errors
 /// `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is asked for and not there or too old.
 pub async fn prove(app: &App, client: &Client, shown: Shown<'_>) -> Result<Proved, Failure> {
+    hold(app, client, shown)?.spend(app, client).await
+}
+
+/// Verifies a proof of a client, its nonce too, and spends nothing.
+///
+/// # Errors
+/// `invalid_dpop_proof`, or `use_dpop_nonce` when a nonce is asked for and not there or too old.
+pub fn hold(app: &App, client: &Client, shown: Shown<'_>) -> Result<Held, OAuthError> {
     let now = app.clock.now();
     let (uri, aliased) = shown.target.addresses(app);
     let expectation = Expectation {
@@ -92,7 +128,7 @@ pub async fn prove(app: &App, client: &Client, shown: Shown<'_>) -> Result<Prove
         }
         (verdict, _) => verdict,
     };
-    let proof = proof.map_err(|error| refused(app, client, "bad_proof", error.into()))?;
+    let proof = proof.map_err(|error| count(app, client, "bad_proof", error.into()))?;
     let mut next_nonce = None;
     if client
         .metadata
@@ -105,26 +141,20 @@ pub async fn prove(app: &App, client: &Client, shown: Shown<'_>) -> Result<Prove
                 next_nonce = (age >= NONCE_LIFETIME / 2).then(|| nonce(app));
             }
             // RFC 9449 §8: the answer brings one; nothing was wrong, so nothing is counted.
-            _ => return Err(nonce_wanted().into()),
+            _ => return Err(nonce_wanted()),
         }
     }
-    let until = proof.id.expires_at.plus(REMEMBERED);
-    let (key, id) = (proof.key, proof.id);
-    let fresh = app
-        .store
-        .write(move |tx| Box::pin(async move { store::consume_proof(tx, key, &id, until).await }))
-        .await?;
-    if !fresh {
-        let error = ProofError::Replayed.into();
-        return Err(refused(app, client, "replayed_proof", error));
-    }
-    Ok(Proved { key, next_nonce })
+    let key = proof.key;
+    Ok(Held {
+        id: proof.id,
+        proved: Proved { key, next_nonce },
+    })
 }
 
-fn refused(app: &App, client: &Client, reason: &'static str, error: OAuthError) -> Failure {
+fn count(app: &App, client: &Client, reason: &'static str, error: OAuthError) -> OAuthError {
     app.refusals
         .count(Kind::ProofRefused, Some(&client.id), reason);
-    error.into()
+    error
 }
 
 fn nonce_wanted() -> OAuthError {

@@ -122,6 +122,8 @@ impl Redeeming {
             Ok(confirmation) => confirmation,
             Err(error) => return Ok(Err(error)),
         };
+        let id_token = granted.scopes.contains("openid");
+        issue::check_signers(&self.app, &self.client, (&target, id_token))?;
         // Save
         let now = self.app.clock.now();
         issue::check_epoch(tx, &authorization, now)?;
@@ -142,7 +144,7 @@ impl Redeeming {
         Ok(Ok(Issuance {
             client: self.client,
             at: now,
-            id_token: granted.scopes.contains("openid"),
+            id_token,
             authorization,
             target,
             details,

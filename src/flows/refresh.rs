@@ -126,6 +126,9 @@ impl Refreshing {
             Ok(confirmation) => confirmation,
             Err(error) => return Ok(Err(error)),
         };
+        let asked = self.presented.scopes.as_ref();
+        let id_token = asked.unwrap_or(&granted.scopes).contains("openid");
+        issue::check_signers(&self.app, &self.client, (&target, id_token))?;
         // Save
         issue::check_epoch(tx, &authorization, now)?;
         let Some(generation) = self.next_generation(tx, &standing.family).await? else {
@@ -139,13 +142,11 @@ impl Refreshing {
                 .pending(about(event, &authorization), &self.caller, None)?,
         );
         let secret = &standing.secret;
-        let asked = self.presented.scopes.as_ref();
-        let scopes = asked.unwrap_or(&granted.scopes);
         let refresh_token: Secret = RefreshToken::mint(self.token.family, generation, secret);
         Ok(Ok(Issuance {
             client: self.client,
             at: now,
-            id_token: scopes.contains("openid"),
+            id_token,
             authorization,
             target,
             details,

@@ -30,8 +30,8 @@ const PAGE: u32 = 500;
 /// How many events are looked at in all.
 const FARTHEST: u32 = 1_000_000;
 
-/// Events that fit, newest first; and where looking ended, when older ones were not looked at.
-pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<(Vec<Event>, Option<Uuid>), Fault> {
+/// Events that fit, newest first.
+pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Event>, Fault> {
     const OF_ALL: Sql = Sql(
         "SELECT id, leaf FROM audit_events WHERE id < $1 AND id >= $2 \
          ORDER BY id DESC LIMIT $3",
@@ -49,8 +49,7 @@ pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<(Vec<Event>, Option<Uu
     let mut before = filter.before.unwrap_or(Uuid::max());
     let mut found = Vec::new();
     let mut looked_at = 0;
-    let mut all = false;
-    while found.len() < filter.limit as usize && looked_at < FARTHEST && !all {
+    while found.len() < filter.limit as usize && looked_at < FARTHEST {
         let mut values: Vec<Value> = vec![before.into(), since.into(), PAGE.into()];
         let rows = match filter.subject {
             None => tx.all(OF_ALL, values).await?,
@@ -68,11 +67,12 @@ pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<(Vec<Event>, Option<Uu
             }
         }
         looked_at += PAGE;
-        all = rows.len() < PAGE as usize;
+        if rows.len() < PAGE as usize {
+            break;
+        }
     }
-    let more = !all && found.len() < filter.limit as usize;
     found.truncate(filter.limit as usize);
-    Ok((found, more.then_some(before)))
+    Ok(found)
 }
 
 fn fits(filter: &Filter, event: &Event) -> bool {

@@ -19,8 +19,7 @@ use crate::fault::Fault;
 pub struct Change {
     /// What happened to what.
     pub what: What,
-    /// When. Of a single token, the longest lifetime before it ends: what is forgotten by this time
-    /// is so when nothing is left that it could stop.
+    /// When.
     pub at: Timestamp,
 }
 

@@ -100,7 +100,8 @@ pub(super) struct Proofs {
     /// Whether its DPoP proofs must hold a nonce of this server [default: as dpop.nonces is set]
     #[arg(long, value_name = "BOOL")]
     dpop_nonces: Option<bool>,
-    /// Bind its tokens to its TLS certificate
+    /// Bind its tokens to its TLS certificate; a client that is added with a certificate has this by
+    /// default, unless --dpop-bound is given
     #[arg(long)]
     certificate_bound: bool,
     /// Take authorization requests from it only when they were pushed (PAR)

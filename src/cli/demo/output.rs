@@ -221,14 +221,14 @@ fn clients(at: &Addresses, notes: &Notes, data: &Path) -> Result<Vec<Value>, Str
             told["scope"] = new.scopes.to_string().into();
         }
         told["token_endpoint_auth_method"] = match &new.auth {
-            NewAuth::None | NewAuth::Certificate(_) => "none",
+            NewAuth::None | NewAuth::Certificate(..) => "none",
             NewAuth::Secret => "client_secret_basic",
             NewAuth::Jwks(_) => "private_key_jwt",
             NewAuth::SelfSigned(_) => "self_signed_tls_client_auth",
         }
         .into();
         match &new.auth {
-            NewAuth::None | NewAuth::Certificate(_) => {}
+            NewAuth::None | NewAuth::Certificate(..) => {}
             NewAuth::Secret => {
                 told["client_secret"] = notes.client_secrets.get(&id).cloned().into();
             }

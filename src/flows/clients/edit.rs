@@ -148,8 +148,9 @@ impl ClientEdit {
         }
         after.metadata = patched(&client.metadata, self.metadata)?;
         if after.metadata.jwks_uri.is_some()
-            && let ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks } =
-                &mut after.auth
+            && let ClientAuth::PrivateKeyJwt { jwks }
+            | ClientAuth::SelfSignedTlsClientAuth { jwks }
+            | ClientAuth::TlsClientAuth { jwks, .. } = &mut after.auth
         {
             // From now on they are fetched.
             *jwks = JwkSet::default();

@@ -40,8 +40,9 @@ pub enum NewAuth {
     Secret,
     /// By assertions under these keys (RFC 7523); none with `jwks_uri`.
     Jwks(JwkSet),
-    /// By a certificate for this subject that an authority vouches for (RFC 8705 §2.1).
-    Certificate(CertificateSubject),
+    /// By a certificate for this subject that an authority vouches for (RFC 8705 §2.1); it signs its
+    /// requests with these keys, when there are any.
+    Certificate(CertificateSubject, JwkSet),
     /// By a certificate with one of these keys (RFC 8705 §2.2); none with `jwks_uri`.
     SelfSigned(JwkSet),
 }
@@ -71,7 +72,7 @@ pub(super) fn client(id: String, new: NewClient, secret_hash: Option<String>) ->
                 hashes: secret_hash.into_iter().collect(),
             },
             NewAuth::Jwks(jwks) => ClientAuth::PrivateKeyJwt { jwks },
-            NewAuth::Certificate(subject) => ClientAuth::TlsClientAuth { subject },
+            NewAuth::Certificate(subject, jwks) => ClientAuth::TlsClientAuth { subject, jwks },
             NewAuth::SelfSigned(jwks) => ClientAuth::SelfSignedTlsClientAuth { jwks },
         },
         redirect_uris: once(new.redirect_uris),
@@ -128,7 +129,15 @@ pub(super) fn check(client: &Client) -> Result<(), String> {
     {
         return Err("the JWK set has no public key that a certificate could have".to_owned());
     }
-    if let ClientAuth::PrivateKeyJwt { jwks } = &client.auth
+    // A certificate that an authority vouches for needs no keys beside it.
+    let with_keys = |auth: &ClientAuth| match auth {
+        ClientAuth::PrivateKeyJwt { .. } => true,
+        ClientAuth::TlsClientAuth { jwks, .. } => !jwks.is_empty(),
+        _ => false,
+    };
+    if let ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::TlsClientAuth { jwks, .. } =
+        &client.auth
+        && with_keys(&client.auth)
         && !fetched
     {
         let usable = |alg: &Alg| jwks.keys().iter().any(|key| key.fits(*alg));

@@ -231,8 +231,8 @@ pub enum AuthRequest {
     Secret,
     /// By assertions under these keys; none with `jwks_uri`.
     Jwks(JwkSet),
-    /// By a certificate that an authority vouches for.
-    Certificate(CertificateSubject),
+    /// By a certificate that an authority vouches for; with the keys that it signs requests with.
+    Certificate(CertificateSubject, JwkSet),
     /// By a certificate with one of these keys; none with `jwks_uri`.
     SelfSigned(JwkSet),
 }

@@ -175,7 +175,7 @@ impl From<ClientRequest> for NewClient {
                 AuthRequest::None => NewAuth::None,
                 AuthRequest::Secret => NewAuth::Secret,
                 AuthRequest::Jwks(jwks) => NewAuth::Jwks(jwks),
-                AuthRequest::Certificate(subject) => NewAuth::Certificate(subject),
+                AuthRequest::Certificate(subject, jwks) => NewAuth::Certificate(subject, jwks),
                 AuthRequest::SelfSigned(jwks) => NewAuth::SelfSigned(jwks),
             },
             redirect_uris: request.redirect_uris,

@@ -310,7 +310,10 @@ impl From<Client> for ClientView {
             ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks } => {
                 (None, Some(jwks).filter(|_| !fetched), None)
             }
-            ClientAuth::TlsClientAuth { subject } => (None, None, Some(subject)),
+            ClientAuth::TlsClientAuth { subject, jwks } => {
+                let jwks = Some(jwks).filter(|jwks| !jwks.is_empty());
+                (None, jwks, Some(subject))
+            }
         };
         Self {
             client_id: client.id,

@@ -19,11 +19,25 @@ const SIGNED: &str = "application/token-introspection+jwt";
 /// Whether an API asks for a signed answer.
 fn wants_signed(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter();
-    accepted
+    let mut ranges = accepted
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|range| range.split(';').next())
-        .any(|range| range.trim().eq_ignore_ascii_case(SIGNED))
+        .flat_map(|value| value.split(','));
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|kind| kind.eq_ignore_ascii_case(SIGNED));
+        // RFC 9110 §12.4.2: a weight of 0 says that it is not wanted.
+        named && !parts.any(is_zero_weight)
+    })
+}
+
+/// `q=0`, `q=0.000`.
+fn is_zero_weight(parameter: &str) -> bool {
+    let value = parameter
+        .strip_prefix("q=")
+        .or_else(|| parameter.strip_prefix("Q="));
+    value.is_some_and(|value| value.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
 }
 
 /// Tells an API whether a token is good.
@@ -32,7 +46,7 @@ pub async fn introspect(
     request: Request,
 ) -> Result<Response, ApiError> {
     let signed = wants_signed(request.headers());
-    let asked = authenticated(&app, request, Limit::IntrospectionPerClient).await?;
+    let asked = authenticated(&app, request, (Limit::IntrospectionPerClient, None)).await?;
     if !asked.client.is_confidential() {
         // RFC 7662 §4: or anybody could try tokens out.
         return Err(

@@ -15,7 +15,7 @@ use axum::extract::Request;
 use axum::http::header;
 use axum::response::Response;
 use rules::protocol::credentials::Credentials;
-use rules::protocol::{Client, OAuthError, Params, Possession};
+use rules::protocol::{Client, ErrorCode, OAuthError, Params, Possession};
 
 use super::one::{Unusable, one};
 use super::reply::ApiError;
@@ -23,7 +23,7 @@ use super::{form, limit as limits, proof};
 use crate::app::App;
 use crate::config::Limit;
 use crate::defence::limits::{Allowance, Whose};
-use crate::flows::prove::{Shown, Target, prove};
+use crate::flows::prove::{Held, Shown, Target, hold};
 use crate::flows::{Caller, authenticate_client, limit};
 
 /// A form whose client has authenticated.
@@ -32,7 +32,7 @@ struct Authenticated {
     params: Params,
     caller: Caller,
     allowance: Option<Allowance>,
-    proof: Result<Option<String>, OAuthError>,
+    held: Result<Option<Held>, OAuthError>,
 }
 
 /// What an answer says beside its body.
@@ -61,31 +61,19 @@ impl Authenticated {
         }
     }
 
-    /// What the request proves to hold: its proof is verified and spent; the certificate's key was
-    /// proved by the handshake.
-    async fn possession(
-        &self,
-        app: &App,
-        path: &'static str,
-    ) -> Result<(Possession, Told), ApiError> {
+    /// What the request proves to hold: its proof is spent; the certificate's key was proved by the
+    /// handshake.
+    async fn possession(&mut self, app: &App) -> Result<(Possession, Told), ApiError> {
         let mut told = self.told();
-        let certificate = self.caller.thumbprint();
-        let Some(jwt) = self.proof.clone()? else {
-            let key = None;
-            return Ok((Possession { key, certificate }, told));
+        let mut possession = Possession {
+            key: None,
+            certificate: self.caller.thumbprint(),
         };
-        let shown = Shown {
-            jwt: &jwt,
-            method: "POST",
-            target: Target::Own(path),
-            access_token: None,
-        };
-        let proved = prove(app, &self.client, shown).await?;
-        told.nonce = proved.next_nonce;
-        let possession = Possession {
-            key: Some(proved.key),
-            certificate,
-        };
+        if let Some(held) = std::mem::replace(&mut self.held, Ok(None))? {
+            let proved = held.spend(app, &self.client).await?;
+            told.nonce = proved.next_nonce;
+            possession.key = Some(proved.key);
+        }
         Ok((possession, told))
     }
 }
@@ -93,13 +81,16 @@ impl Authenticated {
 /// Reads the form, authenticates the client that sent it, and counts the request against what
 /// limits that client. Anybody may ask in a public client's name, so its requests are counted by
 /// address too.
+///
+/// `proved_at` is the path where a proof of a key may come along. Who is told to use a nonce may send
+/// the same assertion again: nothing is spent by that answer.
 async fn authenticated(
     app: &App,
     request: Request,
-    limited: Limit,
+    (limited, proved_at): (Limit, Option<&'static str>),
 ) -> Result<Authenticated, ApiError> {
     let caller = caller(&request);
-    let proof = proof::of(request.headers());
+    let proof = proved_at.map(|path| (path, proof::of(request.headers())));
     let (credentials, params) = match credentials(request).await {
         Ok(read) => read,
         Err(error) => {
@@ -111,20 +102,49 @@ async fn authenticated(
             return Err(error);
         }
     };
-    let client = authenticate_client::authenticate(app, credentials, &caller).await?;
-    let allowance = if client.is_confidential() {
-        limit::take(app, limited, Whose::Client(&client.id))?
+    let recognised = authenticate_client::recognise(app, credentials, &caller).await?;
+    let client = Arc::clone(&recognised.client);
+    let here = Whose::ClientAt(&client.id, caller.address);
+    let (limited, whose) = if client.is_confidential() {
+        (limited, Whose::Client(&client.id))
     } else {
-        let whose = Whose::ClientAt(&client.id, caller.address);
-        limit::take(app, Limit::PublicClientPerAddress, whose)?
+        (Limit::PublicClientPerAddress, here)
     };
+    let held = proof.map_or(Ok(None), |proof| held(app, &client, proof));
+    if let Err(error) = &held
+        && error.code == ErrorCode::UseDpopNonce
+    {
+        // Whoever repeats an assertion of somebody else takes nothing from what its client may ask.
+        limit::take(app, limited, here)?;
+        return Err(error.clone().into());
+    }
+    recognised.spend(app, &caller).await?;
+    let allowance = limit::take(app, limited, whose)?;
     Ok(Authenticated {
         client,
         params,
         caller,
         allowance,
-        proof,
+        held,
     })
+}
+
+/// The proof of a request, verified; none when there is none.
+fn held(
+    app: &App,
+    client: &Client,
+    (path, proof): (&'static str, Result<Option<String>, OAuthError>),
+) -> Result<Option<Held>, OAuthError> {
+    let shown = |jwt: String| {
+        let shown = Shown {
+            jwt: &jwt,
+            method: "POST",
+            target: Target::Own(path),
+            access_token: None,
+        };
+        hold(app, client, shown)
+    };
+    proof?.map(shown).transpose()
 }
 
 async fn credentials(request: Request) -> Result<(Credentials, Params), ApiError> {

@@ -15,8 +15,9 @@ use crate::http::reply::{ApiError, json as reply};
 
 /// Takes a request in, and gives a reference to it.
 pub async fn par(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let asked = authenticated(&app, request, Limit::PushPerClient).await?;
-    let (possession, told) = asked.possession(&app, "/par").await?;
+    let limited = (Limit::PushPerClient, Some("/par"));
+    let mut asked = authenticated(&app, request, limited).await?;
+    let (possession, told) = asked.possession(&app).await?;
     let reference = authorize::push(&app, &asked.client, &asked.params, possession).await?;
     let mut response = reply(&json!({
         "request_uri": format!("{REQUEST_URI}{}", reference.expose()),

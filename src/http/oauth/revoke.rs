@@ -14,7 +14,7 @@ use crate::http::reply::ApiError;
 
 /// Revokes a token.
 pub async fn revoke(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let asked = authenticated(&app, request, Limit::TokenPerClient).await?;
+    let asked = authenticated(&app, request, (Limit::TokenPerClient, None)).await?;
     let token = asked.params.require("token")?;
     revoke::revoke(&app, &asked.client, token, &asked.caller).await?;
     let done = StatusCode::OK.into_response();

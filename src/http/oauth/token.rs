@@ -17,13 +17,14 @@ use crate::http::reply::{ApiError, json};
 
 /// Gives tokens.
 pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
-    let asked = authenticated(&app, request, Limit::TokenPerClient).await?;
+    let limited = (Limit::TokenPerClient, Some("/token"));
+    let mut asked = authenticated(&app, request, limited).await?;
     let TokenRequest {
         grant,
         resources,
         details,
     } = TokenRequest::parse(&asked.params, &asked.client)?;
-    let (possession, told) = asked.possession(&app, "/token").await?;
+    let (possession, told) = asked.possession(&app).await?;
     let requester = Requester {
         client: asked.client,
         possession,

@@ -165,10 +165,23 @@ fn a_client_with_a_key_lives_by_fapi_2_unless_somebody_says_otherwise() {
         (&*format!("--jwks {keys} --profile oauth21"), "oauth21"),
         (&*format!("--self-signed-jwks {keys}"), "fapi2"),
         ("--certificate-subject dns:app.example", "fapi2"),
+        (
+            "--certificate-subject dns:app.example --dpop-bound",
+            "fapi2",
+        ),
+        (
+            &*format!("--certificate-subject dns:app.example --jwks {keys}"),
+            "fapi2",
+        ),
     ] {
         let line = format!("client add --name App --redirect-uri https://app.example/cb {given}");
         let told = new.done(&line);
-        assert_eq!(told["registered"]["client"]["profile"], profile, "{told}");
+        let client = &told["registered"]["client"];
+        assert_eq!(client["profile"], profile, "{told}");
+        // Whoever connects with a certificate gets tokens that are of use with it alone.
+        let certified = given.contains("self-signed") || given.contains("certificate");
+        let bound = client["tls_client_certificate_bound_access_tokens"] == true;
+        assert_eq!(bound, certified && !given.contains("dpop"), "{told}");
     }
     serving.stop();
 }

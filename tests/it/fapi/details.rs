@@ -326,6 +326,7 @@ async fn a_token_request_gets_what_was_granted_or_less(server: TestServer) {
         json!([wider]),
         json!([payment("One", "100.00")]),
         json!([{ "type": "card_limit" }]),
+        json!([one, one]),
         json!([]),
     ] {
         let reply = refreshed(&server, &app, refresh, Some(&more)).await;
@@ -449,6 +450,16 @@ async fn details_for_a_jwt_stand_in_it_and_each_api_sees_its_own(server: TestSer
     let seen = server.cards.introspect(&server, token).await;
     assert_eq!(seen["authorization_details"], json!([limit]));
     assert!(!server.accounts.sees(&server, token).await);
+    // One that is asked for by itself is not left out without a word.
+    let asked = json!([both[0]]).to_string();
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+        ("resource", CARDS),
+        ("authorization_details", &asked),
+    ];
+    let reply = app.post(&server, "/token", &form).await;
+    refused(&reply, &["invalid_authorization_details"]);
     let form = [
         ("grant_type", "refresh_token"),
         ("refresh_token", text(&tokens, "refresh_token")),

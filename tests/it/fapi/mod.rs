@@ -66,7 +66,7 @@ impl Holder {
     }
 
     /// A good proof for a POST.
-    fn proof(&self, server: &TestServer, path: &str) -> String {
+    pub fn proof(&self, server: &TestServer, path: &str) -> String {
         self.sign(&self.header(), &Self::claims(server, "POST", path))
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use countersign::flows::follow;
 use serde_json::json;
 
 use super::{Holder, partner, refused, send, text};
@@ -20,6 +21,7 @@ on_both![
     a_jwt_says_what_it_is_bound_to,
     a_proof_is_good_once_even_for_fifty_at_a_time,
     a_client_without_the_profile_may_use_proofs_or_be_held_to_them,
+    where_a_signing_key_is_missing_nothing_is_spent,
 ];
 
 const OWN: [(&str, &str); 2] = [
@@ -332,4 +334,48 @@ async fn a_client_without_the_profile_may_use_proofs_or_be_held_to_them(server: 
         let tokens = crate::support::Reply::of(request.form(&OWN)).await.ok();
         assert_eq!(tokens["token_type"], "DPoP");
     }
+}
+
+async fn where_a_signing_key_is_missing_nothing_is_spent(server: TestServer) {
+    let app = partner(&server, "app").await;
+    let ada = server.person("ada").await;
+    let request = app.request("openid offline_access accounts:read");
+    let code = app.code(&server, &request, &ada).await;
+    let form = request.redemption(&app.app, &code);
+    let own = [
+        ("grant_type", "client_credentials"),
+        ("scope", "cards:read"),
+    ];
+    let lose = || server.app.keys.replace(&[]).unwrap();
+    lose();
+    let spent = "SELECT COUNT(*) FROM codes WHERE used_at IS NOT NULL";
+    for form in [form.as_slice(), &own] {
+        let reply = app.post(&server, "/token", form).await;
+        assert_eq!(reply.status, 503, "{}", reply.body);
+    }
+    assert_eq!(server.number(spent).await, 0);
+    follow::load(&server.app).await.unwrap();
+    let tokens = app.post(&server, "/token", &form).await.ok();
+    // A signed answer that cannot be made costs no request either.
+    let signed = request
+        .with("response_mode", "query.jwt")
+        .with("prompt", "none");
+    let pushed = app.push(&server, &signed).await;
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    let brought = super::short(&app.app, &signed, pushed.text("request_uri"));
+    lose();
+    let page = browser.begin(&server, &brought).await;
+    assert_eq!(page.status, 503, "{page:?}");
+    follow::load(&server.app).await.unwrap();
+    let page = browser.begin(&server, &brought).await;
+    assert!(page.location().contains("response="), "{page:?}");
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", text(&tokens, "refresh_token")),
+    ];
+    lose();
+    assert_eq!(app.post(&server, "/token", &form).await.status, 503);
+    follow::load(&server.app).await.unwrap();
+    app.post(&server, "/token", &form).await.ok();
 }

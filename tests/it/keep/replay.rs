@@ -1,8 +1,9 @@
 //! After a restore nothing that was spent or ended since the backup lives again.
 
-use countersign::flows::{seal_audit, users};
+use countersign::flows::{clients, seal_audit, users};
 use countersign::jobs;
 use rules::audit::Kind;
+use rules::jose::Alg;
 
 use super::{Change, make, restored};
 use crate::support::browser::consent;
@@ -17,6 +18,7 @@ on_both![
     an_invitation_that_was_used_is_not_good_again,
     consents_are_asked_anew_unless_they_are_kept,
     what_is_registered_works_again,
+    a_client_that_chose_another_algorithm_gets_its_tokens_again,
     the_log_tells_of_the_restore_and_goes_on,
     an_epoch_outlives_restarts,
     every_table_has_its_place_in_a_new_epoch,
@@ -231,6 +233,32 @@ async fn what_is_registered_works_again(server: TestServer) {
     unknown.refused(401, "invalid_client");
     let keys = server.get("/jwks").await;
     assert_eq!(keys.status, 200);
+}
+
+async fn a_client_that_chose_another_algorithm_gets_its_tokens_again(server: TestServer) {
+    let mut apps = Vec::new();
+    for (id, alg) in [("one", Alg::Ps256), ("two", Alg::EdDsa)] {
+        let mut spec = Spec::confidential(id);
+        spec.alg = Some(alg);
+        apps.push((server.register(spec).await, alg));
+    }
+    clients::disable(&server.app, "two", &caller())
+        .await
+        .unwrap();
+    let ada = server.person("ada").await;
+    let file = make(&server, "backup").await;
+    let change = Change::replacing(&server);
+    let (server, _) = restored(server, &file, change).await;
+    clients::enable(&server.app, "two", &caller())
+        .await
+        .unwrap();
+    server.advance(60);
+    for (app, alg) in &apps {
+        let mut browser = server.browser();
+        let tokens = browser.code_flow(&server, app, &ada, "openid").await;
+        let id_token = jwt::verify(&server, &tokens.id).await;
+        assert_eq!(format!("{:?}", id_token.header.alg), alg.as_str());
+    }
 }
 
 async fn the_log_tells_of_the_restore_and_goes_on(server: TestServer) {

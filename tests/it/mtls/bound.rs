@@ -3,14 +3,17 @@
 
 use countersign::flows::clients::{self, NewAuth, NewClient};
 use countersign::flows::resources;
+use rules::jose::{Alg, JwkSet, SigningKey};
+use rules::protocol::client::CertificateSubject;
 use rules::protocol::{GrantType, Metadata, Profile, Scopes, Thumbprint};
 use serde_json::{Value, json};
 
 use super::{Asking, new, register, subject};
+use crate::fapi::Holder;
 use crate::support::apps::Method;
 use crate::support::client_certificates::{Certified, ClientAuthority};
 use crate::support::server::{ACCOUNTS, caller};
-use crate::support::{AuthRequest, ClientApp, Engine, Person, Reply};
+use crate::support::{AuthRequest, ClientApp, Engine, Person, Reply, Spec, jwt};
 
 on_both_engines![
     a_request_is_pushed_under_the_clients_own_certificate_alone,
@@ -18,16 +21,20 @@ on_both_engines![
     a_refresh_needs_the_certificate_and_binds_to_the_one_that_is_shown,
     a_self_signed_certificate_is_the_only_one_from_par_to_refresh,
     an_api_introspects_under_its_certificate,
+    a_proof_is_not_had_instead_of_the_certificate,
+    a_client_with_a_certificate_of_an_authority_signs_its_requests_with_keys_of_its_own,
 ];
 
 const SCOPE: &str = "openid offline_access accounts:read";
 
 /// A partner's app that authenticates by a certificate, to which its tokens are bound.
 async fn web_app(asking: &Asking, auth: NewAuth) -> ClientApp {
-    let metadata = Metadata {
-        tls_client_certificate_bound_access_tokens: true,
-        ..Metadata::default()
-    };
+    let metadata = Metadata::default();
+    web_app_with(asking, auth, metadata).await
+}
+
+async fn web_app_with(asking: &Asking, auth: NewAuth, mut metadata: Metadata) -> ClientApp {
+    metadata.tls_client_certificate_bound_access_tokens = true;
     let redirect_uri = "https://budget.example/cb".to_owned();
     let new = NewClient {
         redirect_uris: vec![redirect_uri.clone()],
@@ -240,5 +247,106 @@ async fn an_api_introspects_under_its_certificate(engine: Engine) {
     let expected = Thumbprint::of_certificate(own.der()).to_string();
     assert_eq!(seen["active"], true, "{seen}");
     assert_eq!(seen["cnf"]["x5t#S256"], expected, "{seen}");
+    asking.stop().await;
+}
+
+async fn a_proof_is_not_had_instead_of_the_certificate(engine: Engine) {
+    let asking = Asking::start(engine).await;
+    let server = &asking.server;
+    let mut spec = Spec::with_key("keyed");
+    spec.profile = Profile::Fapi2;
+    spec.metadata.tls_client_certificate_bound_access_tokens = true;
+    let app = server.register(spec).await;
+    let own = asking.partners.authority.certify("keyed", 2040);
+    let holder = Holder::new();
+    let ask = async |with: Option<&Certified>, proven: bool| {
+        let assertion = app.assertion(&app.claims(server));
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("scope", "accounts:read"),
+            ("client_assertion_type", jwt::ASSERTION_TYPE),
+            ("client_assertion", &assertion),
+        ];
+        let request = asking.http(with).post(format!("{}/token", asking.url));
+        let request = if proven {
+            request.header("dpop", holder.proof(server, "/token"))
+        } else {
+            request
+        };
+        Reply::of(request.form(&form)).await
+    };
+    for proven in [true, false] {
+        let refused = ask(None, proven).await;
+        refused.refused(400, "invalid_request");
+        assert!(refused.body.contains("certificate"), "{}", refused.body);
+        let tokens = ask(Some(&own), proven).await.ok();
+        assert_eq!(tokens["token_type"], "Bearer");
+        assert_bound(&asking, text(&tokens, "access_token"), &own).await;
+    }
+    asking.stop().await;
+}
+
+async fn a_client_with_a_certificate_of_an_authority_signs_its_requests_with_keys_of_its_own(
+    engine: Engine,
+) {
+    let asking = Asking::start(engine).await;
+    let server = &asking.server;
+    let key = SigningKey::generate(Alg::Es256).unwrap();
+    let jwks = JwkSet::new(vec![key.public_jwk().clone()]).unwrap();
+    let must_sign = Metadata {
+        require_signed_request_object: true,
+        ..Metadata::default()
+    };
+    let subject = CertificateSubject::parse("dns:budget.example").unwrap();
+    let auth = NewAuth::Certificate(subject, jwks);
+    let app = web_app_with(&asking, auth, must_sign).await;
+    let own = asking.partners.authority.certify("budget", 2040);
+    let ada = server.person("ada").await;
+    let request = AuthRequest::new(&app, SCOPE);
+    let push = async |with: Option<&Certified>, key: &SigningKey| {
+        let now = server.now();
+        let mut claims = json!({
+            "iss": app.id, "aud": server.issuer, "nbf": now, "exp": now + 300,
+        });
+        for (name, value) in request.pairs() {
+            claims[name] = value.into();
+        }
+        let signed = jwt::sign(key, &claims);
+        let form = [("client_id", app.id.as_str()), ("request", &signed)];
+        asking.post(with, "/par", &form).await
+    };
+    let other = SigningKey::generate(Alg::Es256).unwrap();
+    let refused = push(Some(&own), &other).await;
+    refused.refused(400, "invalid_request_object");
+    // The key signs requests; it is not who the client is.
+    push(None, &key).await.refused(401, "invalid_client");
+    let assertion = jwt::sign(&key, &app.claims(server));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", jwt::ASSERTION_TYPE),
+        ("client_assertion", &assertion),
+    ];
+    let reply = asking.post(Some(&own), "/token", &form).await;
+    reply.refused(401, "invalid_client");
+    let plain = asking.post(Some(&own), "/par", &request.pairs()).await;
+    plain.refused(400, "invalid_request");
+    let pushed = push(Some(&own), &key).await;
+    assert_eq!(pushed.status, 201, "{}", pushed.body);
+    // Another set of keys leaves the way to authenticate as it is.
+    let next = JwkSet::new(vec![other.public_jwk().clone()]).unwrap();
+    let changed = clients::set_jwks(&server.app, "budget", next, &caller()).await;
+    assert_eq!(clients::method(&changed.unwrap().auth), "tls_client_auth");
+    push(Some(&own), &key)
+        .await
+        .refused(400, "invalid_request_object");
+    assert_eq!(push(Some(&own), &other).await.status, 201);
+    let uri = pushed.text("request_uri").to_owned();
+    let to = [("client_id", app.id.as_str()), ("request_uri", &uri)];
+    let to = url::Url::parse_with_params(&server.at("/authorize"), to).unwrap();
+    let mut browser = server.browser();
+    let page = browser.open(to.as_str()).await;
+    let code = browser.go_on(server, page, &ada).await.code();
+    let form = redemption(&request, &app, &code);
+    asking.post(Some(&own), "/token", &form).await.ok();
     asking.stop().await;
 }

@@ -14,6 +14,7 @@ use countersign::config;
 use countersign::flows::clients::{self, NewAuth, NewClient};
 use countersign::server::tls::Tls;
 use countersign::server::{self, Listener};
+use rules::jose::JwkSet;
 use rules::protocol::client::CertificateSubject;
 use rules::protocol::{GrantType, Metadata, Profile, Scopes};
 use tokio::net::TcpListener;
@@ -70,7 +71,7 @@ impl Partners {
 }
 
 pub fn subject(text: &str) -> NewAuth {
-    NewAuth::Certificate(CertificateSubject::parse(text).unwrap())
+    NewAuth::Certificate(CertificateSubject::parse(text).unwrap(), JwkSet::default())
 }
 
 /// A client that acts for itself.

@@ -77,6 +77,10 @@ pub enum ClientAuth {
     TlsClientAuth {
         /// For whom it must be.
         subject: CertificateSubject,
+        /// Public keys that it signs requests with, and nothing else; none when it does not, or when
+        /// they are fetched from its `jwks_uri`.
+        #[serde(default, skip_serializing_if = "JwkSet::is_empty")]
+        jwks: JwkSet,
     },
     /// `self_signed_tls_client_auth`: by a certificate whose key is registered (RFC 8705 §2.2).
     SelfSignedTlsClientAuth {
@@ -275,14 +279,17 @@ impl Client {
         self.metadata.require_pushed_authorization_requests || self.profile == Profile::Fapi2
     }
 
-    /// What its new tokens are bound to.
+    /// What its new tokens are bound to: to what is registered, and otherwise to the key of a proof when
+    /// there is one.
     ///
     /// # Errors
-    /// `invalid_request` when they must be bound, and nothing was proved.
+    /// `invalid_request` when they must be bound, and what to was not proved.
     pub fn bind(&self, possession: Possession) -> Result<Option<Confirmation>, OAuthError> {
         let certificates = self.metadata.tls_client_certificate_bound_access_tokens;
-        let bound = possession.binding(certificates);
-        if bound.is_none() && certificates {
+        let keys = self.metadata.dpop_bound_access_tokens;
+        // RFC 8705 §3.4, RFC 9449 §5.2: neither is had instead of the other.
+        let bound = possession.binding(certificates, keys);
+        if bound.is_none() && certificates && !keys {
             // RFC 8705 §3.4
             return Err(OAuthError::invalid_request(
                 "this client's tokens are bound to its certificate; connect with it, at the \
@@ -292,7 +299,7 @@ impl Client {
         }
         // RFC 9449 §5.2, FAPI 2.0 Security Profile §5.3.2.1 (4). `invalid_dpop_proof` is for one that
         // was sent (§5).
-        let demanded = self.metadata.dpop_bound_access_tokens || self.profile == Profile::Fapi2;
+        let demanded = keys || self.profile == Profile::Fapi2;
         if bound.is_none() && demanded {
             return Err(OAuthError::invalid_request(
                 "this client's tokens are bound to a key; send a DPoP proof in the DPoP header",
@@ -311,14 +318,17 @@ impl Client {
         )
     }
 
-    /// The public keys that are registered with its way to authenticate; empty when they are fetched.
+    /// The public keys that its requests are verified with; empty when they are fetched.
     #[must_use]
-    pub const fn own_keys(&self) -> Option<&JwkSet> {
+    pub fn own_keys(&self) -> Option<&JwkSet> {
         match &self.auth {
             ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks } => {
                 Some(jwks)
             }
-            _ => None,
+            ClientAuth::TlsClientAuth { jwks, .. } => {
+                Some(jwks).filter(|jwks| !jwks.is_empty() || self.metadata.jwks_uri.is_some())
+            }
+            ClientAuth::None | ClientAuth::Secret { .. } => None,
         }
     }
 
@@ -326,14 +336,14 @@ impl Client {
     fn check_keys(&self) -> Result<(), String> {
         let fetched = self.metadata.jwks_uri.is_some();
         match &self.auth {
-            ClientAuth::PrivateKeyJwt { jwks } | ClientAuth::SelfSignedTlsClientAuth { jwks }
+            ClientAuth::PrivateKeyJwt { jwks }
+            | ClientAuth::SelfSignedTlsClientAuth { jwks }
+            | ClientAuth::TlsClientAuth { jwks, .. }
                 if fetched && !jwks.is_empty() =>
             {
                 Err("register the public keys or jwks_uri, not both (RFC 7591 section 2)".into())
             }
-            ClientAuth::None | ClientAuth::Secret { .. } | ClientAuth::TlsClientAuth { .. }
-                if fetched =>
-            {
+            ClientAuth::None | ClientAuth::Secret { .. } if fetched => {
                 Err("jwks_uri is for clients that authenticate by a key of their own".into())
             }
             _ => Ok(()),
@@ -385,12 +395,11 @@ impl Client {
             metadata.require_signed_request_object || metadata.request_object_signing_alg.is_some();
         if signs && !keyed {
             return Err(
-                "signed requests need the client's public keys (private_key_jwt or \
-                 self_signed_tls_client_auth)"
+                "signed requests need the client's public keys: register them, or jwks_uri"
                     .to_owned(),
             );
         }
-        if let ClientAuth::TlsClientAuth { subject } = &self.auth {
+        if let ClientAuth::TlsClientAuth { subject, .. } = &self.auth {
             subject.check()?;
         }
         self.metadata.check()?;

@@ -68,7 +68,7 @@ impl Details {
                 .check(name, detail)
                 .map_err(|why| invalid(&format!("{}: {why}", printable(name))).about("members"))?;
             check_locations(detail, registered)?;
-            if !meet(registered, resources) {
+            if !is_for(detail, registered, resources) {
                 return Err(invalid(&format!(
                     "the type {} is for other APIs than those of the scopes; ask for a scope of its \
                      API too",
@@ -93,6 +93,7 @@ impl Details {
                 "they are nested deeper than {MAX_DEPTH} levels"
             )));
         }
+        check_numbers(text)?;
         let list = match jose::strict_value(text.as_bytes()) {
             Ok(Value::Array(list)) => list,
             Ok(_) => return Err(invalid("they must be a list of JSON objects")),
@@ -112,7 +113,12 @@ impl Details {
             }
             check_texts(detail)?;
         }
-        Ok(Self(list))
+        let read = Self(list);
+        // What travels is what was read, and a number may be longer there.
+        if read.to_value().to_string().len() > MAX_BYTES {
+            return Err(invalid(&format!("they are longer than {MAX_BYTES} bytes")));
+        }
+        Ok(read)
     }
 
     /// Whether there are none.
@@ -137,26 +143,27 @@ impl Details {
     #[must_use]
     pub fn left_to(&self, client: &Client) -> Self {
         let allowed = &client.metadata.authorization_details_types;
-        self.kept(|name| allowed.iter().any(|known| known == name))
+        self.kept(|name, _| allowed.iter().any(|known| known == name))
     }
 
-    /// Those of types that are registered, and that are for one of these APIs.
+    /// Those of types that are registered, and that are for one of these APIs: one of its own
+    /// `locations`, when it names any (RFC 9396 §2.2).
     #[must_use]
     pub fn good_for(&self, resources: &[impl AsRef<str>], types: &impl Types) -> Self {
-        self.kept(|name| {
+        self.kept(|name, detail| {
             types
                 .resources(name)
-                .is_some_and(|own| meet(own, resources))
+                .is_some_and(|own| is_for(detail, own, resources))
         })
     }
 
-    fn kept(&self, stands: impl Fn(&str) -> bool) -> Self {
-        let kept = self.iter().filter(|(name, _)| stands(name));
+    fn kept(&self, stands: impl Fn(&str, &Value) -> bool) -> Self {
+        let kept = self.iter().filter(|(name, detail)| stands(name, detail));
         Self(kept.map(|(_, detail)| detail.clone()).collect())
     }
 
     /// Those that a token request asks for of what was granted (RFC 9396 §6.1): each must be one of
-    /// them, member for member.
+    /// them, member for member, and none is had more often than it was granted.
     ///
     /// # Errors
     /// `invalid_authorization_details` for anything more, or anything else.
@@ -165,10 +172,15 @@ impl Details {
             return Ok(self.clone());
         };
         let asked = Self::read(text)?;
-        match asked.0.iter().find(|detail| !self.0.contains(detail)) {
+        let mut left: Vec<&Value> = self.0.iter().collect();
+        let mut more = asked.0.iter().filter(|detail| {
+            let at = left.iter().position(|granted| granted == detail);
+            at.map(|at| left.swap_remove(at)).is_none()
+        });
+        match more.next() {
             None => Ok(asked),
             Some(more) => Err(invalid(&format!(
-                "a detail of the type {} was not granted like this; ask for those that were, member \
+                "a detail of the type {} was not granted like this, or not so often; ask for those that were, member \
                  for member, or send the person to the authorization endpoint",
                 printable(type_of(more))
             ))
@@ -196,10 +208,14 @@ fn type_of(detail: &Value) -> &str {
     detail["type"].as_str().unwrap_or_default()
 }
 
-/// Whether something that is for these APIs, or for any, is for one of those.
-fn meet(own: &[String], others: &[impl AsRef<str>]) -> bool {
-    let is_other = |uri: &String| others.iter().any(|other| other.as_ref() == uri);
-    own.is_empty() || own.iter().any(is_other)
+/// Whether a detail is for one of these APIs: by the APIs that it names itself, or else by those of its
+/// type, which is for any when it has none.
+fn is_for(detail: &Value, of_type: &[String], apis: &[impl AsRef<str>]) -> bool {
+    let is_one = |uri: &str| apis.iter().any(|api| api.as_ref() == uri);
+    match detail["locations"].as_array() {
+        Some(named) if !named.is_empty() => named.iter().filter_map(Value::as_str).any(is_one),
+        _ => of_type.is_empty() || of_type.iter().any(|uri| is_one(uri)),
+    }
 }
 
 /// RFC 9396 §2.2: the APIs that a detail names are those of its type.
@@ -231,10 +247,62 @@ fn check_texts(value: &Value) -> Result<(), OAuthError> {
         Value::Array(many) => many.iter().try_for_each(check_texts),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| {
             check(name)?;
+            // She is shown members by their places, `amount.value`: another one must not look like it.
+            if name.is_empty() || name.contains('.') {
+                return Err(invalid(
+                    "a member's name is empty or has a dot in it; rename it",
+                ));
+            }
             check_texts(value)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
+}
+
+/// The numbers that another reader could take for others: whole ones beyond 64 bits, and those with
+/// more than 15 digits (RFC 8259 §6).
+fn check_numbers(text: &str) -> Result<(), OAuthError> {
+    let (mut rest, mut in_text) = (text, false);
+    while let Some(at) =
+        rest.find(|c: char| c == '"' || c == '\\' || c == '-' || c.is_ascii_digit())
+    {
+        let found = &rest[at..];
+        if in_text || !found.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+            let skipped = match (in_text, found.as_bytes()[0]) {
+                (true, b'\\') => found.chars().take(2).map(char::len_utf8).sum(),
+                (_, b'"') => {
+                    in_text = !in_text;
+                    1
+                }
+                _ => 1,
+            };
+            rest = &found[skipped..];
+            continue;
+        }
+        let is_part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+        let end = found.find(|c| !is_part(c)).unwrap_or(found.len());
+        if !is_kept(&found[..end]) {
+            return Err(invalid(
+                "a number has more digits than every reader keeps; send it as a text",
+            ));
+        }
+        rest = &found[end..];
+    }
+    Ok(())
+}
+
+/// Whether a number is the same after it was read.
+fn is_kept(number: &str) -> bool {
+    if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
+        return true;
+    }
+    let (mantissa, _) = number.split_once(['e', 'E']).unwrap_or((number, ""));
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let significant = digits.trim_matches('0').len();
+    let read = number.parse::<f64>().unwrap_or(f64::INFINITY);
+    // A whole number that was too long was made such a one before it came here.
+    let is_exact = read.abs() < 9_007_199_254_740_992.0 && (read != 0.0 || significant == 0);
+    significant <= 15 && is_exact
 }
 
 /// Control characters, marks of direction (Unicode TR 9 §2), and what has no width.
@@ -243,8 +311,11 @@ fn is_hidden(c: char) -> bool {
         || matches!(
             c,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
-                | '\u{180e}'
+                | '\u{17b4}'
+                | '\u{17b5}'
+                | '\u{2800}'
                 | '\u{feff}'
                 | '\u{3164}'
                 | '\u{115f}'
@@ -252,7 +323,8 @@ fn is_hidden(c: char) -> bool {
                 | '\u{ffa0}'
         )
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// `invalid_authorization_details`, and why.
@@ -331,6 +403,12 @@ mod tests {
             json!([{ "type": "payment", "to": "\u{202e}eb" }]),
             json!([{ "type": "payment", "a\u{200b}": "" }]),
             json!([{ "type": "payment", "to": "a\nb" }]),
+            json!([{ "type": "payment", "to": "a\u{2800}b" }]),
+            json!([{ "type": "payment", "to": "a\u{fe0f}b" }]),
+            json!([{ "type": "payment", "to": "a\u{e0100}b" }]),
+            json!([{ "type": "payment", "to": "a\u{34f}b" }]),
+            json!([{ "type": "payment", "amount.value": "1.00" }]),
+            json!([{ "type": "payment", "amount": { "": "1.00" } }]),
             json!([{ "type": "payment", "deep": deep }]),
             json!([{ "type": "payment", "long": "x".repeat(MAX_BYTES) }]),
             json!(vec![json!({ "type": "payment" }); MAX_COUNT + 1]),
@@ -341,6 +419,59 @@ mod tests {
         }
         assert!(Details::read("[{\"type\":\"payment\",\"type\":\"note\"}]").is_err());
         assert!(Details::read("[{\"type\":\"payment\"}] []").is_err());
+    }
+
+    #[test]
+    fn a_number_that_another_reader_takes_for_another_is_refused() {
+        let read = |number: &str| {
+            let text = format!(r#"[{{"type":"\\\"1e999","n":[{number}]}}]"#);
+            Details::read(&text)
+        };
+        for kept in [
+            "0",
+            "-1",
+            "18446744073709551615",
+            "9007199254740993",
+            "9.50",
+            "0.10000000000000000",
+            "1e3",
+            "-1.5E-3",
+        ] {
+            assert!(read(kept).is_ok(), "{kept}");
+        }
+        for changed in [
+            "18446744073709551616",
+            "99999999999999999999",
+            "1e20",
+            "1e-400",
+            "9999.999999999999999999",
+            "0.1234567890123456",
+        ] {
+            let refused = read(changed).unwrap_err().description;
+            assert!(refused.contains("digits"), "{changed}: {refused}");
+        }
+        // What travels is measured, too.
+        let many = vec!["1e15"; 800].join(",");
+        assert!(read(&many).unwrap_err().description.contains("longer"));
+    }
+
+    #[test]
+    fn a_detail_that_names_its_api_is_for_that_one_alone() {
+        let other = "https://api.example/other".to_owned();
+        let both = [API.to_owned(), other.clone()];
+        let types = Two(both.to_vec());
+        let named = json!([{ "type": "payment", "locations": [API] }]).to_string();
+        let granted = Details::read(&named).unwrap();
+        assert_eq!(granted.good_for(&[API], &types), granted);
+        assert!(granted.good_for(&[other.as_str()], &types).is_empty());
+        let mut client = app();
+        client.metadata.authorization_details_types = vec!["payment".to_owned()];
+        assert!(Details::parse(&named, &client, &both, &types).is_ok());
+        let elsewhere = Details::parse(&named, &client, std::slice::from_ref(&other), &types);
+        assert_eq!(elsewhere.unwrap_err().topic, Some("api"));
+        // One that names none is for all of its type's.
+        let any = Details::read("[{\"type\":\"payment\",\"locations\":[]}]").unwrap();
+        assert_eq!(any.good_for(&[other.as_str()], &types), any);
     }
 
     #[test]
@@ -373,6 +504,7 @@ mod tests {
             json!([{ "type": "payment", "n": 3 }]),
             json!([{ "type": "payment", "n": 1 }, { "type": "payment" }]),
             json!([{ "type": "payment", "n": 1, "m": 1 }]),
+            json!(vec![json!({ "type": "payment", "n": 1 }); 2]),
             json!([]),
         ] {
             assert!(granted.narrow(Some(&more.to_string())).is_err(), "{more}");

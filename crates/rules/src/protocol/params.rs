@@ -1,9 +1,12 @@
 //! Request parameters: a form body or a query, each name at most once.
 
 use super::error::OAuthError;
+use crate::jose::MAX_TOKEN_BYTES;
 
 /// The longest value of a parameter, in bytes.
 pub const MAX_VALUE: usize = 8 * 1024;
+/// Parameters that are JWTs, and as long as these may be ([`MAX_TOKEN_BYTES`]).
+const JWTS: [&str; 3] = ["request", "client_assertion", "id_token_hint"];
 /// The most parameters in one request.
 pub const MAX_COUNT: usize = 64;
 
@@ -84,9 +87,14 @@ impl Params {
 
     fn take(&mut self, name: &str, value: String, repeatable: &[&str]) -> Result<(), OAuthError> {
         let shown = || name.chars().take(40).collect::<String>();
-        if value.len() > MAX_VALUE || name.len() > 256 {
+        let longest = if JWTS.contains(&name) {
+            MAX_TOKEN_BYTES
+        } else {
+            MAX_VALUE
+        };
+        if value.len() > longest || name.len() > 256 {
             return Err(OAuthError::invalid_request(format!(
-                "{} is longer than {MAX_VALUE} bytes",
+                "{} is longer than {longest} bytes",
                 shown()
             )));
         }

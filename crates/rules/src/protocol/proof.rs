@@ -162,14 +162,15 @@ impl Possession {
         }
     }
 
-    /// What new tokens are bound to: the key of a proof, or else the certificate, when `certificates`
-    /// says that this client's tokens are bound to it (RFC 8705 §3.4).
+    /// What new tokens are bound to: the certificate, when `certificates` says that this client's tokens
+    /// are bound to it (RFC 8705 §3.4); else the key of a proof, and always that when `keys` says so
+    /// (RFC 9449 §5.2).
     #[must_use]
-    pub fn binding(&self, certificates: bool) -> Option<Confirmation> {
-        let certificate = self.certificate.filter(|_| certificates);
-        self.key
-            .map(Confirmation::Jkt)
-            .or(certificate.map(Confirmation::X5tS256))
+    pub fn binding(&self, certificates: bool, keys: bool) -> Option<Confirmation> {
+        if certificates && !keys {
+            return self.certificate.map(Confirmation::X5tS256);
+        }
+        self.key.map(Confirmation::Jkt)
     }
 }
 
@@ -232,9 +233,22 @@ mod tests {
             key: None,
             certificate: Some(certificate),
         };
-        assert_eq!(holds.binding(false), None);
-        let bound = holds.binding(true).unwrap();
+        assert_eq!(holds.binding(false, false), None);
+        let bound = holds.binding(true, false).unwrap();
         assert_eq!(bound, Confirmation::X5tS256(certificate));
+        // A proof is not had instead, nor a certificate instead of a proof.
+        let key = Possession {
+            key: Some(certificate),
+            certificate: None,
+        };
+        assert_eq!(key.binding(true, false), None);
+        assert_eq!(holds.binding(true, true), None);
+        let both = Possession {
+            certificate: Some(certificate),
+            ..key
+        };
+        assert_eq!(both.binding(true, false), Some(bound));
+        assert_eq!(both.binding(true, true), key.binding(false, false));
         assert_eq!(bound.token_type().as_str(), "Bearer");
         assert_eq!(TokenType::from_scheme("dpop"), Some(TokenType::Dpop));
     }
