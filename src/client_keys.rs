@@ -103,7 +103,7 @@ impl Entry {
     /// What is kept, when it is younger than this.
     fn kept_for(&self, age: Duration, now: Timestamp) -> Option<Arc<JwkSet>> {
         let (keys, at) = self.kept()?;
-        (now.since(at) < age).then_some(keys)
+        is_within(age, at, now).then_some(keys)
     }
 
     fn others_than(&self, seen: &JwkSet) -> Option<Arc<JwkSet>> {
@@ -120,7 +120,7 @@ impl Entry {
         url: &str,
         now: Timestamp,
     ) -> Option<String> {
-        if last.at.is_some_and(|at| now.since(at) < APART) {
+        if last.at.is_some_and(|at| is_within(APART, at, now)) {
             return last.failure.clone();
         }
         last.at = Some(now);
@@ -143,6 +143,11 @@ impl Entry {
             .await
             .unwrap_or_else(|error| Some(error.to_string()))
     }
+}
+
+/// Whether something happened at most so long ago. When the clock was set back since, nobody knows.
+fn is_within(age: Duration, at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now.since(at) < age
 }
 
 async fn read(outbound: &Outbound, url: &str) -> Result<JwkSet, String> {

@@ -104,10 +104,11 @@ impl Trust {
 }
 
 impl Kept {
+    /// Once in a while; at once when the clock was set back.
     fn is_time_to_look(&self, now: Timestamp) -> bool {
         let looked_at = self.looked_at.lock();
         let mut looked_at = looked_at.unwrap_or_else(PoisonError::into_inner);
-        if looked_at.is_some_and(|at| now.since(at) < LOOK_EVERY) {
+        if looked_at.is_some_and(|at| at <= now && now.since(at) < LOOK_EVERY) {
             return false;
         }
         *looked_at = Some(now);

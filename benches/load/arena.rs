@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use crate::ceiling::Plan;
 use crate::drive::{self, Run};
@@ -180,6 +181,18 @@ impl Arena {
         self.run_on(row, askers, asked, options)
     }
 
+    /// Loads somebody. Who waits for an answer must be woken, which costs the one who answers
+    /// microseconds where processors are virtual, and nothing where the two are apart; so the
+    /// generator sleeps only where it shares its processor with the database.
+    fn load<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(async {
+            let awake = self.cluster.is_none().then(|| tokio::spawn(stay_awake()));
+            let done = work.await;
+            awake.inspect(JoinHandle::abort);
+            done
+        })
+    }
+
     fn run_on(
         &self,
         row: Row,
@@ -188,15 +201,14 @@ impl Arena {
         options: &Options,
     ) -> Result<Seen, Failed> {
         self.scratch.empty_log()?;
+        self.sealed(async |_| Ok(()))?;
         let quiet = machine::wait_until_quiet(Duration::from_secs(options.patience));
         let (warm, time) = (
             Duration::from_millis(row.warm()),
             Duration::from_secs(options.seconds),
         );
         let watch = Watch::begin();
-        let run = self
-            .runtime
-            .block_on(drive::run(askers, asked, (warm, time)));
+        let run = self.load(drive::run(askers, asked, (warm, time)));
         let others = watch.others();
         Ok(Seen {
             run: run?,
@@ -229,17 +241,25 @@ impl Arena {
 
     /// The size of the database when every event is sealed.
     fn size(&self) -> Result<i64, Failed> {
-        let sized = async {
+        self.sealed(async |database| database.size().await)
+    }
+
+    /// Waits until every event is sealed, so that no run pays for what came before it; then looks at
+    /// the database.
+    fn sealed<T>(
+        &self,
+        look: impl AsyncFnOnce(&mut Database) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        self.runtime.block_on(async {
             let mut database = Database::open(&self.database).await?;
             for _ in 0..PATIENCE {
                 if database.unsealed().await? == 0 {
-                    return database.size().await;
+                    return look(&mut database).await;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
             Err("the events are not sealed within a minute".into())
-        };
-        self.runtime.block_on(sized)
+        })
     }
 
     /// A row at four connections, in quiet and in a login storm.
@@ -247,14 +267,13 @@ impl Arena {
         let mut askers = work::of_server(row, &self.installed, 4);
         let times = (Duration::from_secs(1), Duration::from_secs(options.seconds));
         let asked = (self.addresses[1], self.server.id());
+        self.sealed(async |_| Ok(()))?;
         machine::wait_until_quiet(Duration::from_secs(options.patience));
-        let quiet = self
-            .runtime
-            .block_on(drive::run(&mut askers, asked, times))?;
+        let quiet = self.load(drive::run(&mut askers, asked, times))?;
         let before = machine::resident(self.server.id());
         let host = &self.place.host;
         let stormy = storm::run(&mut askers, asked, host, times);
-        let (stormy, attempts) = self.runtime.block_on(stormy)?;
+        let (stormy, attempts) = self.load(stormy)?;
         let after = machine::resident(self.server.id());
         let times = stormy.p99 / quiet.p99;
         let sentence = format!(
@@ -359,6 +378,12 @@ async fn start_server(place: &Place) -> Result<(Process, String, Duration), Fail
     }
     let log = fs::read_to_string(&log).unwrap_or_default();
     Err(format!("the server did not start:\n{log}").into())
+}
+
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn discovery(host: &str) -> Result<String, Failed> {

@@ -251,6 +251,14 @@ impl Default for LogFile {
     }
 }
 
+/// The settings of the environment: text, which each setting reads as what it is. A password of
+/// digits stays a password.
+pub(super) fn environment() -> Environment {
+    Environment::with_prefix("COUNTERSIGN")
+        .prefix_separator("__")
+        .separator("__")
+}
+
 /// The names of the environment's settings.
 fn variables() -> Vec<String> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
@@ -274,14 +282,6 @@ impl File {
                  run `countersign init` to write one"
             )
         })?;
-        let environment = Environment::with_prefix("COUNTERSIGN")
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("proxy.peers")
-            .with_list_parse_key("hook.peers")
-            .with_list_parse_key("mtls.revocation_files");
         let written = || {
             config::Config::builder().add_source(config::File::from_str(&text, FileFormat::Toml))
         };
@@ -291,7 +291,7 @@ impl File {
                 .and_then(config::Config::try_deserialize::<Self>)
                 .map_err(|error| error.to_string())
         };
-        read(written().add_source(environment)).map_err(|why| {
+        read(written().add_source(environment())).map_err(|why| {
             let variables = variables();
             // What is so with the file alone is the file's; what the environment adds is its own.
             let of_the_file = read(written()).err().as_ref() == Some(&why);

@@ -6,6 +6,7 @@ use rules::network::Cidr;
 use serde::Deserialize;
 
 use super::Refused;
+use super::list::list;
 use super::proxy::networks;
 
 /// `[hook]`, as written.
@@ -16,6 +17,7 @@ use super::proxy::networks;
     reason = "each setting is explained in countersign.example.toml"
 )]
 pub struct HookFile {
+    #[serde(deserialize_with = "list")]
     pub peers: Vec<String>,
     pub client_certificates: bool,
 }

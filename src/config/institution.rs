@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Refused;
 use super::brand::{Colours, Logo};
+use super::list::list;
 use crate::words::Lang;
 
 /// `[institution]`.
@@ -20,6 +21,7 @@ pub struct InstitutionFile {
     pub name: String,
     pub help_phone: Option<String>,
     pub language: String,
+    #[serde(deserialize_with = "list")]
     pub languages: Vec<String>,
     pub logo: Option<PathBuf>,
     pub logo_dark: Option<PathBuf>,

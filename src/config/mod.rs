@@ -7,6 +7,7 @@ mod file;
 mod hook;
 mod institution;
 mod limits;
+mod list;
 mod mail;
 mod mtls;
 mod outbound;

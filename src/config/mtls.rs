@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::file::refuse;
+use super::list::list;
 use super::{Issuer, Proxy, Refused, Tls};
 
 /// `[mtls]`, as written.
@@ -22,6 +23,7 @@ pub struct MtlsFile {
     pub key_file: Option<PathBuf>,
     pub from_proxy: bool,
     pub authorities_file: Option<PathBuf>,
+    #[serde(deserialize_with = "list")]
     pub revocation_files: Vec<PathBuf>,
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Refused;
 use super::file::{refuse, within};
+use super::list::list;
 
 /// `[outbound]`, as written.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +18,7 @@ use super::file::{refuse, within};
     reason = "each setting is explained in countersign.example.toml"
 )]
 pub struct OutboundFile {
+    #[serde(deserialize_with = "list")]
     pub allow: Vec<String>,
     pub ca_file: Option<PathBuf>,
     pub timeout_seconds: u64,

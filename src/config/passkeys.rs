@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Refused;
 use super::file::refuse;
+use super::list::list;
 
 /// `[passkeys]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +20,7 @@ use super::file::refuse;
 pub struct PasskeysFile {
     pub synced: String,
     pub attestation: String,
+    #[serde(deserialize_with = "list")]
     pub allowed_models: Vec<String>,
     pub attestation_roots: Option<PathBuf>,
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Refused;
 use super::file::refuse;
+use super::list::list;
 
 /// `[proxy]`, as written.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +17,7 @@ use super::file::refuse;
     reason = "each setting is explained in countersign.example.toml"
 )]
 pub struct ProxyFile {
+    #[serde(deserialize_with = "list")]
     pub peers: Vec<String>,
     pub header: String,
 }

@@ -270,7 +270,7 @@ where
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let Some(mut client) = clients::lock(tx, &wanted, now).await? else {
+                let Some(mut client) = clients::lock(tx, &wanted).await? else {
                     return Ok(None);
                 };
                 if client.removed_at.is_some() {

@@ -33,7 +33,7 @@ pub(super) async fn outlast(app: &App, whose: Whose, epoch: Timestamp) -> Result
                     match about {
                         Whose::User(id) => users::void(tx, id, now).await?,
                         Whose::Client(id) => {
-                            if let Some(mut client) = clients::lock(tx, &id, now).await? {
+                            if let Some(mut client) = clients::lock(tx, &id).await? {
                                 client.valid_from = client.valid_from.max(Some(epoch));
                                 clients::update(tx, &client, now).await?;
                             }

@@ -37,7 +37,8 @@ pub struct Wanted {
 /// Events, newest first.
 ///
 /// # Errors
-/// [`AdminFailure::Refused`] when there is no such person or kind.
+/// [`AdminFailure::Refused`] when there is no such person or kind, and when nothing was found as far
+/// back as one look goes.
 pub async fn list(app: &App, wanted: Wanted, caller: &Caller) -> Result<Vec<Event>, AdminFailure> {
     let subject = match &wanted.user {
         None => None,
@@ -68,13 +69,19 @@ pub async fn list(app: &App, wanted: Wanted, caller: &Caller) -> Result<Vec<Even
         limit: wanted.limit.clamp(1, LONGEST_PAGE),
     };
     let event = app.pending(event, caller, None)?;
-    let events = app
+    let (events, looked_back_to) = app
         .store
-        .read(move |tx| Box::pin(async move { audit::list(tx, &filter).await }))
+        .read_at_length(move |tx| Box::pin(async move { audit::list(tx, &filter).await }))
         .await?;
     // Written down before anything is shown: nobody reads unseen.
     app.store.append(event).await?;
-    Ok(events)
+    match looked_back_to {
+        Some(id) if events.is_empty() => Err(AdminFailure::Refused(format!(
+            "nothing of the kind is among the newest events that one look goes through; older ones \
+             were not looked at: go on with --before {id}"
+        ))),
+        _ => Ok(events),
+    }
 }
 
 /// A page of sealed leaves, exactly as they were hashed into the tree, from number `from` on, and

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use rules::audit::Kind;
-use rules::protocol::{Client, OAuthError};
-use uuid::Uuid;
+use rules::protocol::{AccessRecord, Client, OAuthError};
 
 use super::token_format::{RefreshToken, read_access};
 use super::{Caller, Failure};
 use crate::app::App;
+use crate::config::Lifetimes;
 use crate::store::feed::What;
 use crate::store::{authorizations, refresh};
 
@@ -25,7 +25,7 @@ pub async fn revoke(
             return Err(not_its_own(app, client).into());
         }
         if app.clock.now() < record.expires_at && app.store.revocations().spare(&record) {
-            revoke_access(app, client, record.id, record.authorization, caller).await?;
+            revoke_access(app, client, &record, caller).await?;
         }
         return Ok(());
     }
@@ -38,20 +38,22 @@ pub async fn revoke(
 async fn revoke_access(
     app: &App,
     client: &Client,
-    id: Uuid,
-    authorization: Uuid,
+    record: &AccessRecord,
     caller: &Caller,
 ) -> Result<(), Failure> {
     let event = app
         .event_by_client(Kind::TokenRevoked, client, caller)?
-        .authorization(authorization)
+        .authorization(record.authorization)
         .with("token_type", "access_token");
     let event = app.pending(event, caller, None)?;
-    let now = app.clock.now();
+    // Everybody forgets it when the token itself ends, and not a longest lifetime from now: of
+    // tokens that are made and revoked all day, few are remembered.
+    let id = record.id;
+    let at = record.expires_at.minus(Lifetimes::LONGEST_ACCESS_TOKEN);
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                tx.announce(What::Token(id), now);
+                tx.announce(What::Token(id), at);
                 tx.record(event);
                 Ok(())
             })

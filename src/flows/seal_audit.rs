@@ -138,7 +138,7 @@ pub async fn verify_telling(
     let progress = progress.clone();
     let compared = app
         .store
-        .read(move |tx| {
+        .read_at_length(move |tx| {
             Box::pin(async move { compare(tx, kept.as_deref(), &keys, &progress).await })
         })
         .await?;

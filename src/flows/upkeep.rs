@@ -1,6 +1,7 @@
 //! Upkeep: freeing space, and writing counted refusals down. Nothing here decides anything: what
 //! has expired is refused when it is used, whether its row is still there or not.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +46,8 @@ impl Cleaned {
 /// Removes what ended long ago, in small batches, each a transaction of its own. After each it rests
 /// for as long as the batch took, so that others write at least half of the time; a kind with much to
 /// remove takes turns with the others, and one that cannot be removed does not hold them up. When the
-/// clock was set forward, somebody has until the next time to set it right.
+/// clock was set forward, somebody has until the next time to set it right. A server that stops waits
+/// for one batch at the most.
 ///
 /// # Errors
 /// The first [`Fault`] there was.
@@ -64,6 +66,9 @@ pub async fn clean(app: &App) -> Result<(), Fault> {
     for _ in 0..ROUNDS {
         let mut left = Vec::new();
         for kind in kinds {
+            if app.leaving.load(Ordering::Relaxed) {
+                return outcome;
+            }
             let began = app.clock.monotonic();
             let swept = app
                 .store

@@ -49,7 +49,7 @@ where
     A: Future<Output = Response>,
 {
     let started = app.clock.monotonic();
-    let Ok(id) = rng::uuid(app.clock.now()) else {
+    let Ok(id) = rng::passing_uuid(app.clock.now()) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
@@ -58,7 +58,7 @@ where
     let is_peer = |by| app.config.hook.is_peer(by);
     let hook = route.starts_with("/verify") && asked.by.is_some_and(is_peer);
     let certificate = certificates::of(&app.config, &request, peer, hook);
-    if let Some(by) = asked.by {
+    if let Some(by) = asked.by.filter(|by| peer != Some(*by)) {
         request.extensions_mut().insert(Peer(by));
     }
     let caller = Caller {
@@ -239,6 +239,8 @@ pub fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
+/// The headers that every answer carries; JSON none of those that only tell a browser how to treat a
+/// page, or where it may go from here.
 fn dress(app: &App, id: &str, headers: &mut HeaderMap) {
     // Room for all of them at once.
     headers.reserve(10);
@@ -250,11 +252,6 @@ fn dress(app: &App, id: &str, headers: &mut HeaderMap) {
         HeaderValue::from_static("nosniff"),
     );
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // `same-origin`, because `no-referrer` would turn the Origin of our own forms into null.
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("same-origin"),
-    );
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
@@ -263,15 +260,24 @@ fn dress(app: &App, id: &str, headers: &mut HeaderMap) {
         .or_insert(HeaderValue::from_static(
             "default-src 'none'; frame-ancestors 'none'",
         ));
-    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(
-        PERMISSIONS_POLICY,
-        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
-    );
     if app.config.issuer.is_secure() {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=63072000; includeSubDomains"),
         );
     }
+    let kind = headers.get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind == "application/json") {
+        return;
+    }
+    // `same-origin`, because `no-referrer` would turn the Origin of our own forms into null.
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(
+        PERMISSIONS_POLICY,
+        HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
+    );
 }

@@ -1,6 +1,7 @@
 //! The loops of the jobs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -11,6 +12,9 @@ use super::until;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::jobs::{self, Job};
+
+/// How long a stop waits for what runs.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The running loops.
 pub(super) struct Background {
@@ -29,10 +33,16 @@ impl Background {
         Self { stopping, loops }
     }
 
-    /// Lets running ticks end, starts no more, and writes what is only counted in memory.
+    /// Lets running ticks end, as far as they do so soon, starts no more, and writes what is only
+    /// counted in memory.
     pub(super) async fn stop(mut self, app: &Arc<App>) {
         self.stopping.send_replace(true);
-        while self.loops.join_next().await.is_some() {}
+        let ended = async { while self.loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, ended).await.is_err() {
+            error!(
+                "jobs were still at work when the server stopped; what they did not finish is done later"
+            );
+        }
         if let Err(fault) = jobs::refusals::tick(app).await {
             error!(job = "refusals", %fault, "counted refusals could not be written");
         }

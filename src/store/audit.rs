@@ -335,7 +335,7 @@ pub const TOLD: [Kind; 28] = [
 
 const OF_SUBJECT: Sql = Sql(
     "SELECT leaf, personal FROM audit_events WHERE subject = $1 AND id > $2 AND id < $3 \
-     AND kind IN ('user.invited', 'user.activated', 'user.disabled', 'user.enabled', \
+     AND kind NOT IN ('token.issued', 'token.refreshed') AND kind IN ('user.invited', 'user.activated', 'user.disabled', 'user.enabled', \
      'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
      'recovery_codes.replaced', 'passkey.added', 'passkey.removed', \
      'authenticator_app.replaced', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \

@@ -30,8 +30,8 @@ const PAGE: u32 = 500;
 /// How many events are looked at in all.
 const FARTHEST: u32 = 1_000_000;
 
-/// Events that fit, newest first.
-pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Event>, Fault> {
+/// Events that fit, newest first; and where looking ended, when older ones were not looked at.
+pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<(Vec<Event>, Option<Uuid>), Fault> {
     const OF_ALL: Sql = Sql(
         "SELECT id, leaf FROM audit_events WHERE id < $1 AND id >= $2 \
          ORDER BY id DESC LIMIT $3",
@@ -49,7 +49,8 @@ pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Event>, Fault> {
     let mut before = filter.before.unwrap_or(Uuid::max());
     let mut found = Vec::new();
     let mut looked_at = 0;
-    while found.len() < filter.limit as usize && looked_at < FARTHEST {
+    let mut all = false;
+    while found.len() < filter.limit as usize && looked_at < FARTHEST && !all {
         let mut values: Vec<Value> = vec![before.into(), since.into(), PAGE.into()];
         let rows = match filter.subject {
             None => tx.all(OF_ALL, values).await?,
@@ -67,12 +68,11 @@ pub async fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Event>, Fault> {
             }
         }
         looked_at += PAGE;
-        if rows.len() < PAGE as usize {
-            break;
-        }
+        all = rows.len() < PAGE as usize;
     }
+    let more = !all && found.len() < filter.limit as usize;
     found.truncate(filter.limit as usize);
-    Ok(found)
+    Ok((found, more.then_some(before)))
 }
 
 fn fits(filter: &Filter, event: &Event) -> bool {

@@ -33,10 +33,10 @@ pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Client>, Fault> {
 }
 
 /// One client, locked until the transaction ends, so that of two changes neither is lost.
-pub async fn lock(tx: &mut Tx, id: &str, now: Timestamp) -> Result<Option<Client>, Fault> {
+pub async fn lock(tx: &mut Tx, id: &str) -> Result<Option<Client>, Fault> {
     const LOCK: Sql =
-        Sql("UPDATE clients SET changed_at = $2 WHERE id = $1 RETURNING id, document");
-    let row = tx.optional(LOCK, vec![id.into(), now.into()]).await?;
+        Sql("UPDATE clients SET changed_at = changed_at WHERE id = $1 RETURNING id, document");
+    let row = tx.optional(LOCK, vec![id.into()]).await?;
     row.map(|row| read(tx, &row)).transpose()
 }
 
@@ -48,9 +48,9 @@ pub async fn insert(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<bool
     );
     let document = seal(tx, client)?;
     let values = vec![(&client.id).into(), document.into(), now.into()];
-    tx.announce(What::Client(client.id.clone()), now);
     let inserted = tx.execute(INSERT, values).await? == 1;
     if inserted {
+        tx.announce(What::Client(client.id.clone()), now);
         logouts::follow_registration(tx, client).await?;
     }
     Ok(inserted)
@@ -61,9 +61,9 @@ pub async fn update(tx: &mut Tx, client: &Client, now: Timestamp) -> Result<bool
     const UPDATE: Sql = Sql("UPDATE clients SET document = $2, changed_at = $3 WHERE id = $1");
     let document = seal(tx, client)?;
     let values = vec![(&client.id).into(), document.into(), now.into()];
-    tx.announce(What::Client(client.id.clone()), now);
     let updated = tx.execute(UPDATE, values).await? == 1;
     if updated {
+        tx.announce(What::Client(client.id.clone()), now);
         logouts::follow_registration(tx, client).await?;
     }
     Ok(updated)

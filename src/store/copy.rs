@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
 use super::sql::{Conn, Row, Sql, Value};
-use super::{Db, Store, migrate};
+use super::{Db, Purpose, Store, migrate};
 use crate::fault::Fault;
 
 /// What one column of one row holds.
@@ -67,7 +67,7 @@ impl Store {
     /// [`Fault`].
     pub async fn snapshot(&self) -> Result<Snapshot, Fault> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        let mut tx = self.connection(false).await?;
+        let mut tx = self.connection(Purpose::LengthyReading).await?;
         // A reader that is dropped half-way must not hand its transaction to the next request.
         let reading = match (&mut tx.conn, &self.db) {
             (Conn::Sqlite(c), Db::Sqlite(db)) => {

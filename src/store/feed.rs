@@ -19,7 +19,8 @@ use crate::fault::Fault;
 pub struct Change {
     /// What happened to what.
     pub what: What,
-    /// When.
+    /// When. Of a single token, the longest lifetime before it ends: what is forgotten by this time
+    /// is so when nothing is left that it could stop.
     pub at: Timestamp,
 }
 

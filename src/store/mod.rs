@@ -66,6 +66,15 @@ pub enum Location<'a> {
     Postgres(&'a str),
 }
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Writing,
+    Reading,
+    /// Reading a whole table: for a minute, or an hour.
+    LengthyReading,
+}
+
 /// The database, opened.
 #[derive(Clone)]
 pub struct Store {
@@ -159,7 +168,7 @@ impl Store {
     /// # Errors
     /// [`Fault::Storage`]; [`Fault::Internal`] when the database is newer than this binary.
     pub async fn migrate(&self) -> Result<Vec<Applied>, Fault> {
-        let mut tx = self.connection(true).await?;
+        let mut tx = self.connection(Purpose::Writing).await?;
         if migrate::is_ready(&mut tx.conn).await? {
             return Ok(Vec::new());
         }
@@ -199,7 +208,25 @@ impl Store {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
     {
-        let mut tx = self.connection(false).await?;
+        self.read_as(Purpose::Reading, work).await
+    }
+
+    /// As [`Self::read`], for what reads a whole table.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn read_at_length<T, F>(&self, work: F) -> Result<T, Fault>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
+    {
+        self.read_as(Purpose::LengthyReading, work).await
+    }
+
+    async fn read_as<T, F>(&self, purpose: Purpose, work: F) -> Result<T, Fault>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
+    {
+        let mut tx = self.connection(purpose).await?;
         let together = matches!(&self.db, Db::Postgres(db) if db.reads_in_transactions());
         if together {
             tx.conn.control("BEGIN").await?;
@@ -278,7 +305,7 @@ impl Store {
     /// [`Fault::Storage`] when the engine does not accept it.
     pub async fn prepare(&self, sql: &'static str) -> Result<(), Fault> {
         use sqlx::{Executor as _, SqlSafeStr as _};
-        let mut tx = self.connection(true).await?;
+        let mut tx = self.connection(Purpose::Writing).await?;
         match &mut tx.conn {
             Conn::Sqlite(c) => drop((&mut **c).prepare(sql.into_sql_str()).await?),
             Conn::Postgres(c) => drop((&mut **c).prepare(sql.into_sql_str()).await?),
@@ -296,10 +323,10 @@ impl Store {
             .await
     }
 
-    async fn connection(&self, write: bool) -> Result<Tx, Fault> {
+    async fn connection(&self, purpose: Purpose) -> Result<Tx, Fault> {
         let conn = match &self.db {
             // What connecting takes is large, and seldom needed.
-            Db::Sqlite(db) => Conn::Sqlite(Box::pin(db.acquire(write)).await?),
+            Db::Sqlite(db) => Conn::Sqlite(Box::pin(db.acquire(purpose)).await?),
             Db::Postgres(db) => Conn::Postgres(Box::pin(db.acquire()).await?),
         };
         Ok(Tx::new(conn, Arc::clone(&self.shared)))

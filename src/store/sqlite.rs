@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::audit::{self, PendingEvent};
 use super::feed::Change;
 use super::sql::Conn;
-use super::{Guard, Shared, Tx, Work};
+use super::{Guard, Purpose, Shared, Tx, Work};
 use crate::crash::{Commit, Moment};
 use crate::fault::Fault;
 use crate::paths::beside;
@@ -35,6 +35,8 @@ const WAL_LIMIT: u64 = 64 << 20;
 #[derive(Clone)]
 pub(super) struct Sqlite {
     readers: SqlitePool,
+    /// For what reads a whole table: it takes none of the connections that requests wait for.
+    lengthy: SqlitePool,
     writer: SqlitePool,
     queue: mpsc::Sender<Queued>,
     wal: Arc<std::path::PathBuf>,
@@ -63,17 +65,22 @@ impl Sqlite {
             .test_before_acquire(false)
             .connect_with(options.clone())
             .await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(DEADLINE)
-            .test_before_acquire(false)
-            .connect_with(options.pragma("query_only", "ON"))
-            .await?;
+        let options = options.pragma("query_only", "ON");
+        let reading = |many| {
+            SqlitePoolOptions::new()
+                .max_connections(many)
+                .min_connections(0)
+                .acquire_timeout(DEADLINE)
+                .test_before_acquire(false)
+        };
+        let readers = reading(4).connect_with(options.clone()).await?;
+        let lengthy = reading(2).idle_timeout(DEADLINE).connect_lazy_with(options);
         let (queue, jobs) = mpsc::channel(QUEUE);
         let tx = Tx::new(Conn::Sqlite(writer.acquire().await?), Arc::clone(shared));
         tokio::spawn(run(jobs, tx));
         Ok(Self {
             readers,
+            lengthy,
             writer,
             queue,
             wal: Arc::new(beside(path, "-wal")),
@@ -82,8 +89,15 @@ impl Sqlite {
         })
     }
 
-    pub(super) async fn acquire(&self, write: bool) -> Result<PoolConnection<sqlx::Sqlite>, Fault> {
-        let pool = if write { &self.writer } else { &self.readers };
+    pub(super) async fn acquire(
+        &self,
+        purpose: Purpose,
+    ) -> Result<PoolConnection<sqlx::Sqlite>, Fault> {
+        let pool = match purpose {
+            Purpose::Writing => &self.writer,
+            Purpose::Reading => &self.readers,
+            Purpose::LengthyReading => &self.lengthy,
+        };
         Ok(pool.acquire().await?)
     }
 
@@ -150,6 +164,7 @@ impl Sqlite {
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
+        self.lengthy.close().await;
         let _ = self.checkpoint().await;
     }
 }

@@ -29,7 +29,7 @@ const KEEP_MAILS: Duration = Duration::from_hours(96);
 const SWEEPS: [(Sql, Duration); 19] = [
     (
         Sql(
-            "DELETE FROM feed WHERE +at < $1 AND seq IN (SELECT seq FROM feed WHERE at < $1 ORDER BY seq LIMIT 250)",
+            "DELETE FROM feed WHERE +at < $1 AND seq IN (SELECT seq FROM feed WHERE at < $1 LIMIT 250)",
         ),
         KEEP_FEED,
     ),

@@ -140,8 +140,8 @@ fn the_page_of_settings_is_the_example_file() {
     let example = read("countersign.example.toml");
     let mut body = String::from(
         "Every setting of `countersign.toml`, as `countersign.example.toml` explains it. The \
-         environment goes over the file: `COUNTERSIGN__SERVER__LISTEN` sets `server.listen`. A \
-         setting without a default must be given.\n",
+         environment goes over the file: `COUNTERSIGN__SERVER__LISTEN` sets `server.listen`; \
+         several values stand between commas. A setting without a default must be given.\n",
     );
     let mut section = String::new();
     let mut explained: Vec<String> = Vec::new();

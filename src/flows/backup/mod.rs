@@ -14,6 +14,7 @@ use super::{AdminFailure, Caller, Progress};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::paths::{beside, folder_of};
+use crate::rng;
 use crate::store::copy::{Datum, Snapshot, Table};
 use crate::vault::BackupKey;
 use file::{Frame, Header, Reader, Writer};
@@ -57,7 +58,9 @@ pub async fn make(
 ) -> Result<Made, AdminFailure> {
     let now = app.clock.now();
     let file = place(app, &new, now)?;
-    let draft = beside(&file, ".part");
+    // No two backups write to one draft: of two that begin together, one is whole and the other
+    // refused.
+    let draft = beside(&file, &format!(".{}.part", rng::uuid(now)?.simple()));
     let made = write(app, &draft, now, progress).await;
     let finished = match made {
         Ok((bytes, header)) => record(app, &file, (bytes, &header), caller)
@@ -147,8 +150,6 @@ async fn write(
     now: Timestamp,
     progress: &Progress,
 ) -> Result<(u64, Header), AdminFailure> {
-    // One that was killed left it behind.
-    let _ = std::fs::remove_file(draft);
     let made = std::fs::File::options()
         .write(true)
         .create_new(true)

@@ -69,7 +69,7 @@ async fn stop(tx: &mut Tx, id: &str, event: PendingEvent, clock: &Clock) -> Resu
     resources::lock(tx).await?;
     // Not before: the wait for the writer must not eat up the margin of the epoch.
     let now = clock.now();
-    let Some(client) = clients::lock(tx, id, now).await? else {
+    let Some(client) = clients::lock(tx, id).await? else {
         return Ok(None);
     };
     if client.removed_at.is_some() {

@@ -1,39 +1,28 @@
 //! Walks of a signed-in person on her account pages, and how sessions end.
 
-use super::people::{enter, tokens};
+use super::people::{enter, lets_in, tokens};
 use super::visitor::Visitor;
 use super::world::World;
 use crate::support::people::{asked_code, recovery_codes};
 use crate::support::{Page, Person};
 
+/// Where commits what is done after a password and a code.
+pub const VERDICT: &str = "flows/judge/case.rs:";
 const CODES: &str = "/account/recovery-codes";
 
-async fn inside(w: &mut World) -> (Visitor, Person) {
+/// She, signed in.
+pub async fn inside(w: &mut World) -> (Visitor, Person) {
     let (mut b, ada) = (w.visitor(), w.ada.clone());
     enter(w, &mut b, &ada).await;
     (b, ada)
 }
 
 /// Submits a form, and once more when the answer was lost.
-async fn surely(w: &mut World, b: &mut Visitor, action: &str, form: &[(&str, &str)]) -> Page {
+pub async fn surely(w: &mut World, b: &mut Visitor, action: &str, form: &[(&str, &str)]) -> Page {
     match b.submit(w, action, form).await {
         Some(page) => page,
         None => b.submit(w, action, form).await.unwrap(),
     }
-}
-
-/// Whether a password is hers, by a new sign-in.
-async fn is_hers(w: &mut World, password: &str) -> bool {
-    let (mut b, ada) = (w.visitor(), w.ada.clone());
-    b.open(w, "/sign-in").await;
-    let code = w.next_code(&ada);
-    let form = [
-        ("username", ada.username.as_str()),
-        ("password", password),
-        ("code", code.as_str()),
-    ];
-    b.post(w, "/sign-in", &form).await.unwrap();
-    b.is_signed_in(w).await
 }
 
 /// She changes her password: exactly one of the two is hers afterwards.
@@ -47,18 +36,24 @@ pub async fn password_changed(w: &mut World) {
         ("password", &new),
         ("repeat", &new),
     ];
+    w.act(VERDICT);
     let told = b.submit(w, "/account/password", &form).await.is_some();
-    let is_new = is_hers(w, &new).await;
+    let changed = Person {
+        password: new,
+        ..ada.clone()
+    };
+    let is_new = lets_in(w, &changed).await;
     assert!(is_new || !told, "she was told that her password is changed");
-    assert_ne!(is_new, is_hers(w, &ada.password).await, "one of them");
+    assert_ne!(is_new, lets_in(w, &ada).await, "one of them");
     if is_new {
-        w.ada.password = new;
+        w.ada = changed;
     }
 }
 
 /// She makes new recovery codes: one whole set is hers afterwards, the old or the new.
 pub async fn codes_replaced(w: &mut World) {
     let (mut b, ada) = inside(w).await;
+    w.act(VERDICT);
     let page = begin_codes(w, &mut b, &ada).await;
     let new = Person {
         recovery_codes: recovery_codes(&page),

@@ -11,7 +11,7 @@ use crate::support::Engine;
 use crate::support::server::Left;
 
 /// What may not be, and a statement that counts how often it is.
-const NEVER: [(&str, &str); 16] = [
+const NEVER: [(&str, &str); 19] = [
     (
         "a code without its authorization",
         "SELECT COUNT(*) FROM codes c WHERE NOT EXISTS \
@@ -45,7 +45,8 @@ const NEVER: [(&str, &str); 16] = [
     (
         "a person who is active with half of her credentials",
         "SELECT COUNT(*) FROM users u WHERE u.state = 'active' AND (u.password IS NULL \
-         OR NOT EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = u.id) \
+         OR NOT (EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = u.id) \
+         OR EXISTS (SELECT 1 FROM webauthn_credentials k WHERE k.user_id = u.id)) \
          OR NOT EXISTS (SELECT 1 FROM recovery_sets r WHERE r.user_id = u.id) \
          OR (SELECT COUNT(*) FROM recovery_codes r WHERE r.user_id = u.id) <> 10)",
     ),
@@ -63,6 +64,25 @@ const NEVER: [(&str, &str); 16] = [
         "a live session of somebody who is disabled",
         "SELECT COUNT(*) FROM users u JOIN sessions s ON s.user_id = u.id \
          WHERE u.state = 'disabled' AND s.ended_at IS NULL",
+    ),
+    (
+        "something left of somebody who is gone",
+        "SELECT COUNT(*) FROM users u WHERE u.closed_at IS NOT NULL AND (u.state <> 'disabled' \
+         OR u.password IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM totp_factors t WHERE t.user_id = u.id) \
+         OR EXISTS (SELECT 1 FROM webauthn_credentials k WHERE k.user_id = u.id) \
+         OR EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = u.id) \
+         OR EXISTS (SELECT 1 FROM grants g WHERE g.user_id = u.id AND g.revoked_at IS NULL))",
+    ),
+    (
+        "a good link of a re-proofing that is over",
+        "SELECT COUNT(*) FROM invites i JOIN reproofs r ON r.id = i.reproof_id \
+         WHERE r.ended_at IS NOT NULL AND i.used_at IS NULL",
+    ),
+    (
+        "a re-proofing that goes on after its link was used",
+        "SELECT COUNT(*) FROM invites i JOIN reproofs r ON r.id = i.reproof_id \
+         WHERE r.ended_at IS NULL AND i.used_at IS NOT NULL",
     ),
     (
         "a gap in the feed",
@@ -98,6 +118,50 @@ const NEVER: [(&str, &str); 16] = [
 
 /// The event of a redemption.
 const REDEEMED: &str = "token.issued authorization_code";
+
+/// What an event may be about.
+const ABOUT: [&str; 6] = [
+    "authorization",
+    "session",
+    "subject",
+    "client",
+    "grant",
+    "passkey",
+];
+
+/// What people have that comes with an event each, and the kinds of these.
+const EACH: [(&str, &str, &str, &[&str]); 5] = [
+    (
+        "a re-proofing",
+        "SELECT user_id FROM reproofs",
+        "subject",
+        &["recovery.begun"],
+    ),
+    (
+        "an approved re-proofing",
+        "SELECT user_id FROM reproofs WHERE approved_at IS NOT NULL",
+        "subject",
+        &["recovery.approved"],
+    ),
+    (
+        "a re-proofing that ended",
+        "SELECT user_id FROM reproofs WHERE ended_at IS NOT NULL",
+        "subject",
+        &["recovery.cancelled", "recovery.finished"],
+    ),
+    (
+        "a closed access",
+        "SELECT id FROM users WHERE closed_at IS NOT NULL",
+        "subject",
+        &["user.closed"],
+    ),
+    (
+        "a key",
+        "SELECT id FROM webauthn_credentials",
+        "passkey",
+        &["passkey.added"],
+    ),
+];
 
 /// A connection of the checker's own.
 enum Own {
@@ -163,8 +227,9 @@ async fn events(own: &mut Own) -> Vec<String> {
         if let Some(grant_type) = event["detail"]["grant_type"].as_str() {
             kind = format!("{kind} {grant_type}");
         }
-        for about in ["authorization", "session", "subject", "client", "grant"] {
-            if let Some(id) = event[about].as_str() {
+        for about in ABOUT {
+            let id = event[about].as_str().or(event["detail"][about].as_str());
+            if let Some(id) = id {
                 *told
                     .entry((kind.clone(), about, id.to_owned()))
                     .or_default() += 1;
@@ -199,6 +264,16 @@ async fn events(own: &mut Own) -> Vec<String> {
     {
         expect("no redemption", times(REDEEMED, "authorization", &id), 0);
     }
+    for (what, sql, about, kinds) in EACH {
+        let mut there = BTreeMap::new();
+        for id in own.ids(sql).await {
+            *there.entry(id).or_default() += 1;
+        }
+        for (id, should) in there {
+            let is = kinds.iter().map(|kind| times(kind, about, &id)).sum();
+            expect(what, is, should);
+        }
+    }
     let sessions: BTreeSet<String> = own
         .ids("SELECT id FROM sessions")
         .await
@@ -222,7 +297,7 @@ async fn events(own: &mut Own) -> Vec<String> {
         expect("an activation", times("user.activated", "subject", &id) > 0);
     }
     for id in own
-        .ids("SELECT id FROM users WHERE state = 'disabled'")
+        .ids("SELECT id FROM users WHERE state = 'disabled' AND closed_at IS NULL")
         .await
     {
         expect(

@@ -1,15 +1,17 @@
 //! Walks of people and their apps: invited, activated, signed in, asked, and what apps get of it.
 
 use countersign::http::admin::{AdminCommand, AdminReply, Answer as Told};
+use serde_json::Value;
 
 use super::visitor::Visitor;
 use super::world::World;
+use crate::support::authenticator::Authenticator;
 use crate::support::browser::consent;
 use crate::support::people::{self, PASSWORD};
 use crate::support::{Answer, AuthRequest, ClientApp, Page, Person, Tokens};
 
-const SCOPE: &str = "openid offline_access accounts:read";
-const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
+pub const SCOPE: &str = "openid offline_access accounts:read";
+pub const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
 
 /// Signs a person in outside any app's request. An answer that was lost is asked for again with the
 /// same code, as a person does: it is good once, before or after.
@@ -28,7 +30,12 @@ pub async fn enter(w: &mut World, b: &mut Visitor, person: &Person) {
 
 /// Types name, password and a fresh code. When the answer was lost the same code is tried in another
 /// browser; then `None`, with this browser as it was.
-async fn type_in(w: &mut World, b: &mut Visitor, action: &str, person: &Person) -> Option<Page> {
+pub async fn type_in(
+    w: &mut World,
+    b: &mut Visitor,
+    action: &str,
+    person: &Person,
+) -> Option<Page> {
     let code = w.next_code(person);
     let before = w.count(SESSIONS).await;
     let form = typed(person, &code);
@@ -98,7 +105,7 @@ pub async fn code(w: &mut World, b: &mut Visitor, client: &ClientApp) -> (AuthRe
     panic!("no code at all");
 }
 
-async fn onward(w: &mut World, b: &mut Visitor, page: Page) -> Page {
+pub async fn onward(w: &mut World, b: &mut Visitor, page: Page) -> Page {
     let to = page.location().to_owned();
     if to.starts_with('/') || to.starts_with(&format!("{}/", w.issuer())) {
         return b.open(w, &to).await;
@@ -286,8 +293,31 @@ pub async fn mistyped(w: &mut World) {
     enter(w, &mut b, &ada).await;
 }
 
+/// Whether what somebody has lets her in, in a new browser.
+pub async fn lets_in(w: &mut World, person: &Person) -> bool {
+    let mut b = w.visitor();
+    b.open(w, "/sign-in").await;
+    let code = w.next_code(person);
+    b.post(w, "/sign-in", &typed(person, &code)).await.unwrap();
+    b.is_signed_in(w).await
+}
+
 /// An account from its invitation to its first sign-in.
 pub async fn activated(w: &mut World) {
+    somebody(w).await;
+}
+
+/// Somebody new, with an app. Whatever was lost: she can sign in, with what she was shown.
+pub async fn somebody(w: &mut World) -> Person {
+    let (mut person, link) = invited(w).await;
+    set_up(w, &mut person, &link, None).await;
+    let mut b = w.visitor();
+    enter(w, &mut b, &person).await;
+    person
+}
+
+/// Invites somebody new; gives the path of her link, too.
+pub async fn invited(w: &mut World) -> (Person, String) {
     let username = w.name("person");
     let add = AdminCommand::UserAdd {
         username: username.clone(),
@@ -306,36 +336,44 @@ pub async fn activated(w: &mut World) {
     let AdminReply::Invite(invited) = reply else {
         panic!("no invitation: {reply:?}");
     };
-    let link = invited
-        .link
-        .0
-        .expose()
-        .strip_prefix(w.issuer())
-        .unwrap()
-        .to_owned();
-    let mut person = Person {
+    let person = Person {
         username,
         password: PASSWORD.to_owned(),
         totp_secret: String::new(),
         recovery_codes: Vec::new(),
         id: invited.user_id,
     };
+    let link = invited.link.0.expose().strip_prefix(w.issuer()).unwrap();
+    (person, link.to_owned())
+}
+
+/// Goes through the ceremony that a link opens, with an app or with the passkey of a device.
+pub async fn set_up(
+    w: &mut World,
+    person: &mut Person,
+    link: &str,
+    mut device: Option<&mut Authenticator>,
+) {
     let mut b = w.visitor();
-    let mut page = match b.submit(w, &link, &[]).await {
+    let mut page = match b.submit(w, link, &[]).await {
         Some(page) => page,
-        None => b.submit(w, &link, &[]).await.unwrap(),
+        None => b.submit(w, link, &[]).await.unwrap(),
     };
     for _ in 0..6 {
         let next = if let Some(action) = page.form("/activate/password") {
             let form = [("password", PASSWORD), ("repeat", PASSWORD)];
             b.submit(w, &action, &form).await
         } else if let Some(action) = page.form("/activate/factor") {
-            person.totp_secret = people::secret(&page);
-            let code = w.next_code(&person);
-            b.submit(w, &action, &[("code", &code)]).await
+            if let Some(device) = &mut device {
+                bind_device(w, &mut b, device).await
+            } else {
+                person.totp_secret = people::secret(&page);
+                let code = w.next_code(person);
+                b.submit(w, &action, &[("code", &code)]).await
+            }
         } else if let Some(action) = page.form("/activate/codes") {
             person.recovery_codes = people::recovery_codes(&page);
-            let asked = people::asked_code(&page, &person);
+            let asked = people::asked_code(&page, person);
             b.submit(w, &action, &[("confirm", &asked)]).await
         } else {
             break;
@@ -345,6 +383,12 @@ pub async fn activated(w: &mut World) {
             None => b.open(w, "/activate").await,
         };
     }
-    // Whatever was lost: she can sign in, with what she was shown.
-    enter(w, &mut b, &person).await;
+}
+
+async fn bind_device(w: &mut World, b: &mut Visitor, device: &mut Authenticator) -> Option<Page> {
+    let asked = b.post(w, "/activate/passkey/ask", &[]).await?;
+    let asked: Value = serde_json::from_str(&asked.body).unwrap();
+    let made = device.create(&asked["publicKey"]);
+    b.submit(w, "/activate/passkey", &[("credential", &made)])
+        .await
 }

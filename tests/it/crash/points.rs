@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::child::{self, Child, Spec};
 use super::world::World;
-use super::{account, check, machines, operator, people};
+use super::{account, check, machines, operator, passkeys, people, recovery};
 use crate::support::server::Left;
 use crate::support::template::{self, Directory};
 use crate::support::{Engine, postgres::Cluster};
@@ -20,7 +20,7 @@ use crate::support::{Engine, postgres::Cluster};
 type Walk = for<'a> fn(&'a mut World) -> BoxFuture<'a, ()>;
 
 /// Every walk; the last ones move the clock far.
-const WALKS: [(&str, Walk); 24] = [
+const WALKS: [(&str, Walk); 29] = [
     ("rotating", |w| Box::pin(people::rotating(w))),
     ("confidential", |w| Box::pin(people::confidential(w))),
     ("replayed", |w| Box::pin(people::replayed(w))),
@@ -39,6 +39,13 @@ const WALKS: [(&str, Walk); 24] = [
     ("sessions", |w| Box::pin(account::sessions_ended(w))),
     ("signed out", |w| Box::pin(account::signed_out(w))),
     ("disputed", |w| Box::pin(account::disputed(w))),
+    ("app", |w| Box::pin(recovery::app_replaced(w))),
+    ("closed", |w| Box::pin(recovery::closed(w))),
+    ("passkey", |w| Box::pin(passkeys::bound_and_removed(w))),
+    ("stepped up", |w| Box::pin(passkeys::stepped_up(w))),
+    ("activated with a passkey", |w| {
+        Box::pin(passkeys::activated(w))
+    }),
     ("clients", |w| Box::pin(operator::clients(w))),
     ("client removed", |w| Box::pin(operator::client_removed(w))),
     ("resources", |w| Box::pin(operator::resources(w))),
@@ -48,13 +55,14 @@ const WALKS: [(&str, Walk); 24] = [
 ];
 
 /// Walks that are short and come after the others.
-const MORE: [(&str, Walk); 2] = [
+const MORE: [(&str, Walk); 3] = [
     ("invited again", |w| Box::pin(operator::invited_again(w))),
     ("keys", |w| Box::pin(operator::keys(w))),
+    ("reproofed", |w| Box::pin(recovery::reproofed(w))),
 ];
 
 /// Commits where no walk passes, and why not.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 5] = [
     (
         "lockouts::give_back",
         "only when the database failed in the midst of a verdict",
@@ -71,25 +79,11 @@ const ELSEWHERE: [(&str, &str); 13] = [
         "flows/send_mail.rs",
         "needs a mail server; mail::delivery kills a tick between sending and marking",
     ),
-    ("flows/reproof.rs", REPEATED),
-    ("flows/replace_app.rs", REPEATED),
-    ("flows/close.rs", REPEATED),
-    ("ceremonies::", DEVICE),
-    ("flows/judge/passkey.rs", DEVICE),
-    ("flows/passkeys.rs", DEVICE),
-    ("flows/step_up.rs", DEVICE),
-    ("flows/webauthn.rs", DEVICE),
     (
         "flows/prove.rs",
         "a proof is spent before anything else is done; fapi::dpop presents it again",
     ),
 ];
-
-/// Why no walk passes where one transaction is all there is.
-const REPEATED: &str = "one transaction each; recovery:: repeats them and races fifty";
-
-/// Why no walk passes where a passkey or a security key answers.
-const DEVICE: &str = "needs a device that answers; pages::passkeys answers again and fifty times";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_at_any_crash_point_on_sqlite() {
@@ -113,10 +107,12 @@ async fn everywhere(engine: Engine, each_walk: bool) {
     let mut world = World::new(engine).await;
     let mut seen = BTreeSet::new();
     let mut plan = BTreeMap::<String, Vec<(&str, Walk)>>::new();
+    let mut acts = Vec::new();
     for (name, walk) in WALKS.into_iter().chain(MORE) {
         println!("{name}");
         world.passed();
         walk(&mut world).await;
+        acts.extend(world.acted().into_iter().map(|point| (name, walk, point)));
         world.compare().await;
         world.forget();
         for point in world.passed() {
@@ -147,6 +143,16 @@ async fn everywhere(engine: Engine, each_walk: bool) {
             }
         }
         assert!(died > 0, "it lives on at {point}");
+    }
+    // What is done after a proof, say, commits with the verdict, where all that is proven does.
+    for (name, walk, point) in acts {
+        println!("{name}: dies at {point} of its own");
+        world.die_later_at(&point);
+        walk(&mut world).await;
+        assert!(world.died(), "it lives on at {point}");
+        world.die_at("");
+        world.compare().await;
+        world.forget();
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::check;
 use super::child::{self, Child, Spec as Serves};
 use super::visitor::Visitor;
+use crate::support::authenticator::{Authenticator, person_with};
 use crate::support::people::code_at;
 use crate::support::receiver::Receiver;
 use crate::support::server::Left;
@@ -20,8 +21,14 @@ pub struct World {
     spec: Serves,
     child: Option<Child>,
     http: reqwest::Client,
-    /// Whether it died since [`World::until`] was last called.
+    /// Whether it died since it was last told where to.
     died: bool,
+    /// The crash points that were passed before the last act that was named.
+    early: Vec<String>,
+    /// The place of that act.
+    act: &'static str,
+    /// Where to die once an act is named.
+    later: String,
     /// What is left of the server that made the database.
     pub left: Left,
     /// A client with a secret; its refresh tokens do not rotate.
@@ -38,6 +45,10 @@ pub struct World {
     pub receiver: Receiver,
     /// Somebody who can sign in.
     pub ada: Person,
+    /// Somebody who has a passkey, too.
+    pub bea: Person,
+    /// It, unless a walk has it in hand.
+    pub passkey: Option<Authenticator>,
     /// Access tokens that are good.
     pub alive: Vec<String>,
     /// Access tokens that ended.
@@ -68,6 +79,7 @@ impl World {
         let gone = server.register(gone).await;
         let api = server.accounts.clone();
         let ada = server.person("ada").await;
+        let (bea, passkey) = person_with(&server, "bea", "passkey").await;
         let left = server.leave().await;
         let spec = Serves {
             issuer: left.issuer.clone(),
@@ -80,6 +92,9 @@ impl World {
             child: None,
             http: http(),
             died: false,
+            early: Vec::new(),
+            act: "",
+            later: String::new(),
             left,
             web,
             phone,
@@ -88,6 +103,8 @@ impl World {
             api,
             receiver,
             ada,
+            bea,
+            passkey: Some(passkey),
             alive: Vec::new(),
             ended: Vec::new(),
             names: 0,
@@ -124,6 +141,7 @@ impl World {
     /// Names the point at which it dies next.
     pub fn die_at(&mut self, point: &str) {
         self.died = false;
+        self.later.clear();
         self.tell(&child::die_at(point)).unwrap();
     }
 
@@ -134,6 +152,38 @@ impl World {
 
     /// The crash points that were passed since the last time, or since it started.
     pub fn passed(&mut self) -> Vec<String> {
+        let late = self.passed_late();
+        let mut passed = std::mem::take(&mut self.early);
+        passed.extend(late);
+        passed
+    }
+
+    /// What a walk is about begins here, and commits at this place, where others commit too.
+    pub fn act(&mut self, place: &'static str) {
+        self.early = self.passed();
+        self.act = place;
+        if !self.later.is_empty() {
+            let point = std::mem::take(&mut self.later);
+            self.tell(&child::die_at(&point)).unwrap();
+        }
+    }
+
+    /// The crash points that the last act passed at its place, if there was any.
+    pub fn acted(&mut self) -> Vec<String> {
+        let late = self.passed_late();
+        self.early.extend(late.iter().cloned());
+        let place = std::mem::take(&mut self.act);
+        let own = |point: &String| !place.is_empty() && point.starts_with(place);
+        late.into_iter().filter(own).collect()
+    }
+
+    /// Names the point at which it dies once the next act is named.
+    pub fn die_later_at(&mut self, point: &str) {
+        self.died = false;
+        self.later = point.to_owned();
+    }
+
+    fn passed_late(&mut self) -> Vec<String> {
         let passed = self.tell(&child::passed()).unwrap();
         serde_json::from_value(passed).unwrap()
     }

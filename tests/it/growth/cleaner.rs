@@ -10,6 +10,7 @@ use crate::support::{Engine, Spec, TestServer};
 
 on_both![
     nothing_is_removed_right_after_the_clock_was_set_forward,
+    a_revoked_token_is_forgotten_when_it_has_ended,
     one_step_removes_a_bounded_number_of_rows,
     a_large_backlog_is_gone_after_one_tick_and_requests_go_through_meanwhile,
 ];
@@ -33,6 +34,26 @@ async fn backlog(server: &TestServer, rows: u32) {
     );
     server.behind(&sql).await;
     assert_eq!(server.number(REQUESTS).await, i64::from(rows));
+}
+
+async fn a_revoked_token_is_forgotten_when_it_has_ended(server: TestServer) {
+    const LISTED: &str = "SELECT COUNT(*) FROM feed WHERE kind = 'token'";
+    let app = server.register(Spec::confidential("app")).await;
+    let token = app.client_credentials(&server, "accounts:read").await.ok();
+    let token = token["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(app.revoke(&server, &token).await.status, 200);
+    for minutes in [1, 59] {
+        server.advance(minutes * 60);
+        cleaner::tick(&server.app).await.unwrap();
+        assert_eq!(server.number(LISTED).await, 1);
+        assert!(!server.accounts.sees(&server, &token).await);
+    }
+    // An hour after its end, against clocks that differ.
+    server.advance(3600);
+    cleaner::tick(&server.app).await.unwrap();
+    cleaner::tick(&server.app).await.unwrap();
+    assert_eq!(server.number(LISTED).await, 0);
+    assert!(!server.accounts.sees(&server, &token).await);
 }
 
 async fn one_step_removes_a_bounded_number_of_rows(server: TestServer) {

@@ -9,7 +9,13 @@ use crate::support::{AuthRequest, ClientApp, Engine, Person, Spec, TestServer};
 on_both![a_year_of_traffic_leaves_tables_as_large_as_half_a_year];
 
 /// Tables that grow with what happens, by design: the audit log is never cut.
-const GROWING: [&str; 3] = ["audit_checkpoints", "audit_events", "audit_leaves"];
+/// Consents that were withdrawn stay, too: they are evidence.
+const GROWING: [&str; 4] = [
+    "audit_checkpoints",
+    "audit_events",
+    "audit_leaves",
+    "grants",
+];
 /// How many days lie between two days with traffic.
 const STEP: u64 = 3;
 const SCOPE: &str = "openid offline_access accounts:read";
@@ -109,6 +115,12 @@ async fn traffic(
                 .await;
         }
         _ => {
+            let apps = browser.open("/account/apps").await;
+            let grant = apps.body.split("/account/apps/").nth(1).unwrap();
+            let grant = grant.split('/').next().unwrap();
+            browser
+                .post(&format!("/account/apps/{grant}/stop"), &[])
+                .await;
             browser.post("/sign-out", &[]).await;
         }
     }

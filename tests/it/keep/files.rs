@@ -17,6 +17,7 @@ on_both![
     a_backup_is_sealed_and_complete,
     every_kind_of_damage_is_noticed,
     nothing_is_overwritten,
+    backups_that_begin_together_are_whole_or_refused,
     the_newest_backups_stay,
     a_backup_that_was_just_made_is_never_removed,
     a_backup_made_while_others_write_is_one_moment,
@@ -158,6 +159,19 @@ async fn nothing_is_overwritten(server: TestServer) {
     let nowhere = server.directory.path().join("nowhere/one");
     assert!(why(made(&server, &nowhere, None).await).contains("cannot be written"));
     assert!(why(made(&server, &nowhere, Some(2)).await).contains("--keep"));
+}
+
+async fn backups_that_begin_together_are_whole_or_refused(server: TestServer) {
+    let folder = server.directory.path().join("together");
+    std::fs::create_dir(&folder).unwrap();
+    let four = (0..4).map(|_| made(&server, &folder, None));
+    let outcomes = futures_util::future::join_all(four).await;
+    let files: Vec<_> = outcomes.into_iter().flatten().collect();
+    // All in the same second, so all of one name.
+    assert_eq!(files.len(), 1);
+    let verified = verified(&files[0].file).await.unwrap();
+    assert_eq!(verified.header.rows(), files[0].header.rows());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
 
 async fn the_newest_backups_stay(server: TestServer) {

@@ -39,10 +39,15 @@ const ATTESTED: u8 = 0x40;
 impl Authenticator {
     /// One for this server, that verifies the person and counts.
     pub fn new(server: &TestServer) -> Self {
+        Self::at(&server.issuer)
+    }
+
+    /// One for the server of this address.
+    pub fn at(issuer: &str) -> Self {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
         let id = sha256(&[key.public_key().as_ref()])[..16].to_vec();
         Self {
-            origin: server.issuer.clone(),
+            origin: issuer.to_owned(),
             rp_id: "localhost".to_owned(),
             verifies: true,
             synced: false,
@@ -149,15 +154,21 @@ pub struct Challenge {
     pub options: Value,
 }
 
+impl Challenge {
+    /// Reads one.
+    pub fn of(page: &Page) -> Self {
+        assert_eq!(page.status, 200, "{}", page.body);
+        let told: Value = serde_json::from_str(&page.body).unwrap();
+        Self {
+            ceremony: told["ceremony"].as_str().unwrap().to_owned(),
+            options: told["publicKey"].clone(),
+        }
+    }
+}
+
 /// Asks for a challenge: for a `passkey`, or for a `key` beside a password.
 pub async fn challenge(browser: &mut Browser, proof: &str) -> Challenge {
-    let page = browser.post("/passkeys/ask", &[("proof", proof)]).await;
-    assert_eq!(page.status, 200, "{}", page.body);
-    let told: Value = serde_json::from_str(&page.body).unwrap();
-    Challenge {
-        ceremony: told["ceremony"].as_str().unwrap().to_owned(),
-        options: told["publicKey"].clone(),
-    }
+    Challenge::of(&browser.post("/passkeys/ask", &[("proof", proof)]).await)
 }
 
 /// Posts what an authenticator answered to a sign-in form.

@@ -181,6 +181,19 @@ impl TestServer {
         &self.config
     }
 
+    /// A column of what SQL gives, as text, from the file beside the server.
+    pub async fn texts(&self, sql: &str, column: usize) -> Vec<String> {
+        use sqlx::{Connection as _, Row as _};
+        let path = self.directory.path().join("countersign.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let mut own = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .unwrap();
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        let rows = sqlx::query(sql).fetch_all(&mut own).await.unwrap();
+        rows.iter().map(|row| row.get(column)).collect()
+    }
+
     /// One number of its database, read behind its back.
     pub async fn number(&self, sql: &str) -> i64 {
         use sqlx::{Connection as _, Row as _};
