@@ -16,6 +16,7 @@ use crate::flows::client_credentials::Remembered;
 use crate::flows::follow::Follower;
 use crate::flows::ready::Readiness;
 use crate::flows::upkeep::Cleaned;
+use crate::flows::upstream::Provider;
 use crate::hasher::Hasher;
 use crate::keyring::KeyRing;
 use crate::mail::Mailer;
@@ -60,6 +61,8 @@ pub struct App {
     pub trust: Trust,
     /// Public keys of clients, as fetched.
     pub client_keys: ClientKeys,
+    /// What the institution's own provider says of itself.
+    pub provider: Provider,
     /// The one way out.
     pub outbound: Arc<Outbound>,
     /// What hands mail over; none when people are told nothing by mail.
@@ -139,6 +142,7 @@ impl App {
             leaving: Arc::default(),
             trust,
             client_keys: ClientKeys::default(),
+            provider: Provider::default(),
             outbound: Arc::new(outbound),
             mailer,
             config,

@@ -103,8 +103,24 @@ impl Outbound {
     /// # Errors
     /// [`Unreached`], for the operator to read.
     pub async fn post_form(&self, url: &str, form: &[(&str, &str)]) -> Result<Answer, Unreached> {
+        self.post_form_as(url, form, None).await
+    }
+
+    /// The same, with a name and a password (RFC 7617).
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn post_form_as(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        who: Option<(&str, &str)>,
+    ) -> Result<Answer, Unreached> {
         let url = self.guard.check(url).map_err(Unreached::NotAllowed)?;
-        let request = self.client()?.post(url).form(form);
+        let mut request = self.client()?.post(url).form(form);
+        if let Some((name, password)) = who {
+            request = request.basic_auth(name, Some(password));
+        }
         let response = request.send().await.map_err(|error| self.explain(&error))?;
         Ok(Answer {
             status: response.status().as_u16(),

@@ -14,6 +14,7 @@ use super::mtls::MtlsFile;
 use super::proxy::ProxyFile;
 use super::recovery::RecoveryFile;
 use super::tls::TlsFile;
+use super::upstream::UpstreamFile;
 use super::{
     Argon2Cost, Config, Database, DetailsFile, DetailsTypes, DpopFile, InstitutionFile, Issuer,
     Lifetimes, LimitsFile, Log, OutboundFile, PasskeysFile, People, Refused, Server,
@@ -75,6 +76,8 @@ pub struct File {
     pub mail: MailFile,
     #[serde(default)]
     pub recovery: RecoveryFile,
+    #[serde(default)]
+    pub upstream: UpstreamFile,
 }
 
 /// How long a node among others goes on when it is asked to stop.
@@ -346,6 +349,7 @@ impl File {
         };
         let institution = self.institution.check()?;
         let details = DetailsTypes::check(self.authorization_details, &institution.languages)?;
+        let upstream = self.upstream.check(&institution.languages)?;
         Ok(Config {
             issuer,
             server,
@@ -373,6 +377,7 @@ impl File {
             details: Arc::new(details),
             mail: self.mail.check()?,
             recovery: self.recovery.check()?,
+            upstream,
         })
     }
 }

@@ -15,6 +15,7 @@ mod passkeys;
 mod proxy;
 mod recovery;
 mod tls;
+mod upstream;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ pub use passkeys::{Attestation, Passkeys, PasskeysFile};
 pub use proxy::{ForwardedBy, Proxy, ProxyFile};
 pub use recovery::{Recovery, RecoveryFile};
 pub use tls::{Tls, TlsFile};
+pub use upstream::{Upstream, UpstreamAuth, UpstreamFile};
 
 pub use institution::{Institution, InstitutionFile};
 
@@ -212,6 +214,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// How people who lost what they sign in with get in again.
     pub recovery: Recovery,
+    /// The institution's own OpenID Provider; none when people sign in here alone.
+    pub upstream: Option<Upstream>,
     /// How people are told what happened; none when they are not.
     pub mail: Option<Mail>,
 }
@@ -283,6 +287,8 @@ impl Lifetimes {
     pub const ACTIVATION: Duration = Duration::from_mins(30);
     /// A challenge for a passkey or a security key.
     pub const PASSKEY: Duration = Duration::from_mins(5);
+    /// A sign-in on its way through the institution's own provider.
+    pub const UPSTREAM: Duration = Duration::from_mins(10);
     /// A set of new recovery codes that waits to be confirmed.
     pub const RECOVERY_CODES: Duration = Duration::from_mins(10);
     /// The longest access token that a resource may ask for.

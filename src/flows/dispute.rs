@@ -16,7 +16,9 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::store::feed::EPOCH_MARGIN;
 use crate::store::grants::{self, Grant};
-use crate::store::{factors, invites, recovery_renewals, reproofs, sessions, users, webauthn};
+use crate::store::{
+    factors, invites, recovery_renewals, reproofs, sessions, upstream_links, users, webauthn,
+};
 
 /// How long before the disputed moment a consent is suspect too.
 const BEFORE: Duration = Duration::from_hours(24);
@@ -62,7 +64,8 @@ pub struct Disputed {
 }
 
 /// Ends every session, this one too; forgets known devices; makes void what was issued until now;
-/// stops the consents and blocks the keys that she names, the newest first, all but the last strong
+/// removes a link with the institution's own provider that was made within the last week, which gives
+/// nobody anything; stops the consents and blocks the keys that she names, the newest first, all but the last strong
 /// factor that she has. How many named keys still open something; none when her session ended
 /// meanwhile, and nothing was done.
 pub async fn dispute(
@@ -95,6 +98,8 @@ pub async fn dispute(
     }
     let disputed = app.pending(disputed, caller, keys)?;
     let cancelled = app.pending(event(Kind::RecoveryCancelled)?, caller, keys)?;
+    let unlinked = event(Kind::UpstreamUnlinked)?.with("why", "disputed");
+    let unlinked = app.pending(unlinked, caller, keys)?;
     let clock = app.clock.clone();
     let done = app
         .store
@@ -115,6 +120,9 @@ pub async fn dispute(
                     invites::end_reproofs(tx, user, now).await?;
                     invites::end_activations(tx, user).await?;
                     tx.record(cancelled);
+                }
+                if upstream_links::remove_since(tx, user, now.minus(LATELY)).await? > 0 {
+                    tx.record(unlinked);
                 }
                 for (grant, event) in stops {
                     if let Some(client) = grants::revoke(tx, grant, user, now).await? {

@@ -18,7 +18,9 @@ use rules::time::Timestamp;
 use uuid::Uuid;
 
 use self::case::Case;
+use self::passkey::Shown;
 use super::issue::{Admission, SignedInBy};
+use super::upstream::{Half, Whole};
 use super::webauthn::Presented;
 use super::{Caller, limit};
 use crate::app::App;
@@ -42,6 +44,10 @@ pub enum Evidence {
     Typed(Typed),
     /// A passkey, which says both.
     Passkey(Presented),
+    /// What the institution's own provider vouches for, and is believed: it says both.
+    Upstream(Whole),
+    /// What it vouches for without being believed, and another factor.
+    UpstreamBeside(Half, Second),
 }
 
 /// What was typed.
@@ -54,7 +60,7 @@ pub struct Typed {
     pub second: Second,
 }
 
-/// What comes with a password.
+/// What comes with a password, or with what the provider vouches for.
 pub enum Second {
     /// A code from the app, or a recovery code.
     Code(Secret),
@@ -156,16 +162,48 @@ pub(super) async fn judge<A: Act>(
     act: A,
 ) -> Result<Ruling<A::Gain>, Fault> {
     match evidence {
-        Evidence::Typed(typed) => judge_typed(app, typed, device, caller, act).await,
+        Evidence::Typed(typed) => {
+            let given = Given {
+                username: typed.username,
+                first: First::Password(typed.password),
+                second: typed.second,
+            };
+            judge_two(app, given, device, caller, act).await
+        }
+        Evidence::UpstreamBeside(half, second) => {
+            let given = Given {
+                username: half.username.clone(),
+                first: First::Upstream(half),
+                second,
+            };
+            judge_two(app, given, device, caller, act).await
+        }
         // A signature cannot be guessed: it is in no pool, and whoever guesses passwords for this
         // name, or from this network, keeps nobody from using her passkey.
         Evidence::Passkey(presented) => passkey::judge(app, presented, device, caller, act).await,
+        // Nor can what a provider signed.
+        Evidence::Upstream(whole) => {
+            passkey::settle(app, Some(Shown::Upstream(whole)), device, caller, act).await
+        }
     }
 }
 
-async fn judge_typed<A: Act>(
+/// Two factors that are judged together.
+struct Given {
+    username: String,
+    first: First,
+    second: Second,
+}
+
+/// The first of them.
+enum First {
+    Password(Secret),
+    Upstream(Half),
+}
+
+async fn judge_two<A: Act>(
     app: &Arc<App>,
-    typed: Typed,
+    given: Given,
     device: Option<&str>,
     caller: &Caller,
     act: A,
@@ -184,7 +222,7 @@ async fn judge_typed<A: Act>(
     // counted is given back when there is no verdict.
     let work = tokio::spawn(async move {
         let _place = place;
-        attempt.judge(typed, act).await
+        attempt.judge(given, act).await
     });
     work.await
         .map_err(|error| Fault::Internal(error.to_string()))?
@@ -200,9 +238,9 @@ struct Attempt {
 }
 
 impl Attempt {
-    async fn judge<A: Act>(self, typed: Typed, act: A) -> Result<Ruling<A::Gain>, Fault> {
+    async fn judge<A: Act>(self, given: Given, act: A) -> Result<Ruling<A::Gain>, Fault> {
         let who = Who {
-            name: &typed.username,
+            name: &given.username,
             device: self.device.as_deref(),
             may_be_strange: self.limited.is_none(),
         };
@@ -229,7 +267,7 @@ impl Attempt {
             counted,
             knew: false,
         };
-        let ruling = case.hear(typed, act).await;
+        let ruling = case.hear(given, act).await;
         if !matches!(ruling, Ok(Ruling::Refused)) {
             self.give_back();
         }

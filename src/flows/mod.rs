@@ -54,6 +54,7 @@ pub mod subject;
 pub mod tell_logouts;
 pub mod token_format;
 pub mod upkeep;
+pub mod upstream;
 pub mod userinfo;
 pub mod users;
 pub mod verify;

@@ -15,7 +15,8 @@ pub const DEVICE: &str = "cs-device";
 pub const ACTIVATION: &str = "cs-activation";
 /// The cookie of a language that was chosen.
 pub const LANGUAGE: &str = "cs-lang";
-/// The cookie of a browser that was asked for a passkey or a security key.
+/// The cookie of a browser that was asked for a passkey or a security key, or sent to the institution's
+/// own provider.
 pub const CEREMONY: &str = "cs-passkey";
 /// What the cookie of an interaction begins with; its id follows.
 pub const INTERACTION: &str = "cs-ix-";

@@ -43,8 +43,13 @@ fn of(route: &str, method: &Method) -> Option<Limit> {
             Limit::DocumentsPerAddress
         }
         "/authorize" => Limit::AuthorizePerAddress,
+        // Each is a row that stays for ten minutes, and what the provider is asked.
+        "/sign-in/upstream" | "/interaction/{id}/upstream" | "/upstream/callback" => {
+            Limit::SignInPerAddress
+        }
         // Each challenge is a row that stays for five minutes.
         "/sign-in"
+        | "/sign-in/upstream/factor"
         | "/interaction/{id}/sign-in"
         | "/interaction/{id}/step-up"
         | "/passkeys/ask"

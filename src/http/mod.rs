@@ -38,7 +38,8 @@ pub const MAX_BODY: usize = 64 * 1024;
 pub fn router(app: Arc<App>) -> Router {
     use oauth::{authorize, discovery, introspect, par, revoke, token, userinfo, verify};
     use pages::{
-        account, activate, assets, choose, errors, health, interaction, language, sign_in, sign_out,
+        account, activate, assets, choose, errors, health, interaction, language, sign_in,
+        sign_out, upstream,
     };
 
     let open_to_browsers = Router::new()
@@ -78,12 +79,19 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/interaction/{id}", get(interaction::show))
         .route("/interaction/{id}/sign-in", post(interaction::sign_in))
         .route("/interaction/{id}/step-up", post(interaction::step_up))
+        .route("/interaction/{id}/upstream", get(upstream::for_app))
         .route("/interaction/{id}/consent", post(interaction::consent))
         .route("/interaction/{id}/cancel", post(interaction::cancel))
         .route("/interaction/{id}/go-on", post(choose::go_on))
         .route("/interaction/{id}/switch", post(interaction::switch))
         .route("/", get(account::home))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/upstream", get(upstream::to_account))
+        .route(
+            "/sign-in/upstream/factor",
+            get(upstream::ask).post(upstream::answer),
+        )
+        .route("/upstream/callback", get(upstream::arrive))
         .route(
             "/sign-out",
             get(sign_out::ask_sign_out).post(sign_out::sign_out),
@@ -115,7 +123,9 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// What a signed-in person sees and changes.
 fn account_pages() -> Router<Arc<App>> {
-    use pages::account::{activity, app, care, dispute, lists, passkeys, password, recovery_codes};
+    use pages::account::{
+        activity, app, care, dispute, lists, passkeys, password, recovery_codes, upstream,
+    };
     use pages::{account, proof};
 
     Router::new()
@@ -159,6 +169,9 @@ fn account_pages() -> Router<Arc<App>> {
         .route("/account/passkeys/{id}/remove", post(passkeys::remove))
         .route("/account/app", get(app::show).post(app::begin))
         .route("/account/app/confirm", post(app::confirm))
+        .route("/account/upstream", get(upstream::show))
+        .route("/account/upstream/link", post(upstream::link))
+        .route("/account/upstream/unlink", post(upstream::unlink))
         .route("/account/data", get(care::show_data).post(care::data))
         .route(
             "/account/close",

@@ -62,6 +62,8 @@ pub const fn tells(kind: Kind) -> bool {
             | Kind::PasskeyRemoved
             | Kind::PasskeyBlocked
             | Kind::AppReplaced
+            | Kind::UpstreamLinked
+            | Kind::UpstreamUnlinked
             | Kind::ConsentGiven
             | Kind::RefreshReused
             | Kind::RecoveryApproved
@@ -154,6 +156,8 @@ fn words(facts: &Facts<'_>) -> Option<(String, String)> {
         Kind::PasskeyRemoved => (say.mail_key_removed(), say.mail_key_removed_what()),
         Kind::PasskeyBlocked => (say.mail_key_blocked(), say.mail_key_blocked_what()),
         Kind::AppReplaced => (say.mail_authenticator(), say.mail_authenticator_what()),
+        Kind::UpstreamLinked => (say.mail_linked(), say.mail_linked_what()),
+        Kind::UpstreamUnlinked => (say.mail_unlinked(), say.mail_unlinked_what()),
         Kind::ConsentGiven => (say.mail_shared(app()), say.mail_shared_what(app())),
         Kind::RefreshReused => (say.mail_reused(app()), say.mail_reused_what(app())),
         Kind::RecoveryBegun => (say.mail_recovery(), say.mail_recovery_what(until())),

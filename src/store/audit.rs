@@ -302,7 +302,7 @@ pub struct Span {
 }
 
 /// The kinds of events that a person is told of; the rest is talk between machines.
-pub const TOLD: [Kind; 28] = [
+pub const TOLD: [Kind; 30] = [
     Kind::UserInvited,
     Kind::UserActivated,
     Kind::UserDisabled,
@@ -315,6 +315,8 @@ pub const TOLD: [Kind; 28] = [
     Kind::PasskeyAdded,
     Kind::PasskeyRemoved,
     Kind::AppReplaced,
+    Kind::UpstreamLinked,
+    Kind::UpstreamUnlinked,
     Kind::RecoveryBegun,
     Kind::RecoveryApproved,
     Kind::RecoveryCancelled,
@@ -338,7 +340,7 @@ const OF_SUBJECT: Sql = Sql(
      AND kind NOT IN ('token.issued', 'token.refreshed') AND kind IN ('user.invited', 'user.activated', 'user.disabled', 'user.enabled', \
      'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
      'recovery_codes.replaced', 'passkey.added', 'passkey.removed', \
-     'authenticator_app.replaced', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \
+     'authenticator_app.replaced', 'upstream.linked', 'upstream.unlinked', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \
      'recovery.finished', 'data.exported', 'close.asked', 'close.taken_back', 'confirmation.refused', 'sign_in.succeeded', \
      'sign_in.refused', 'session.ended', 'consent.given', 'consent.refused', 'grant.revoked', \
      'code.replayed', 'refresh.reused') ORDER BY id DESC LIMIT $4",

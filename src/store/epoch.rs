@@ -73,6 +73,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("sessions", "ended"),
     ("signing_keys", "retired; new ones are made"),
     ("totp_factors", "kept; steps up to the present are spent"),
+    (
+        "upstream_links",
+        "kept; one that was removed since the backup is there again",
+    ),
     ("users", "kept"),
     ("vault_keys", "kept"),
     ("webauthn_ceremonies", "emptied"),

@@ -79,13 +79,14 @@ pub async fn consume_step(
         == 1)
 }
 
-/// Unbinds every factor of a person; a new activation binds others.
+/// Unbinds every factor of a person, and what she linked; a new activation binds others.
 pub async fn unbind_all(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
     const TOTP: Sql = Sql("DELETE FROM totp_factors WHERE user_id = $1");
     const SET: Sql = Sql("DELETE FROM recovery_sets WHERE user_id = $1");
     const CODES: Sql = Sql("DELETE FROM recovery_codes WHERE user_id = $1");
     const KEYS: Sql = Sql("DELETE FROM webauthn_credentials WHERE user_id = $1");
-    for sql in [TOTP, SET, CODES, KEYS] {
+    const LINKS: Sql = Sql("DELETE FROM upstream_links WHERE user_id = $1");
+    for sql in [TOTP, SET, CODES, KEYS, LINKS] {
         tx.execute(sql, vec![user.into()]).await?;
     }
     Ok(())

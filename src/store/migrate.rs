@@ -86,6 +86,12 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0011_recovery.sql"),
         include_str!("../../migrations/postgres/0011_recovery.sql"),
     ),
+    (
+        12,
+        "upstream",
+        include_str!("../../migrations/sqlite/0012_upstream.sql"),
+        include_str!("../../migrations/postgres/0012_upstream.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

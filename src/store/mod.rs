@@ -37,6 +37,7 @@ pub mod sql;
 mod sqlite;
 mod unreachable;
 pub mod upkeep;
+pub mod upstream_links;
 pub mod users;
 pub mod webauthn;
 

@@ -47,4 +47,5 @@ mod reference;
 mod server;
 mod standards;
 mod store;
+mod upstream;
 mod words;

@@ -1,4 +1,4 @@
-//! A password with a code or a security key: the slow work, and then the one verdict.
+//! A password, or the word of a provider, with a code or a security key: the slow work, and then the one verdict.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use rules::audit::{Actor, Kind};
 use rules::identity::{Method, Password, Proof, TypedCode, lockout};
 use uuid::Uuid;
 
-use super::{Act, Alarm, Loaded, Proven, Ruling, Second, Typed, record_refusal, too_often};
+use super::{Act, Alarm, First, Given, Loaded, Proven, Ruling, Second, record_refusal, too_often};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::flows::upstream::Half;
 use crate::flows::webauthn::{self, Answered, Asked};
 use crate::flows::{Caller, issue};
 use crate::rng;
@@ -31,7 +32,7 @@ pub(super) struct Case {
     pub(super) caller: Caller,
     pub(super) loaded: Loaded,
     pub(super) counted: Counted,
-    /// Whether the password was right.
+    /// Whether the first factor was right.
     pub(super) knew: bool,
 }
 
@@ -39,25 +40,30 @@ impl Case {
     /// The slow work, and then the verdict.
     pub(super) async fn hear<A: Act>(
         mut self,
-        typed: Typed,
+        given: Given,
         mut act: A,
     ) -> Result<Ruling<A::Gain>, Fault> {
         let user = self.loaded.user.as_ref();
         let usable = user.filter(|user| user.state == UserState::Active);
         let hash = usable.and_then(|user| user.password.clone());
-        let password = Password::normalise(typed.password.expose());
-        let knows_password = self.app.hasher.verify(password, hash).await?;
-        self.knew = knows_password;
-        let second = match &typed.second {
+        let (right, half) = match given.first {
+            First::Password(typed) => {
+                let password = Password::normalise(typed.expose());
+                (self.app.hasher.verify(password, hash).await?, None)
+            }
+            First::Upstream(half) => (usable.is_some_and(|user| user.id == half.user), Some(half)),
+        };
+        self.knew = right;
+        let second = match &given.second {
             Second::Code(code) => self.code(code).await?,
             Second::Key(presented) => self.key(presented).await?,
         };
         act.prepare().await?;
         // A wrong password goes on without a proof, so it spends no step and no code.
-        let second = second.filter(|_| knows_password);
+        let second = second.filter(|_| right);
         let store = self.app.store.clone();
         store
-            .write(move |tx| Box::pin(async move { self.rule(tx, second, act).await }))
+            .write(move |tx| Box::pin(async move { self.rule(tx, (half, second), act).await }))
             .await
     }
 
@@ -109,7 +115,7 @@ impl Case {
     async fn rule<A: Act>(
         mut self,
         tx: &mut Tx,
-        second: Option<Spendable>,
+        (half, second): (Option<Half>, Option<Spendable>),
         act: A,
     ) -> Result<Ruling<A::Gain>, Fault> {
         let Some(user) = self.loaded.user.take() else {
@@ -123,7 +129,13 @@ impl Case {
             lockouts::succeeded(tx, self.loaded.pools).await?;
             return Ok(Ruling::Blocked { until });
         }
-        let proofs = [Method::Password, second].map(|method| Proof { method, at });
+        let mut proofs = [Method::Password, second].map(|method| Proof { method, at });
+        if let Some(half) = half {
+            let Some(vouched) = half.spend(&self.app, tx, &self.caller).await? else {
+                return self.refuse::<A>(tx, Some(&user)).await;
+            };
+            proofs[0] = vouched;
+        }
         let policy = self.app.config.passkeys.policy;
         let Some(admission) = issue::admit(tx, user.id, &proofs, policy).await? else {
             return self.refuse::<A>(tx, Some(&user)).await;
@@ -151,7 +163,7 @@ impl Case {
         Ok(Ruling::Granted(gain))
     }
 
-    /// Spends what came with the right password; none when it was spent before, or when the account
+    /// Spends what came with the right first factor; none when it was spent before, or when the account
     /// or its password changed meanwhile.
     async fn spend(
         &self,

@@ -1,17 +1,55 @@
-//! A passkey by itself: it says who somebody is, and proves two factors.
+//! A passkey by itself, or what a provider that is believed vouches for: it says who somebody is, and
+//! proves two factors.
 
 use std::sync::Arc;
 
 use rules::identity::Proof;
+use rules::time::Timestamp;
+use uuid::Uuid;
 
 use super::{Act, Alarm, DEVICE_LIFETIME, Proven, Ruling, record_refusal, too_often};
 use crate::app::App;
 use crate::fault::Fault;
+use crate::flows::upstream::Whole;
 use crate::flows::webauthn::{self, Answered, Asked, Presented};
 use crate::flows::{Caller, issue};
 use crate::secret::{Purpose, TokenHash};
 use crate::store::users::{self, User};
 use crate::store::{Tx, sessions};
+
+/// What somebody showed. Nothing was noted of it yet.
+pub(super) enum Shown {
+    /// A passkey.
+    Key(Answered),
+    /// The word of a provider.
+    Upstream(Whole),
+}
+
+impl Shown {
+    const fn user(&self) -> Uuid {
+        match self {
+            Self::Key(answered) => answered.user,
+            Self::Upstream(whole) => whole.user,
+        }
+    }
+
+    /// Notes that it was used, and what it proves; none when it is worth nothing any more.
+    async fn spend(
+        &self,
+        (app, caller): (&App, &Caller),
+        tx: &mut Tx,
+        at: Timestamp,
+    ) -> Result<Option<Proof>, Fault> {
+        match self {
+            Self::Key(answered) => {
+                let method = answered.method;
+                let fresh = answered.note(tx, at).await?;
+                Ok(fresh.then_some(Proof { method, at }))
+            }
+            Self::Upstream(whole) => whole.spend(app, tx, caller).await,
+        }
+    }
+}
 
 /// Judges what a browser answered, and does `act` when it is right.
 pub(super) async fn judge<A: Act>(
@@ -19,9 +57,20 @@ pub(super) async fn judge<A: Act>(
     presented: Presented,
     device: Option<&str>,
     caller: &Caller,
-    mut act: A,
+    act: A,
 ) -> Result<Ruling<A::Gain>, Fault> {
     let heard = webauthn::hear(app, &presented, Asked::Passkey, caller).await?;
+    settle(app, heard.map(Shown::Key), device, caller, act).await
+}
+
+/// Judges what was shown, when it was anything, and does `act` when it is right.
+pub(super) async fn settle<A: Act>(
+    app: &Arc<App>,
+    heard: Option<Shown>,
+    device: Option<&str>,
+    caller: &Caller,
+    mut act: A,
+) -> Result<Ruling<A::Gain>, Fault> {
     if heard.is_some() {
         act.prepare().await?;
     }
@@ -32,12 +81,12 @@ pub(super) async fn judge<A: Act>(
         .write(move |tx| {
             Box::pin(async move {
                 let user = match &heard {
-                    Some(answered) => users::find(tx, answered.user).await?,
+                    Some(shown) => users::find(tx, shown.user()).await?,
                     None => None,
                 };
                 let proven = match (heard, user) {
-                    (Some(answered), Some(user)) => {
-                        prove(&app, tx, (answered, device), user).await?
+                    (Some(shown), Some(user)) => {
+                        prove((&app, &caller), tx, (shown, device), user).await?
                     }
                     _ => Err(None),
                 };
@@ -69,21 +118,21 @@ pub(super) async fn judge<A: Act>(
         .await
 }
 
-/// Holds her account, notes that the key was used, and admits her.
+/// Holds her account, notes that what she showed was used, and admits her.
 async fn prove(
-    app: &App,
+    (app, caller): (&App, &Caller),
     tx: &mut Tx,
-    (answered, device): (Answered, Option<TokenHash>),
+    (shown, device): (Shown, Option<TokenHash>),
     user: User,
 ) -> Result<Result<Proven, Option<User>>, Fault> {
     let at = app.clock.now();
-    if !users::lock(tx, user.id).await? || !answered.note(tx, at).await? {
+    if !users::lock(tx, user.id).await? {
         return Ok(Err(Some(user)));
     }
-    let proofs = vec![Proof {
-        method: answered.method,
-        at,
-    }];
+    let Some(proof) = shown.spend((app, caller), tx, at).await? else {
+        return Ok(Err(Some(user)));
+    };
+    let proofs = vec![proof];
     let policy = app.config.passkeys.policy;
     let Some(admission) = issue::admit(tx, user.id, &proofs, policy).await? else {
         return Ok(Err(Some(user)));

@@ -10,6 +10,7 @@ pub mod password;
 mod proved;
 pub mod recovery_codes;
 mod rows;
+pub mod upstream;
 
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         Some("renamed") => Some(say.passkey_renamed()),
         Some("removed") => Some(say.passkey_removed()),
         Some("app") => Some(say.app_new_done()),
+        Some("linked") => Some(say.upstream_linked()),
+        Some("unlinked") => Some(say.upstream_unlinked_done()),
         Some("close") => Some(say.close_noted()),
         Some("open") => Some(say.close_taken_back()),
         Some("recovery") => Some(say.recovery_cancelled()),
@@ -92,7 +95,11 @@ async fn render(
             .map(|session| rows::session_row(say, held, session, now))
             .collect::<Result<_, Fault>>()?,
         more_sessions: overview.sessions.len().saturating_sub(SHOWN),
-        ways: ways(app, caller, overview),
+        ways: {
+            let mut ways = ways(app, caller, overview);
+            ways.extend(upstream::way(app, caller, held).await?);
+            ways
+        },
         activity: activity
             .iter()
             .map(|entry| activity::row(say, &registered, entry))

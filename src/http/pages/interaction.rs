@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::RequestExt as _;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::HeaderMap;
+use axum::http::header::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use rules::protocol::{AuthorizeRequest, Client, Params};
 
@@ -15,6 +15,7 @@ use super::sign_in::{Again, Attempt, Form, attempt, form, held, signed_in};
 use super::view::{Problem, StepUp};
 use super::{
     Stop, answer, choose, chrome, failed, gone, own_form, page_with_keys, see_other, set_cookie,
+    upstream,
 };
 use crate::app::App;
 use crate::flows::Caller;
@@ -34,6 +35,7 @@ pub async fn show(
 ) -> Result<Response, Stop> {
     let caller = caller(&request);
     let headers = request.headers().clone();
+    let asked_for = request.uri().clone();
     let Some(token) = token(&app, &id, &headers) else {
         return Ok(gone(&app, &caller));
     };
@@ -45,6 +47,9 @@ pub async fn show(
             let held = held(&app, &headers).await?;
             let caller = caller.prefer(&request.ui_locales, &app.config.institution.languages);
             let shown = sign_in_form(&app, &id, (&client, &request), held.as_ref());
+            if let Some(again) = upstream::trouble(&app, &caller, &asked_for) {
+                return Ok(again.show(&app, &caller, &shown, ""));
+            }
             form(&app, &caller, &shown, StatusCode::OK, None)
         }
         (Step::Choose { client, request }, Some(signed_in)) => {
@@ -131,18 +136,29 @@ pub async fn sign_in(State(app): State<Arc<App>>, form: Held) -> Result<Response
         Attempt::Again(again) => {
             let shown = sign_in_form(&app, &id, (&client, &asked), None);
             let caller = caller.prefer(&asked.ui_locales, &app.config.institution.languages);
-            return Ok(again.show(&app, &caller, &shown, &params));
+            let typed = params.get("username").unwrap_or_default();
+            return Ok(again.show(&app, &caller, &shown, typed));
         }
     };
+    Ok(on(&app, &id, (session, cookies), &caller).await)
+}
+
+/// On to the next step, with somebody who signed in for it.
+pub(super) async fn on(
+    app: &App,
+    id: &str,
+    (session, cookies): (uuid::Uuid, Vec<HeaderValue>),
+    caller: &Caller,
+) -> Response {
     // She is signed in whatever comes now, so the cookies leave in any case.
-    let mut response = match authorize::signed_in(&app, &id, session).await {
+    let mut response = match authorize::signed_in(app, id, session).await {
         Ok(()) => see_other(&format!("/interaction/{id}")),
-        Err(fault) => failed(&app, &caller, &fault),
+        Err(fault) => failed(app, caller, &fault),
     };
     for cookie in cookies {
         set_cookie(&mut response, cookie);
     }
-    Ok(response)
+    response
 }
 
 /// `POST /interaction/{id}/step-up`: the missing factor alone.
@@ -278,7 +294,7 @@ fn finished(app: &App, id: &str, headers: &HeaderMap, mut response: Response) ->
 }
 
 /// The browser's hold on an interaction.
-fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
+pub(super) fn token(app: &App, id: &str, headers: &HeaderMap) -> Option<String> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let name = format!("{}{id}", cookies::INTERACTION);
     cookies.get(&name).map(str::to_owned)

@@ -13,6 +13,7 @@ pub mod language;
 pub mod proof;
 pub mod sign_in;
 pub mod sign_out;
+pub mod upstream;
 pub mod view;
 mod weakness;
 

@@ -11,7 +11,7 @@ use rules::time::Timestamp;
 
 use super::proof::{self, Fields};
 use super::view::{Problem, SignIn};
-use super::{Stop, chrome, own_form, page_with_keys, see_other, set_cookie};
+use super::{Stop, chrome, own_form, page_with_keys, see_other, set_cookie, upstream};
 use crate::app::App;
 use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
@@ -40,6 +40,9 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let away = sessions::current(&app, session).await?.is_some();
     let reason = away.then(|| caller.say().sign_in_away());
     let shown = Form::to_account(to.as_deref(), reason);
+    if let Some(again) = upstream::trouble(&app, &caller, request.uri()) {
+        return Ok(again.show(&app, &caller, &shown, ""));
+    }
     Ok(form(&app, &caller, &shown, StatusCode::OK, None))
 }
 
@@ -57,7 +60,8 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
         }
         Attempt::Again(again) => {
             let shown = Form::to_account(to.as_deref(), None);
-            again.show(&app, &caller, &shown, &params)
+            let typed = params.get("username").unwrap_or_default();
+            again.show(&app, &caller, &shown, typed)
         }
     })
 }
@@ -67,7 +71,7 @@ const ACCOUNT: &str = "/account";
 
 /// The account page that a sign-in goes back to. Nothing else can be asked for: neither another page
 /// nor another server.
-fn destination(uri: &Uri) -> Option<String> {
+pub(super) fn destination(uri: &Uri) -> Option<String> {
     let query = url::form_urlencoded::parse(uri.query()?.as_bytes());
     let (_, to) = query.into_iter().find(|(name, _)| name == "to")?;
     let rest = to.strip_prefix(ACCOUNT)?;
@@ -91,6 +95,7 @@ pub(super) async fn held(app: &App, headers: &HeaderMap) -> Result<Option<Signed
 /// Where the form leads, and on whose behalf it is shown.
 pub(super) struct Form {
     action: String,
+    upstream_href: String,
     asked_by: Option<String>,
     cancel_action: Option<String>,
     returns_to: Option<String>,
@@ -101,16 +106,14 @@ pub(super) struct Form {
 impl Form {
     /// To an account page.
     fn to_account(to: Option<&str>, reason: Option<String>) -> Self {
-        let action = to.map_or_else(
-            || "/sign-in".to_owned(),
-            |to| {
-                let mut query = url::form_urlencoded::Serializer::new(String::new());
-                query.append_pair("to", to);
-                format!("/sign-in?{}", query.finish())
-            },
-        );
+        let query = to.map_or_else(String::new, |to| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("to", to);
+            format!("?{}", query.finish())
+        });
         Self {
-            action,
+            action: format!("/sign-in{query}"),
+            upstream_href: format!("/sign-in/upstream{query}"),
             asked_by: None,
             cancel_action: None,
             returns_to: None,
@@ -123,6 +126,7 @@ impl Form {
     pub(super) fn for_app(id: &str, name: &str, returns_to: &str, hint: Option<&str>) -> Self {
         Self {
             action: format!("/interaction/{id}/sign-in"),
+            upstream_href: format!("/interaction/{id}/upstream"),
             asked_by: Some(name.to_owned()),
             cancel_action: Some(format!("/interaction/{id}/cancel")),
             returns_to: Some(returns_to.to_owned()),
@@ -151,6 +155,7 @@ pub(super) fn form(
         problem,
         cancel_action: form.cancel_action.clone(),
         reason: form.reason.clone(),
+        upstream: upstream::name(app, caller).map(|name| (form.upstream_href.clone(), name)),
     };
     page_with_keys(status, &view, form.returns_to.as_deref())
 }
@@ -177,12 +182,22 @@ pub(super) struct Again {
 impl Again {
     /// Something is to be mended.
     pub(super) fn of(problem: Problem) -> Self {
+        Self::with(StatusCode::BAD_REQUEST, problem)
+    }
+
+    /// Something happened that has a status of its own.
+    pub(super) fn with(status: StatusCode, problem: Problem) -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
+            status,
             problem,
             retry_after: None,
             exceeded: None,
         }
+    }
+
+    /// Whether there is nothing to wait for.
+    pub(super) fn is_mendable(&self) -> bool {
+        self.status == StatusCode::BAD_REQUEST
     }
 
     /// There were too many failures.
@@ -220,14 +235,7 @@ impl Again {
         response
     }
 
-    pub(super) fn show(
-        self,
-        app: &App,
-        caller: &Caller,
-        shown: &Form,
-        params: &Params,
-    ) -> Response {
-        let username = params.get("username").unwrap_or_default();
+    pub(super) fn show(self, app: &App, caller: &Caller, shown: &Form, username: &str) -> Response {
         self.page(|status, problem| form(app, caller, shown, status, Some((problem, username))))
     }
 }
@@ -239,16 +247,26 @@ pub(super) async fn attempt(
     params: &Params,
     caller: &Caller,
 ) -> Result<Attempt, Fault> {
-    let cookies = Cookies::of(headers, &app.config.issuer);
-    let again = |again| Ok(Attempt::Again(again));
     let fields = Fields {
         username: params.get("username").unwrap_or_default(),
         password: "password",
     };
     let Some(evidence) = proof::evidence(app, headers, params, &fields) else {
         let problem = Problem::of(caller.say().sign_in_missing());
-        return again(Again::of(problem));
+        return Ok(Attempt::Again(Again::of(problem)));
     };
+    judged(app, headers, evidence, caller).await
+}
+
+/// Takes what was given to it.
+pub(super) async fn judged(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    evidence: Evidence,
+    caller: &Caller,
+) -> Result<Attempt, Fault> {
+    let cookies = Cookies::of(headers, &app.config.issuer);
+    let again = |again| Ok(Attempt::Again(again));
     let by_passkey = matches!(evidence, Evidence::Passkey(_));
     let held = Held {
         device: cookies.get(cookies::DEVICE).map(str::to_owned),

@@ -75,6 +75,25 @@ pub struct SignIn<'a> {
     pub cancel_action: Option<String>,
     /// Why she is asked again.
     pub reason: Option<String>,
+    /// The way through the institution's own provider: address and name.
+    pub upstream: Option<(String, String)>,
+}
+
+/// The provider vouched for somebody; another factor is asked for. Posts `code`, or what an
+/// authenticator answered.
+#[derive(Template)]
+#[template(path = "sign_in/beside.html")]
+pub struct Beside<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// Where the form is posted.
+    pub action: String,
+    /// What people call the provider.
+    pub name: String,
+    /// Why the form came back.
+    pub problem: Option<Problem>,
+    /// Where she came from.
+    pub back_href: String,
 }
 
 /// Somebody is signed in, and must prove more than she did. Posts what an authenticator answered to

@@ -11,6 +11,7 @@ pub mod flow;
 pub mod jwt;
 pub mod people;
 pub mod postgres;
+pub mod provider;
 pub mod receiver;
 pub mod reply;
 pub mod server;

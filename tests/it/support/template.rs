@@ -123,6 +123,7 @@ pub fn file(issuer: &str, database_url: &str, directory: &Path) -> config::File 
         authorization_details: Vec::new(),
         mail: config::MailFile::default(),
         recovery: config::RecoveryFile::default(),
+        upstream: config::UpstreamFile::default(),
         mtls: config::MtlsFile::default(),
         hook: config::HookFile::default(),
         outbound: config::OutboundFile {

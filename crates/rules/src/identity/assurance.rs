@@ -28,6 +28,12 @@ pub enum Method {
         /// It may be copied to other devices of the person (the `WebAuthn` BE flag).
         synced: bool,
     },
+    /// The institution's own `OpenID` Provider vouches for the person.
+    Upstream {
+        /// It says what it asked for, and is believed: two factors. Otherwise it is one, of a kind
+        /// that nobody here knows, and something possessed is asked for beside it.
+        two_factors: bool,
+    },
 }
 
 impl Method {
@@ -44,7 +50,7 @@ impl Method {
 
     /// Whether this proves possession, and so makes two factors with a password.
     fn is_possession(self) -> bool {
-        !matches!(self, Self::Password)
+        !matches!(self, Self::Password | Self::Upstream { .. })
     }
 }
 
@@ -166,21 +172,33 @@ impl Assurance {
     /// phishing resistance gets nine o'clock as `auth_time`, another gets ten.
     #[must_use]
     pub fn reaching(required: Acr, proofs: &[Proof], policy: Policy) -> Option<Self> {
-        let password = proofs
-            .iter()
-            .filter(|proof| proof.method == Method::Password)
-            .map(|proof| proof.at)
-            .max();
+        let newest = |method| {
+            let proofs = proofs.iter().filter(|proof| proof.method == method);
+            proofs.map(|proof| proof.at).max()
+        };
+        let beside = Beside {
+            password: newest(Method::Password),
+            upstream: newest(Method::Upstream { two_factors: false }),
+        };
         proofs
             .iter()
-            .filter_map(|proof| Counted::from(*proof, password, policy))
+            .flat_map(|proof| Counted::of(*proof, beside, policy))
+            .flatten()
             .filter(|counted| counted.acr.satisfies(required))
             .max_by_key(|counted| (counted.auth_time, counted.acr))
             .map(Self::from)
     }
 }
 
-/// Two factors: a passkey that verified the person, or a thing they have beside a password.
+/// When what can stand beside something possessed was proved last.
+#[derive(Clone, Copy)]
+struct Beside {
+    password: Option<Timestamp>,
+    upstream: Option<Timestamp>,
+}
+
+/// Two factors: a passkey that verified the person, a provider that is believed, or a thing they have
+/// beside a password or a provider that is not.
 #[derive(Clone, Copy)]
 struct Counted {
     possession: Method,
@@ -190,7 +208,7 @@ struct Counted {
 }
 
 impl Counted {
-    fn from(proof: Proof, password: Option<Timestamp>, policy: Policy) -> Option<Self> {
+    fn of(proof: Proof, beside: Beside, policy: Policy) -> [Option<Self>; 2] {
         let possession = proof.method;
         let acr = match possession {
             _ if possession.is_synced() => policy.synced,
@@ -201,31 +219,43 @@ impl Counted {
             user_verified: true,
             synced: possession.is_synced(),
         };
-        if possession == verified {
-            return Some(Self {
+        let vouched = Method::Upstream { two_factors: true };
+        if possession == verified || possession == vouched {
+            let alone = Self {
                 possession,
                 acr,
                 with_password: false,
                 auth_time: proof.at,
-            });
+            };
+            return [Some(alone), None];
         }
         if !possession.is_possession() {
-            return None;
+            return [None, None];
         }
-        Some(Self {
+        let with_password = beside.password.map(|at| Self {
             possession,
             acr,
             with_password: true,
-            auth_time: proof.at.min(password?),
-        })
+            auth_time: proof.at.min(at),
+        });
+        // What the provider asked for is not known: it may be a thing that is possessed, too, and a
+        // false page may have got it.
+        let with_upstream = beside.upstream.map(|at| Self {
+            possession,
+            acr: Acr::TwoFactor,
+            with_password: false,
+            auth_time: proof.at.min(at),
+        });
+        [with_password, with_upstream]
     }
 
     /// RFC 8176 §2. It has no value for a look-up secret, and `otp` and `kba` would both say
     /// something false, so a recovery code shows as `pwd`, `mfa`. A key that may be copied between
-    /// devices shows as `swk`, one that may not as `hwk`. `user`: someone touched the device.
+    /// devices shows as `swk`, one that may not as `hwk`. `user`: someone touched the device. What a
+    /// provider asked for is for it to name: it shows as nothing but `mfa`.
     fn amr(&self) -> Vec<&'static str> {
         let possession: &[&str] = match self.possession {
-            Method::Password | Method::Recovery => &[],
+            Method::Password | Method::Recovery | Method::Upstream { .. } => &[],
             Method::Totp => &["otp"],
             Method::Passkey { synced: true, .. } => &["swk", "user"],
             Method::SecurityKey | Method::Passkey { .. } => &["hwk", "user"],
@@ -403,6 +433,36 @@ mod tests {
         assert_eq!(Assurance::of(&beside, STRICT).unwrap().acr, Acr::TwoFactor);
         // The weaker policy makes nothing of one factor.
         assert_eq!(Assurance::of(&beside[1..], STRICT), None);
+    }
+
+    #[test]
+    fn a_provider_that_is_believed_is_two_factors_and_never_more() {
+        let believed = proof(Method::Upstream { two_factors: true }, 5);
+        let assurance = Assurance::of(&[believed], ANY).unwrap();
+        assert_eq!(assurance.acr, Acr::TwoFactor);
+        assert_eq!(assurance.amr, ["mfa"]);
+        assert_eq!(assurance.auth_time.secs(), 5);
+        let phr = Assurance::reaching(Acr::PhishingResistant, &[believed], ANY);
+        assert_eq!(phr, None);
+    }
+
+    #[test]
+    fn a_provider_that_is_not_believed_is_one_factor_beside_a_thing_of_ours() {
+        let vouched = proof(Method::Upstream { two_factors: false }, 5);
+        assert_eq!(Assurance::of(&[vouched], ANY), None);
+        assert_eq!(Assurance::of(&[vouched, vouched], ANY), None);
+        let password = proof(Method::Password, 6);
+        assert_eq!(Assurance::of(&[vouched, password], ANY), None);
+        for possession in POSSESSIONS {
+            let proofs = [proof(possession, 9), vouched];
+            assert_eq!(seen(&proofs), Some((Acr::TwoFactor, 5)), "{possession:?}");
+        }
+        let beside = Assurance::of(&[vouched, proof(Method::Totp, 9)], ANY).unwrap();
+        assert_eq!(beside.amr, ["otp", "mfa"]);
+        // With the password beside it, a key is what it is without the provider.
+        let all = [vouched, password, proof(Method::SecurityKey, 9)];
+        let phr = Assurance::reaching(Acr::PhishingResistant, &all, ANY).unwrap();
+        assert_eq!(phr.auth_time.secs(), 6);
     }
 
     #[test]

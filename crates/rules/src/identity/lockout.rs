@@ -43,18 +43,21 @@ impl Pool {
     ///
     /// `known_device`: the browser showed a valid device cookie *of this person*.
     ///
-    /// A security key goes with a typed password, so it counts like one.
+    /// A security key goes with a typed password, so it counts like one; so does the code or key that
+    /// goes with a provider that is not believed. One that is believed signs what it says.
     #[must_use]
     pub fn of(method: Method, known_device: bool) -> Option<Self> {
         match method {
-            Method::Passkey { .. } => None,
-            Method::Password | Method::Totp | Method::Recovery | Method::SecurityKey => {
-                Some(if known_device {
-                    Self::Device
-                } else {
-                    Self::Shared
-                })
-            }
+            Method::Passkey { .. } | Method::Upstream { two_factors: true } => None,
+            Method::Password
+            | Method::Totp
+            | Method::Recovery
+            | Method::SecurityKey
+            | Method::Upstream { two_factors: false } => Some(if known_device {
+                Self::Device
+            } else {
+                Self::Shared
+            }),
         }
     }
 }

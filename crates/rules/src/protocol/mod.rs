@@ -31,6 +31,7 @@ pub mod scope;
 pub mod sector;
 pub mod target;
 pub mod token_request;
+pub mod upstream;
 
 pub use access::{AccessRecord, Format};
 pub use authorize::{AuthorizeRequest, ResponseMode};

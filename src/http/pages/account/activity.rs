@@ -92,6 +92,8 @@ fn sentence(say: Words, registered: &Registered, entry: &Entry) -> String {
         (Kind::PasskeyAdded, _) => say.activity_key_added(),
         (Kind::PasskeyRemoved, _) => say.activity_key_removed(),
         (Kind::AppReplaced, _) => say.activity_app_replaced(),
+        (Kind::UpstreamLinked, _) => say.activity_upstream_linked(),
+        (Kind::UpstreamUnlinked, _) => say.activity_upstream_unlinked(),
         (Kind::RecoveryBegun, _) => say.activity_recovery_begun(),
         (Kind::RecoveryApproved, _) => say.activity_recovery_approved(),
         (Kind::RecoveryCancelled, _) => say.activity_recovery_cancelled(),
@@ -130,6 +132,8 @@ fn is_disputable(entry: &Entry) -> bool {
                 | Kind::RecoveryCodesReplaced
                 | Kind::PasskeyAdded
                 | Kind::AppReplaced
+                | Kind::UpstreamLinked
+                | Kind::UpstreamUnlinked
                 | Kind::RecoveryFinished
                 | Kind::DataExported
                 | Kind::CloseAsked

@@ -25,6 +25,7 @@ fn sign_in(chrome: &Chrome, problem: Option<Problem>) -> SignIn<'_> {
         problem,
         cancel_action: Some("/cancel/1".into()),
         reason: None,
+        upstream: None,
     }
 }
 

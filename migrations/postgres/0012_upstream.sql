@@ -1,0 +1,11 @@
+-- Accounts of the institution's own OpenID Provider that open an account here. `subject_key` finds one
+-- by a keyed hash of issuer and subject; a person has one at most of each issuer.
+
+CREATE TABLE upstream_links (
+    subject_key BYTEA NOT NULL PRIMARY KEY,
+    user_id BYTEA NOT NULL,
+    issuer TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+CREATE UNIQUE INDEX upstream_links_by_user ON upstream_links (user_id, issuer);

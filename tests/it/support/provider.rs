@@ -1,0 +1,247 @@
+//! The institution's own provider, small: a real listener on loopback that redeems the codes that the
+//! tests let it give.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign::config::{self, UpstreamFile};
+use rules::jose::{Alg, SigningKey};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::template::Directory;
+use super::{Browser, Engine, Page, TestServer, jwt};
+
+/// What this server is called there, and its secret.
+const CLIENT: (&str, &str) = ("countersign", "a secret: of both");
+
+/// The provider.
+#[derive(Clone)]
+pub struct Provider {
+    /// Its issuer.
+    pub issuer: String,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: SigningKey,
+    files: Directory,
+    down: AtomicBool,
+    codes: Mutex<HashMap<String, Given>>,
+}
+
+/// What a code stands for.
+struct Given {
+    challenge: String,
+    redirect_uri: String,
+    id_token: String,
+}
+
+impl Provider {
+    /// Starts one.
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let files = Directory::new();
+        std::fs::write(files.path().join("secret"), CLIENT.1).unwrap();
+        let provider = Self {
+            issuer: format!("http://127.0.0.1:{port}/people"),
+            inner: Arc::new(Inner {
+                key: SigningKey::generate(Alg::Es256).unwrap(),
+                files,
+                down: AtomicBool::new(false),
+                codes: Mutex::default(),
+            }),
+        };
+        let service = axum::Router::new()
+            .fallback(serve)
+            .with_state(provider.clone());
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        provider
+    }
+
+    /// A server whose people may sign in through it, with other settings.
+    pub async fn server(
+        &self,
+        engine: Engine,
+        change: impl FnOnce(&mut config::File),
+    ) -> TestServer {
+        TestServer::start_with(engine, |file| {
+            file.upstream = UpstreamFile {
+                issuer: Some(self.issuer.clone()),
+                client_id: CLIENT.0.to_owned(),
+                client_secret_file: Some(self.inner.files.path().join("secret")),
+                name: BTreeMap::from(
+                    ["en", "de"].map(|tag| (tag.to_owned(), "Staff Login".to_owned())),
+                ),
+                trusted_acr: vec!["urn:bank:mfa".to_owned()],
+                ..UpstreamFile::default()
+            };
+            change(file);
+        })
+        .await
+    }
+
+    /// Lets it fail, or no more.
+    pub fn down(&self, down: bool) {
+        self.inner.down.store(down, Ordering::SeqCst);
+    }
+
+    /// What it answers to the request that a page leads to, for somebody of it: the path of the
+    /// callback. `change` changes the claims.
+    pub fn answer(
+        &self,
+        server: &TestServer,
+        asked: &str,
+        (subject, acr): (&str, &str),
+        change: impl FnOnce(&mut Value),
+    ) -> String {
+        let mut claims = json!({
+            "iss": self.issuer,
+            "sub": subject,
+            "aud": CLIENT.0,
+            "nonce": of(asked, "nonce"),
+            "iat": server.now(),
+            "exp": server.now() + 300,
+            "auth_time": server.now(),
+            "acr": acr,
+        });
+        change(&mut claims);
+        self.answer_with(asked, &jwt::sign(&self.inner.key, &claims))
+    }
+
+    /// The same, with an ID token of the test's own.
+    pub fn answer_with(&self, asked: &str, id_token: &str) -> String {
+        let code = jwt::random_id();
+        let given = Given {
+            challenge: of(asked, "code_challenge"),
+            redirect_uri: of(asked, "redirect_uri"),
+            id_token: id_token.to_owned(),
+        };
+        self.inner.codes.lock().unwrap().insert(code.clone(), given);
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query
+            .append_pair("code", &code)
+            .append_pair("state", &of(asked, "state"))
+            .append_pair("iss", &self.issuer);
+        format!("/upstream/callback?{}", query.finish())
+    }
+
+    /// Sends a browser there, and gives the address that it was sent to.
+    pub async fn sent(&self, browser: &mut Browser, from: &str) -> String {
+        let page = browser.get(from).await;
+        assert_eq!(page.status, 303, "{}", page.body);
+        assert!(
+            page.location().starts_with(&self.issuer),
+            "{}",
+            page.location()
+        );
+        page.location().to_owned()
+    }
+
+    /// Signs somebody in through it; the first page that is not a redirect.
+    pub async fn walk(
+        &self,
+        server: &TestServer,
+        browser: &mut Browser,
+        who: (&str, &str),
+    ) -> Page {
+        let asked = self.sent(browser, "/sign-in/upstream").await;
+        let back = self.answer(server, &asked, who, |_| ());
+        browser.open(&back).await
+    }
+
+    /// Links an account of it with the one that is signed in in this browser.
+    pub async fn link(
+        &self,
+        server: &TestServer,
+        browser: &mut Browser,
+        (form, subject): (&[(&str, &str)], &str),
+    ) -> Page {
+        let page = browser.post("/account/upstream/link", form).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        let asked = link_in(&page);
+        let back = self.answer(server, &asked, (subject, ""), |_| ());
+        browser.get(&back).await
+    }
+
+    fn redeem(&self, body: &[u8], authorization: &str) -> Option<Value> {
+        let form: HashMap<String, String> =
+            url::form_urlencoded::parse(body).into_owned().collect();
+        let written = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        };
+        let who = format!("{}:{}", written(CLIENT.0), written(CLIENT.1));
+        if authorization != format!("Basic {}", STANDARD.encode(who)) {
+            return None;
+        }
+        let given = self.inner.codes.lock().unwrap().remove(form.get("code")?)?;
+        let verifier = form.get("code_verifier")?;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
+        let right = URL_SAFE_NO_PAD.encode(digest) == given.challenge
+            && form.get("redirect_uri") == Some(&given.redirect_uri)
+            && form.get("grant_type").map(String::as_str) == Some("authorization_code");
+        right.then(|| {
+            json!({
+                "access_token": "unused",
+                "token_type": "Bearer",
+                "id_token": given.id_token,
+            })
+        })
+    }
+}
+
+/// The way on that a page shows.
+pub fn link_in(page: &Page) -> String {
+    let rest = page.body.split("class=\"primary\" href=\"").nth(1).unwrap();
+    super::browser::unescape(rest.split('"').next().unwrap())
+}
+
+/// A parameter of an address.
+pub fn of(address: &str, name: &str) -> String {
+    let url = Url::parse(address).unwrap();
+    let mut pairs = url.query_pairs();
+    let found = pairs.find(|(found, _)| found == name);
+    found.map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
+async fn serve(State(provider): State<Provider>, request: Request) -> Response {
+    if provider.inner.down.load(Ordering::SeqCst) {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    let (parts, body) = request.into_parts();
+    let issuer = &provider.issuer;
+    let json = |value: &Value| Body::from(value.to_string()).into_response();
+    match parts.uri.path() {
+        "/people/.well-known/openid-configuration" => json(&json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/authorize"),
+            "token_endpoint": format!("{issuer}/token"),
+            "jwks_uri": format!("{issuer}/jwks"),
+            "authorization_response_iss_parameter_supported": true,
+        })),
+        "/people/jwks" => json(&json!({
+            "keys": [serde_json::to_value(provider.inner.key.public_jwk()).unwrap()],
+        })),
+        "/people/token" => {
+            let body = axum::body::to_bytes(body, 1 << 16).await.unwrap();
+            let header = parts.headers.get("authorization");
+            let header = header.map_or("", |value| value.to_str().unwrap());
+            match provider.redeem(&body, header) {
+                Some(tokens) => json(&tokens),
+                None => (StatusCode::BAD_REQUEST, r#"{"error":"invalid_grant"}"#).into_response(),
+            }
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Only she herself links, after a fresh proof, and what is somebody's is nobody else's.
+
+use super::{TRUSTED, events, linked, sessions, signed_in};
+use crate::support::TestServer;
+use crate::support::authenticator::person_with;
+use crate::support::people::PASSWORD;
+use crate::support::provider::{Provider, link_in};
+
+on_both_upstream![
+    without_a_fresh_proof_nothing_is_linked,
+    what_somebody_has_is_nobody_elses,
+    a_code_links_nothing_where_there_is_a_passkey,
+    a_link_is_made_in_its_own_session,
+    a_link_that_is_removed_opens_nothing,
+    a_link_made_lately_ends_with_a_dispute,
+];
+
+const LINK: &str = "/account/upstream/link";
+
+async fn without_a_fresh_proof_nothing_is_linked(server: TestServer, provider: Provider) {
+    let ada = server.person("ada").await;
+    let mut browser = signed_in(&server, &ada).await;
+    for form in [
+        vec![],
+        vec![("current", PASSWORD)],
+        vec![("current", PASSWORD), ("code", "000000")],
+    ] {
+        let page = browser.post(LINK, &form).await;
+        assert!(page.status >= 400, "{form:?}");
+        assert!(!page.body.contains(&provider.issuer), "{}", page.body);
+    }
+    // Neither does somebody who is not signed in.
+    let mut stranger = server.browser();
+    let page = stranger.post(LINK, &[("current", PASSWORD)]).await;
+    assert!(page.location().starts_with("/sign-in"), "{}", page.body);
+    assert_eq!(
+        server.number("SELECT COUNT(*) FROM upstream_links").await,
+        0
+    );
+}
+
+async fn what_somebody_has_is_nobody_elses(server: TestServer, provider: Provider) {
+    linked(&server, &provider, "ada", TRUSTED.0).await;
+    let bob = server.person("bob").await;
+    let mut browser = signed_in(&server, &bob).await;
+    let code = bob.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    let page = provider
+        .link(&server, &mut browser, (&form, TRUSTED.0))
+        .await;
+    let page = browser.follow(page).await;
+    assert_eq!(page.status, 409, "{}", page.body);
+    assert_eq!(
+        server.number("SELECT COUNT(*) FROM upstream_links").await,
+        1
+    );
+    let mut elsewhere = server.browser();
+    let page = provider.walk(&server, &mut elsewhere, TRUSTED).await;
+    assert!(page.body.contains("ada"), "{}", page.body);
+}
+
+async fn a_code_links_nothing_where_there_is_a_passkey(server: TestServer, provider: Provider) {
+    let (ada, _) = person_with(&server, "ada", "passkey").await;
+    let mut browser = signed_in(&server, &ada).await;
+    let code = ada.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    let page = browser.post(LINK, &form).await;
+    assert_eq!(page.status, 403, "{}", page.body);
+    assert!(!page.body.contains(&provider.issuer), "{}", page.body);
+}
+
+async fn a_link_is_made_in_its_own_session(server: TestServer, provider: Provider) {
+    let ada = server.person("ada").await;
+    let mut browser = signed_in(&server, &ada).await;
+    let code = ada.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    let page = browser.post(LINK, &form).await;
+    let back = provider.answer(&server, &link_in(&page), TRUSTED, |_| ());
+    browser.post("/sign-out", &[]).await;
+    let bob = server.person("bob").await;
+    browser.sign_in(&server, &bob).await;
+    let page = browser.get(&back).await;
+    assert_eq!(page.status, 410, "{}", page.body);
+    assert_eq!(
+        server.number("SELECT COUNT(*) FROM upstream_links").await,
+        0
+    );
+}
+
+async fn a_link_that_is_removed_opens_nothing(server: TestServer, provider: Provider) {
+    let ada = linked(&server, &provider, "ada", TRUSTED.0).await;
+    let mut other = server.browser();
+    provider.walk(&server, &mut other, TRUSTED).await;
+    let mut browser = signed_in(&server, &ada).await;
+    let code = ada.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    let page = browser.post("/account/upstream/unlink", &form).await;
+    assert_eq!(page.location(), "/account?unlinked", "{}", page.body);
+    assert!(browser.is_signed_in().await && !other.is_signed_in().await);
+    let page = provider.walk(&server, &mut other, TRUSTED).await;
+    assert_eq!(page.status, 403, "{}", page.body);
+    assert_eq!(events(&server, "upstream.unlinked").await, 1);
+    assert_eq!(sessions(&server).await, 1);
+}
+
+async fn a_link_made_lately_ends_with_a_dispute(server: TestServer, provider: Provider) {
+    let ada = linked(&server, &provider, "ada", TRUSTED.0).await;
+    let mut browser = signed_in(&server, &ada).await;
+    browser.post("/account/not-me", &[]).await;
+    assert_eq!(
+        server.number("SELECT COUNT(*) FROM upstream_links").await,
+        0
+    );
+    assert_eq!(events(&server, "upstream.unlinked").await, 1);
+}
