@@ -40,6 +40,7 @@ not-me-offer = Wenn Sie etwas, das Sie hier sehen, nicht getan haben, sagen Sie 
 not-me-then = Wenn Sie es bestätigen, halten wir alles sofort an:
 not-me-devices = Jedes Gerät wird abgemeldet, auch dieses, und wir vergessen, dass wir Ihre Geräte kennen.
 not-me-apps = Jede App verliert ihren Zugriff, bis Sie sich mit ihr wieder anmelden.
+not-me-linked = Ihr Zugang bei { $name } öffnet Ihr Konto nicht mehr. Sie können ihn wieder verknüpfen.
 not-me-again = Sie können sich jederzeit wieder anmelden.
 not-me-suspects = Diese Apps wurden in letzter Zeit verbunden. Wenn Sie sich mit ihnen wieder anmelden, fragen Sie die angehakten neu, was sie sehen dürfen. Nehmen Sie das Häkchen bei denen weg, denen Sie vertrauen.
 not-me-keys = Diese Anmeldewege kamen in letzter Zeit dazu. Die angehakten öffnen nichts mehr; der letzte Anmeldeweg, den Sie haben, bleibt immer. Nehmen Sie das Häkchen bei denen weg, die Sie selbst hinzugefügt haben.

@@ -40,6 +40,7 @@ not-me-offer = If you did not do something that you see here, tell us. We stop e
 not-me-then = When you confirm it, we stop everything at once:
 not-me-devices = Every device is signed out, this one too, and we forget that we know your devices.
 not-me-apps = Every app loses its access until you sign in with it again.
+not-me-linked = What you have at { $name } no longer opens your account. You can link it again.
 not-me-again = You can sign in again at any time.
 not-me-suspects = These apps were connected lately. When you sign in with them again, the ticked ones ask you anew what they may see. Untick those that you trust.
 not-me-keys = These ways to sign in were added lately. The ticked ones will open nothing any more; the last way to sign in that you have always stays. Untick those that you added.

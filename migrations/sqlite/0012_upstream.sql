@@ -9,3 +9,6 @@ CREATE TABLE upstream_links (
     used_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX upstream_links_by_user ON upstream_links (user_id, issuer);
+
+-- What such a provider proved in a session lies apart: a binary that does not know it reads the rest.
+ALTER TABLE sessions ADD COLUMN upstream_proofs TEXT;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rules::jose::{Alg, SigningKey};
 use rules::network::is_loopback_host;
@@ -17,6 +18,9 @@ use super::Refused;
 use super::file::refuse;
 use crate::secret::Secret;
 use crate::words::Lang;
+
+/// The longest that somebody may have signed in there before, in minutes.
+const LONGEST_MAX_AGE: u64 = 24 * 60;
 
 /// `[upstream]`, as written.
 #[derive(Clone, Debug, Deserialize)]
@@ -34,6 +38,7 @@ pub struct UpstreamFile {
     pub scopes: Vec<String>,
     pub trusted_acr: Vec<String>,
     pub trusted_amr: Vec<String>,
+    pub max_age_minutes: u64,
 }
 
 impl Default for UpstreamFile {
@@ -47,6 +52,7 @@ impl Default for UpstreamFile {
             scopes: vec!["openid".to_owned()],
             trusted_acr: Vec::new(),
             trusted_amr: Vec::new(),
+            max_age_minutes: 0,
         }
     }
 }
@@ -64,6 +70,8 @@ pub struct Upstream {
     pub scopes: String,
     /// Which of its sign-ins are taken for two factors.
     pub trusted: Trusted,
+    /// How long before she may have signed in there, at most.
+    pub max_age: Duration,
     names: BTreeMap<&'static str, String>,
 }
 
@@ -140,7 +148,12 @@ impl UpstreamFile {
             let why = "must be scopes of the provider, openid among them".to_owned();
             return refuse("upstream.scopes", why);
         }
+        if self.max_age_minutes > LONGEST_MAX_AGE {
+            let why = format!("must be at most {LONGEST_MAX_AGE} (a day)");
+            return refuse("upstream.max_age_minutes", why);
+        }
         Ok(Some(Upstream {
+            max_age: Duration::from_mins(self.max_age_minutes),
             issuer,
             client_id: self.client_id,
             auth,
@@ -229,6 +242,12 @@ mod tests {
         }
     }
 
+    fn names(name: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([("en".to_owned(), name.to_owned())])
+    }
+
+    type Change = fn(&mut UpstreamFile);
+
     #[test]
     fn what_is_missing_is_named() {
         let file = |change: fn(&mut UpstreamFile)| {
@@ -236,14 +255,14 @@ mod tests {
                 issuer: Some("https://login.bank.example".to_owned()),
                 client_id: "countersign".to_owned(),
                 client_secret_file: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE").into()),
-                name: BTreeMap::from([("en".to_owned(), "Bank".to_owned())]),
+                name: names("Bank"),
                 ..UpstreamFile::default()
             };
             change(&mut file);
             file.check(&[Lang::En]).map(|_| ())
         };
         assert_eq!(file(|_| ()), Ok(()));
-        let table: [(fn(&mut UpstreamFile), &str); 6] = [
+        let table: [(Change, &str); 9] = [
             (|f| f.issuer = Some("x".to_owned()), "upstream.issuer"),
             (|f| f.client_id.clear(), "upstream.client_id"),
             (
@@ -255,6 +274,14 @@ mod tests {
                 "upstream.client_secret_file",
             ),
             (|f| f.name.clear(), "upstream.name"),
+            (|f| f.name = names(&"x".repeat(41)), "upstream.name"),
+            (|f| f.max_age_minutes = 1441, "upstream.max_age_minutes"),
+            (
+                |f| {
+                    f.private_key_file = f.client_secret_file.take();
+                },
+                "upstream.private_key_file",
+            ),
             (|f| f.scopes.clear(), "upstream.scopes"),
         ];
         for (change, setting) in table {

@@ -64,9 +64,8 @@ pub struct Disputed {
 }
 
 /// Ends every session, this one too; forgets known devices; makes void what was issued until now;
-/// removes a link with the institution's own provider that was made within the last week, which gives
-/// nobody anything; stops the consents and blocks the keys that she names, the newest first, all but the last strong
-/// factor that she has. How many named keys still open something; none when her session ended
+/// removes a link with the institution's own provider, which she can make anew; stops the consents and
+/// blocks the keys that she names, the newest first, all but the last strong factor that she has. How many named keys still open something; none when her session ended
 /// meanwhile, and nothing was done.
 pub async fn dispute(
     app: &App,
@@ -121,7 +120,7 @@ pub async fn dispute(
                     invites::end_activations(tx, user).await?;
                     tx.record(cancelled);
                 }
-                if upstream_links::remove_since(tx, user, now.minus(LATELY)).await? > 0 {
+                if upstream_links::remove(tx, user).await? {
                     tx.record(unlinked);
                 }
                 for (grant, event) in stops {

@@ -15,9 +15,10 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::store::grants::Grant;
 use crate::store::sessions::Session;
+use crate::store::upstream_links::Link;
 use crate::store::users::User;
 use crate::store::webauthn::Listed;
-use crate::store::{Tx, factors, grants, sessions, webauthn};
+use crate::store::{Tx, factors, grants, sessions, upstream_links, webauthn};
 
 /// How many things that happened are listed, at most: the newest.
 const EVENTS: u32 = 5000;
@@ -43,6 +44,7 @@ async fn gather(app: &App, tx: &mut Tx, user: &User, happened: &[Entry]) -> Resu
     let since = now.minus(app.config.people.session_absolute);
     let kept = factors::kept(tx, user.id).await?;
     let keys = webauthn::of_user(tx, user.id, &user.keys).await?;
+    let links = upstream_links::of_user(tx, user.id).await?;
     let sessions = sessions::of_user(tx, user.id, since).await?;
     let sessions = sessions.iter().map(|one| session(user, one));
     let grants = grants::of_user(tx, user.id).await?;
@@ -67,6 +69,7 @@ async fn gather(app: &App, tx: &mut Tx, user: &User, happened: &[Entry]) -> Resu
                 "made_at": date(made),
             })),
             "passkeys": keys.iter().map(key).collect::<Vec<_>>(),
+            "linked_sign_ins": links.iter().map(link).collect::<Vec<_>>(),
         },
         "sessions": sessions.collect::<Result<Vec<_>, Fault>>()?,
         "connected_apps": grants.iter().map(|one| grant(app, one)).collect::<Vec<_>>(),
@@ -85,6 +88,14 @@ fn key(key: &Listed) -> Value {
         "added_at": date(key.created_at),
         "last_used_at": key.used_at.map(date),
         "blocked": key.blocked,
+    })
+}
+
+fn link(link: &Link) -> Value {
+    json!({
+        "provider": link.issuer,
+        "linked_at": date(link.created_at),
+        "last_used_at": link.used_at.map(date),
     })
 }
 

@@ -49,7 +49,7 @@ fn of(route: &str, method: &Method) -> Option<Limit> {
         }
         // Each challenge is a row that stays for five minutes.
         "/sign-in"
-        | "/sign-in/upstream/factor"
+        | "/sign-in/upstream/{id}"
         | "/interaction/{id}/sign-in"
         | "/interaction/{id}/step-up"
         | "/passkeys/ask"

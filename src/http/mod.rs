@@ -88,7 +88,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/upstream", get(upstream::to_account))
         .route(
-            "/sign-in/upstream/factor",
+            "/sign-in/upstream/{id}",
             get(upstream::ask).post(upstream::answer),
         )
         .route("/upstream/callback", get(upstream::arrive))

@@ -113,6 +113,29 @@ pub async fn waiting<S: DeserializeOwned>(
     .transpose()
 }
 
+/// What one asked, unless it was taken, is over, is another holder's or for something else. It stays.
+pub async fn look<S: DeserializeOwned>(
+    tx: &mut Tx,
+    ceremony: Ceremony,
+    now: Timestamp,
+) -> Result<Option<S>, Fault> {
+    const LOOK: Sql = Sql("SELECT state FROM webauthn_ceremonies \
+         WHERE id = $1 AND holder = $2 AND purpose = $3 AND expires_at > $4");
+    let vault = tx.vault()?;
+    let values = vec![
+        ceremony.id.into(),
+        ceremony.holder.into(),
+        ceremony.purpose.into(),
+        now.into(),
+    ];
+    let row = tx.optional(LOOK, values).await?;
+    row.map(|row| {
+        let plain = vault.open_cell(cell(&ceremony.id), &row.bytes(0)?)?;
+        serde_json::from_slice(&plain).map_err(|_| unreadable())
+    })
+    .transpose()
+}
+
 /// Forgets every ceremony of a holder for a purpose.
 pub async fn end(tx: &mut Tx, holder: TokenHash, purpose: &'static str) -> Result<(), Fault> {
     const END: Sql = Sql("DELETE FROM webauthn_ceremonies WHERE holder = $1 AND purpose = $2");

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use rules::identity::Proof;
+use rules::identity::{Method, Proof};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
@@ -69,8 +69,7 @@ pub struct Written<'a> {
 
 impl Written<'_> {
     fn values(&self, keys: &PersonKeys, now: Timestamp) -> Result<Vec<Value>, Fault> {
-        let proofs = serde_json::to_string(self.proofs)
-            .map_err(|error| Fault::Internal(error.to_string()))?;
+        let [proofs, vouched] = written(self.proofs)?;
         let agent = keys.seal_activity(agent_cell(&self.id), self.agent.as_bytes())?;
         let address = self.address.map(|address| address.to_string());
         let address = address
@@ -80,12 +79,26 @@ impl Written<'_> {
             self.id.into(),
             self.token.into(),
             self.user_id.into(),
-            proofs.into(),
+            proofs,
             agent.into(),
             address.into(),
             now.into(),
+            vouched,
         ])
     }
+}
+
+/// What a person proved here and, apart from it, what the institution's own provider vouched for: a
+/// binary that does not know that reads the rest.
+fn written(proofs: &[Proof]) -> Result<[Value; 2], Fault> {
+    let (vouched, own): (Vec<_>, Vec<_>) = proofs
+        .iter()
+        .partition(|proof| matches!(proof.method, Method::Upstream { .. }));
+    let text = |proofs: &[&Proof]| {
+        serde_json::to_string(proofs).map_err(|error| Fault::Internal(error.to_string()))
+    };
+    let vouched = (!vouched.is_empty()).then(|| text(&vouched));
+    Ok([text(&own)?.into(), vouched.transpose()?.into()])
 }
 
 /// Begins a session.
@@ -97,7 +110,7 @@ pub async fn insert(
 ) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO sessions (id, token_hash, user_id, proofs, agent, address, created_at, \
-         seen_at, account_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7)",
+         seen_at, account_seen_at, upstream_proofs) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8)",
     );
     let values = new.values(keys, now)?;
     tx.execute(INSERT, values).await.map(drop)
@@ -112,7 +125,7 @@ pub async fn renew(
 ) -> Result<(), Fault> {
     const RENEW: Sql = Sql(
         "UPDATE sessions SET token_hash = $2, proofs = $4, agent = $5, address = $6, \
-         created_at = $7, seen_at = $7, account_seen_at = $7 \
+         created_at = $7, seen_at = $7, account_seen_at = $7, upstream_proofs = $8 \
          WHERE id = $1 AND user_id = $3 AND ended_at IS NULL",
     );
     let values = again.values(keys, now)?;
@@ -129,11 +142,12 @@ pub async fn step_up(
     token: TokenHash,
     proofs: &[Proof],
 ) -> Result<(), Fault> {
-    const STEP: Sql =
-        Sql("UPDATE sessions SET token_hash = $2, proofs = $3 WHERE id = $1 AND ended_at IS NULL");
-    let proofs =
-        serde_json::to_string(proofs).map_err(|error| Fault::Internal(error.to_string()))?;
-    let values = vec![id.into(), token.into(), proofs.into()];
+    const STEP: Sql = Sql(
+        "UPDATE sessions SET token_hash = $2, proofs = $3, upstream_proofs = $4 WHERE id = $1 \
+         AND ended_at IS NULL",
+    );
+    let [proofs, vouched] = written(proofs)?;
+    let values = vec![id.into(), token.into(), proofs, vouched];
     match tx.execute(STEP, values).await? {
         0 => Err(Fault::Busy("the session was ended at the same moment")),
         _ => Ok(()),
@@ -144,7 +158,8 @@ pub async fn step_up(
 /// caller to judge.
 pub async fn find(tx: &mut Tx, token: TokenHash) -> Result<Option<Session>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address FROM sessions \
+        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address, \
+         upstream_proofs FROM sessions \
          WHERE token_hash = $1 AND ended_at IS NULL",
     );
     let row = tx.optional(FIND, vec![token.into()]).await?;
@@ -154,7 +169,8 @@ pub async fn find(tx: &mut Tx, token: TokenHash) -> Result<Option<Session>, Faul
 /// A session by its identifier, unless it was ended.
 pub async fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Session>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address FROM sessions \
+        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address, \
+         upstream_proofs FROM sessions \
          WHERE id = $1 AND ended_at IS NULL",
     );
     let row = tx.optional(FIND, vec![id.into()]).await?;
@@ -164,7 +180,8 @@ pub async fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Session>, Fault> {
 /// A person's sessions that were not ended, newest first.
 pub async fn of_user(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Session>, Fault> {
     const LIST: Sql = Sql(
-        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address FROM sessions \
+        "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address, \
+         upstream_proofs FROM sessions \
          WHERE user_id = $1 AND ended_at IS NULL AND created_at > $2 ORDER BY id DESC LIMIT 100",
     );
     let rows = tx.all(LIST, vec![user.into(), since.into()]).await?;
@@ -293,11 +310,17 @@ pub async fn forget_devices(tx: &mut Tx, user: Uuid, kept: Option<TokenHash>) ->
 }
 
 fn read(row: &Row) -> Result<Session, Fault> {
+    let parse = |text: String| -> Result<Vec<Proof>, Fault> {
+        serde_json::from_str(&text).map_err(|_| Fault::Unreadable("sessions.proofs".to_owned()))
+    };
+    let mut proofs = parse(row.text(2)?)?;
+    if let Some(vouched) = row.opt_text(8)? {
+        proofs.extend(parse(vouched)?);
+    }
     Ok(Session {
         id: row.uuid(0)?,
         user_id: row.uuid(1)?,
-        proofs: serde_json::from_str(&row.text(2)?)
-            .map_err(|_| Fault::Unreadable("sessions.proofs".to_owned()))?,
+        proofs,
         agent: row.bytes(3)?,
         created_at: row.time(4)?,
         seen_at: row.time(5)?,

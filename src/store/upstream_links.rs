@@ -4,7 +4,7 @@ use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::Tx;
-use super::sql::Sql;
+use super::sql::{Row, Sql};
 use crate::fault::Fault;
 
 /// What finds a link: a keyed hash of issuer and subject.
@@ -45,21 +45,35 @@ pub async fn used(
     Ok(tx.execute(USED, values).await? == 1)
 }
 
-/// Since when she has a link with an issuer, and when it was used last.
-pub async fn of_user(
-    tx: &mut Tx,
-    user: Uuid,
-    issuer: &str,
-) -> Result<Option<(Timestamp, Option<Timestamp>)>, Fault> {
-    const FIND: Sql =
-        Sql("SELECT created_at, used_at FROM upstream_links WHERE user_id = $1 AND issuer = $2");
-    let row = tx.optional(FIND, vec![user.into(), issuer.into()]).await?;
-    row.map(|row| Ok((row.time(0)?, row.opt_time(1)?)))
-        .transpose()
+/// One of hers.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Whose accounts are linked.
+    pub issuer: String,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When she signed in by it last.
+    pub used_at: Option<Timestamp>,
 }
 
-/// Removes every link of hers that was made at `since` or later; how many.
-pub async fn remove_since(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<u64, Fault> {
-    const REMOVE: Sql = Sql("DELETE FROM upstream_links WHERE user_id = $1 AND created_at >= $2");
-    tx.execute(REMOVE, vec![user.into(), since.into()]).await
+/// Hers: with this provider, and with others that were set before.
+pub async fn of_user(tx: &mut Tx, user: Uuid) -> Result<Vec<Link>, Fault> {
+    const FIND: Sql = Sql("SELECT issuer, created_at, used_at FROM upstream_links \
+         WHERE user_id = $1 ORDER BY issuer");
+    let rows = tx.all(FIND, vec![user.into()]).await?;
+    let link = |row: &Row| {
+        Ok(Link {
+            issuer: row.text(0)?,
+            created_at: row.time(1)?,
+            used_at: row.opt_time(2)?,
+        })
+    };
+    rows.iter().map(link).collect()
+}
+
+/// Removes every link of hers, with this provider and with others that were set before; whether there
+/// was any.
+pub async fn remove(tx: &mut Tx, user: Uuid) -> Result<bool, Fault> {
+    const REMOVE: Sql = Sql("DELETE FROM upstream_links WHERE user_id = $1");
+    Ok(tx.execute(REMOVE, vec![user.into()]).await? > 0)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rules::audit::{Actor, Event, Kind};
-use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::{Errand, Prepared, Sent, Trouble, prepare};
@@ -17,24 +16,25 @@ use crate::flows::fresh::{Proved, after_proof};
 use crate::flows::judge::Evidence;
 use crate::flows::sessions::SignedIn;
 use crate::store::ceremonies;
-use crate::store::upstream_links::{self, SubjectKey};
+use crate::store::upstream_links::{self, Link, SubjectKey};
 use crate::store::{factors, recovery_renewals, sessions, users};
 
-/// Since when she is linked, and when that was used last.
+/// The link that she has with the provider.
 ///
 /// # Errors
 /// [`Fault`].
-pub async fn linked(
-    app: &App,
-    held: &SignedIn,
-) -> Result<Option<(Timestamp, Option<Timestamp>)>, Fault> {
+pub async fn linked(app: &App, held: &SignedIn) -> Result<Option<Link>, Fault> {
     let Some(upstream) = &app.config.upstream else {
         return Ok(None);
     };
-    let (user, issuer) = (held.user.id, upstream.issuer.clone());
-    app.store
-        .read(move |tx| Box::pin(async move { upstream_links::of_user(tx, user, &issuer).await }))
-        .await
+    let user = held.user.id;
+    let links = app
+        .store
+        .read(move |tx| Box::pin(upstream_links::of_user(tx, user)))
+        .await?;
+    Ok(links
+        .into_iter()
+        .find(|link| link.issuer == upstream.issuer))
 }
 
 /// Begins to link, for a person who proves herself anew: where to send her. None when she has keys that
@@ -129,13 +129,13 @@ pub async fn unlink(
     after_proof(app, held, given, caller, move |tx, proven| {
         Box::pin(async move {
             let user = &proven.user;
-            let always = Timestamp::from_millis(0);
-            let removed = upstream_links::remove_since(tx, user.id, always).await? > 0;
+            let removed = upstream_links::remove(tx, user.id).await?;
             let ended = sessions::end_others(tx, user.id, Some(session), proven.at).await?;
             let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
-            let kind = match removed {
-                true => Kind::UpstreamUnlinked,
-                false => Kind::ConfirmationSucceeded,
+            let kind = if removed {
+                Kind::UpstreamUnlinked
+            } else {
+                Kind::ConfirmationSucceeded
             };
             let event = event(&of, kind, (user.id, session), &by)?.with("ended_sessions", ended);
             tx.record(of.pending(event, &by, Some(&user.keys))?);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::jose::{self, JwsError};
+use rules::jose::JwsError;
 use rules::protocol::upstream::{self, Expected, Refused, Vouched};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,17 +74,15 @@ impl Provider {
         app: &App,
         upstream: &Upstream,
     ) -> Result<Arc<Metadata>, String> {
-        let now = app.clock.now();
+        // One asks, the others wait for what it learns.
         let mut state = self.0.lock().await;
+        let now = app.clock.now();
         if let Some((known, at)) = &state.known
             && now.since(*at) < FRESH
         {
             return Ok(Arc::clone(known));
         }
-        if state
-            .failed_at
-            .is_some_and(|at| now.since(at) < APART && now > at)
-        {
+        if state.failed_at.is_some_and(|at| now.since(at) < APART) {
             return Err("it did not answer a moment ago".to_owned());
         }
         match fetch(app, upstream).await {
@@ -94,7 +92,7 @@ impl Provider {
                 Ok(metadata)
             }
             Err(why) => {
-                state.failed_at = Some(now);
+                state.failed_at = Some(app.clock.now());
                 Err(why)
             }
         }
@@ -141,7 +139,7 @@ struct Assertion<'a> {
 
 /// A code, and what goes with it.
 pub(super) struct Code<'a> {
-    pub(super) code: &'a str,
+    pub(super) given: &'a str,
     pub(super) verifier: &'a str,
     pub(super) redirect_uri: &'a str,
 }
@@ -156,7 +154,7 @@ pub(super) async fn redeem(
     let assertion;
     let mut form = vec![
         ("grant_type", "authorization_code"),
-        ("code", code.code),
+        ("code", code.given),
         ("redirect_uri", code.redirect_uri),
         ("code_verifier", code.verifier),
     ];
@@ -217,9 +215,7 @@ async fn vouched(
         .await
         .map_err(Not::Reached)?;
     let error = match upstream::verify(token, &kept, expected) {
-        Err(error @ Refused::Signature(JwsError::NoKey { .. } | jose::JwsError::Signature)) => {
-            error
-        }
+        Err(error @ Refused::Signature(JwsError::NoKey { .. } | JwsError::Signature)) => error,
         other => return other.map_err(Not::Right),
     };
     match keys.newer(&app.outbound, url, &kept, expected.now).await {

@@ -25,9 +25,6 @@ use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::secret::Secret;
 
-/// Where a factor of ours is asked for.
-const FACTOR: &str = "/sign-in/upstream/factor";
-
 /// What people call the provider, when there is one.
 pub(super) fn name(app: &App, caller: &Caller) -> Option<String> {
     let upstream = app.config.upstream.as_ref()?;
@@ -40,10 +37,8 @@ pub async fn to_account(State(app): State<Arc<App>>, request: Request) -> Result
     let to = destination(request.uri()).unwrap_or_else(|| "/account".to_owned());
     let headers = request.headers();
     // Who is still signed in was away for too long: she signs in there anew, too.
-    let max_age = match signed_in(&app, headers).await? {
-        Some(_) => Duration::ZERO,
-        None => app.config.people.session_absolute,
-    };
+    let away = signed_in(&app, headers).await?.is_some();
+    let max_age = away.then_some(Duration::ZERO);
     there(&app, headers, Onward::Account(to), max_age, &caller).await
 }
 
@@ -61,25 +56,24 @@ pub async fn for_app(
     let Some((_, asked)) = authorize::look(&app, &id, &token).await? else {
         return Ok(gone(&app, &caller));
     };
-    let longest = app.config.people.session_absolute;
-    let max_age = match asked.max_age {
-        _ if asked.prompt.login => Duration::ZERO,
-        Some(max_age) => max_age.min(longest),
-        None => longest,
-    };
+    let anew = asked.prompt.login.then_some(Duration::ZERO);
+    let max_age = anew.or(asked.max_age);
     there(&app, headers, Onward::Interaction(id), max_age, &caller).await
 }
 
+/// `max_age` is what the errand asks for; never more than is set.
 async fn there(
     app: &App,
     headers: &HeaderMap,
     onward: Onward,
-    max_age: Duration,
+    max_age: Option<Duration>,
     caller: &Caller,
 ) -> Result<Response, Stop> {
-    if app.config.upstream.is_none() {
+    let Some(upstream) = &app.config.upstream else {
         return Err(not_found_page(app, caller).into());
-    }
+    };
+    let longest = upstream.max_age;
+    let max_age = max_age.map_or(longest, |asked| asked.min(longest));
     // Only a page of ours, or she herself, sends her there.
     let from = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     if !matches!(from, None | Some(b"same-origin" | b"none")) {
@@ -161,7 +155,7 @@ pub async fn arrive(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let (onward, whole) = match arrived {
         Arrived::Whole(onward, whole) => (onward, whole),
         Arrived::Gone => return Ok(gone(&app, &caller)),
-        Arrived::Half => return Ok(see_other(FACTOR)),
+        Arrived::Half(id) => return Ok(see_other(&factor(&id.to_string()))),
         Arrived::Linked => return Ok(see_other("/account?linked")),
         Arrived::Back(Errand::SignIn(onward), trouble) => {
             return Ok(see_other(&address(&onward, Some(trouble))));
@@ -211,29 +205,44 @@ async fn on(
     }
 }
 
+/// Where a factor of ours is asked for.
+fn factor(id: &str) -> String {
+    format!("/sign-in/upstream/{id}")
+}
+
 /// The factor that waits in this browser; the page for what is over, when none does.
-async fn waiting(app: &Arc<App>, headers: &HeaderMap, caller: &Caller) -> Result<Half, Stop> {
+async fn waiting(app: &App, id: &str, headers: &HeaderMap, caller: &Caller) -> Result<Half, Stop> {
     let cookies = Cookies::of(headers, &app.config.issuer);
-    let half = flow::half(app, cookies.get(cookies::CEREMONY)).await?;
+    let half = flow::half(app, id, cookies.get(cookies::CEREMONY)).await?;
     half.ok_or_else(|| gone(app, caller).into())
 }
 
-/// `GET /sign-in/upstream/factor`.
-pub async fn ask(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+/// `GET /sign-in/upstream/{id}`: what the provider said is not enough.
+pub async fn ask(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let half = waiting(&app, request.headers(), &caller).await?;
-    Ok(beside(&app, &caller, &half.onward, (StatusCode::OK, None)))
+    let half = waiting(&app, &id, request.headers(), &caller).await?;
+    let to = (id.as_str(), &half.onward);
+    Ok(beside(&app, &caller, to, (StatusCode::OK, None)))
 }
 
-/// `POST /sign-in/upstream/factor`: to the one verdict.
-pub async fn answer(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
+/// `POST /sign-in/upstream/{id}`: to the one verdict.
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
-    let half = waiting(&app, &headers, &caller).await?;
+    let half = waiting(&app, &id, &headers, &caller).await?;
     let onward = half.onward.clone();
     let say = caller.say();
     let field = |name| params.get(name).unwrap_or_default();
     let again = |again: Again| {
-        Ok(again.page(|status, problem| beside(&app, &caller, &onward, (status, Some(problem)))))
+        Ok(again
+            .page(|status, problem| beside(&app, &caller, (&id, &onward), (status, Some(problem)))))
     };
     let evidence = match presented(&app, &headers, &params) {
         Some(presented) if field("proof") != "key" => Evidence::Passkey(presented),
@@ -261,12 +270,12 @@ pub async fn answer(State(app): State<Arc<App>>, request: Request) -> Result<Res
 fn beside(
     app: &App,
     caller: &Caller,
-    onward: &Onward,
+    (id, onward): (&str, &Onward),
     (status, problem): (StatusCode, Option<Problem>),
 ) -> Response {
     let view = Beside {
         chrome: &chrome(app, caller),
-        action: FACTOR.to_owned(),
+        action: factor(id),
         name: name(app, caller).unwrap_or_default(),
         problem,
         back_href: address(onward, None),

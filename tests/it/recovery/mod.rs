@@ -2,7 +2,7 @@
 
 mod app;
 mod care;
-mod reproof;
+pub mod reproof;
 
 use countersign::flows::{AdminFailure, Progress};
 use countersign::http::admin::{self, AdminCommand, AdminReply};

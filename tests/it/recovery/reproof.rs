@@ -54,7 +54,7 @@ async fn approve(server: &TestServer, by: &str) -> Result<String, String> {
 }
 
 /// Begins, waits and approves.
-async fn link(server: &TestServer) -> String {
+pub async fn link(server: &TestServer) -> String {
     begin(server, "Olga").await.unwrap();
     server.advance(DAY);
     approve(server, "Otto").await.unwrap()
@@ -67,7 +67,7 @@ async fn up_to_the_end(server: &TestServer, ada: &Person, link: &str) -> (Browse
     (almost.browser, almost.person, asked)
 }
 
-async fn recover(server: &TestServer, ada: &Person, link: &str) -> Person {
+pub async fn recover(server: &TestServer, ada: &Person, link: &str) -> Person {
     let (mut browser, person, asked) = up_to_the_end(server, ada, link).await;
     let page = browser
         .post("/activate/codes", &[("confirm", &asked)])

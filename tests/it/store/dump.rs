@@ -9,10 +9,11 @@ use totp_rs::Secret;
 
 use crate::support::browser::consent;
 use crate::support::postgres::Cluster;
+use crate::support::provider::{Provider, of};
 use crate::support::server::caller;
 use crate::support::{AuthRequest, Engine, Spec, TestServer, people};
 
-on_both![a_dump_holds_nothing_readable];
+on_both_engines![a_dump_holds_nothing_readable];
 
 /// The database as a thief gets it.
 pub async fn dump(server: &TestServer) -> Vec<u8> {
@@ -90,7 +91,9 @@ pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     candidates.any(|at| finder(&at))
 }
 
-async fn a_dump_holds_nothing_readable(server: TestServer) {
+async fn a_dump_holds_nothing_readable(engine: Engine) {
+    let provider = Provider::start().await;
+    let server = provider.server(engine, |_| ()).await;
     let app = server
         .register(Spec::confidential("app").redirect(&["https://redirect-marker.example/cb"]))
         .await;
@@ -164,6 +167,20 @@ async fn a_dump_holds_nothing_readable(server: TestServer) {
     elsewhere
         .try_sign_in("username-marker", &ada.password, &ada.recovery_codes[1])
         .await;
+
+    // What she has at the institution's provider is linked, and two sign-ins are on their way through it.
+    let linked = ada.next_code(&server);
+    let form = [("current", ada.password.as_str()), ("code", &linked)];
+    provider
+        .link(&server, &mut browser, (&form, "subject-marker-at-the-bank"))
+        .await;
+    for acr in ["", "urn:bank:mfa"] {
+        let who = ("subject-marker-at-the-bank", acr);
+        provider.walk(&server, &mut elsewhere, who).await;
+        let asked = provider.sent(&mut elsewhere, "/sign-in/upstream").await;
+        plant("the provider's nonce", &of(&asked, "nonce"));
+    }
+    plant("the provider's subject", "subject-marker-at-the-bank");
 
     plant("the name", "Name Marker Lovelace");
     plant("the mail address", "mail-marker@mail.example");

@@ -38,6 +38,8 @@ pub struct Spec {
     pub profile: Profile,
     /// What else is registered.
     pub metadata: Metadata,
+    /// Its key pair, when it is not to have a new one.
+    pub key: Option<SigningKey>,
 }
 
 /// How a client authenticates.
@@ -72,6 +74,7 @@ impl Spec {
             alg: None,
             profile: Profile::default(),
             metadata: Metadata::default(),
+            key: None,
         }
     }
 
@@ -137,8 +140,10 @@ pub async fn register(app: &App, spec: Spec) -> ClientApp {
 
 /// Tries to register a client.
 pub async fn try_register(app: &App, spec: Spec) -> Result<ClientApp, AdminFailure> {
-    let key =
-        (spec.auth == Method::Jwt).then(|| Arc::new(SigningKey::generate(Alg::Es256).unwrap()));
+    let key = (spec.auth == Method::Jwt).then(|| {
+        let new = || SigningKey::generate(Alg::Es256).unwrap();
+        Arc::new(spec.key.unwrap_or_else(new))
+    });
     let auth = match (spec.auth, &key) {
         (Method::None, _) => NewAuth::None,
         (Method::Jwt, Some(key)) => {

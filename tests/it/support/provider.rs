@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign::clock::Clock;
 use countersign::config::{self, UpstreamFile};
-use rules::jose::{Alg, SigningKey};
+use rules::jose::{Alg, JwkSet, SigningKey};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -32,10 +35,32 @@ pub struct Provider {
 }
 
 struct Inner {
-    key: SigningKey,
+    key: Mutex<Arc<SigningKey>>,
+    /// What the server signs its assertions with, when it has no secret.
+    client_key: SigningKey,
     files: Directory,
-    down: AtomicBool,
+    mood: Mutex<Mood>,
+    asked: AtomicUsize,
     codes: Mutex<HashMap<String, Given>>,
+    /// Who is signed in there, as its page answers to real browsers.
+    present: Mutex<Option<(String, String)>>,
+}
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// As it should.
+    Well,
+    /// Not at all.
+    Down,
+    /// By a redirect to itself.
+    Elsewhere,
+    /// With a mebibyte.
+    Endlessly,
+    /// With something else.
+    Nonsense,
+    /// Under another name.
+    Renamed,
 }
 
 /// What a code stands for.
@@ -54,13 +79,18 @@ impl Provider {
         let port = listener.local_addr().unwrap().port();
         let files = Directory::new();
         std::fs::write(files.path().join("secret"), CLIENT.1).unwrap();
+        let client_key = SigningKey::generate(Alg::Es256).unwrap();
+        std::fs::write(files.path().join("key.pem"), pem(&client_key)).unwrap();
         let provider = Self {
             issuer: format!("http://127.0.0.1:{port}/people"),
             inner: Arc::new(Inner {
-                key: SigningKey::generate(Alg::Es256).unwrap(),
+                key: Mutex::new(Arc::new(SigningKey::generate(Alg::Es256).unwrap())),
+                client_key,
                 files,
-                down: AtomicBool::new(false),
+                mood: Mutex::new(Mood::Well),
+                asked: AtomicUsize::new(0),
                 codes: Mutex::default(),
+                present: Mutex::default(),
             }),
         };
         let service = axum::Router::new()
@@ -77,24 +107,47 @@ impl Provider {
         change: impl FnOnce(&mut config::File),
     ) -> TestServer {
         TestServer::start_with(engine, |file| {
-            file.upstream = UpstreamFile {
-                issuer: Some(self.issuer.clone()),
-                client_id: CLIENT.0.to_owned(),
-                client_secret_file: Some(self.inner.files.path().join("secret")),
-                name: BTreeMap::from(
-                    ["en", "de"].map(|tag| (tag.to_owned(), "Staff Login".to_owned())),
-                ),
-                trusted_acr: vec!["urn:bank:mfa".to_owned()],
-                ..UpstreamFile::default()
-            };
+            file.upstream = self.settings();
             change(file);
         })
         .await
     }
 
-    /// Lets it fail, or no more.
-    pub fn down(&self, down: bool) {
-        self.inner.down.store(down, Ordering::SeqCst);
+    /// What a server must know of it.
+    pub fn settings(&self) -> UpstreamFile {
+        UpstreamFile {
+            issuer: Some(self.issuer.clone()),
+            client_id: CLIENT.0.to_owned(),
+            client_secret_file: Some(self.inner.files.path().join("secret")),
+            name: names(),
+            trusted_acr: vec!["urn:bank:mfa".to_owned()],
+            ..UpstreamFile::default()
+        }
+    }
+
+    /// The file of the key that the server may have in the place of a secret.
+    pub fn key_file(&self) -> PathBuf {
+        self.inner.files.path().join("key.pem")
+    }
+
+    /// How it answers from now on.
+    pub fn mood(&self, mood: Mood) {
+        *self.inner.mood.lock().unwrap() = mood;
+    }
+
+    /// How often it was asked for anything.
+    pub fn asked(&self) -> usize {
+        self.inner.asked.load(Ordering::SeqCst)
+    }
+
+    /// Signs with another key from now on, and publishes it alone.
+    pub fn rotate(&self) {
+        *self.inner.key.lock().unwrap() = Arc::new(SigningKey::generate(Alg::Es256).unwrap());
+    }
+
+    /// Who is signed in there when a real browser comes.
+    pub fn present(&self, subject: &str, acr: &str) {
+        *self.inner.present.lock().unwrap() = Some((subject.to_owned(), acr.to_owned()));
     }
 
     /// What it answers to the request that a page leads to, for somebody of it: the path of the
@@ -106,18 +159,27 @@ impl Provider {
         (subject, acr): (&str, &str),
         change: impl FnOnce(&mut Value),
     ) -> String {
-        let mut claims = json!({
+        let mut claims = self.claims(asked, (subject, acr), server.now());
+        change(&mut claims);
+        self.answer_with(asked, &self.sign(&claims))
+    }
+
+    fn claims(&self, asked: &str, (subject, acr): (&str, &str), now: i64) -> Value {
+        json!({
             "iss": self.issuer,
             "sub": subject,
             "aud": CLIENT.0,
             "nonce": of(asked, "nonce"),
-            "iat": server.now(),
-            "exp": server.now() + 300,
-            "auth_time": server.now(),
+            "iat": now,
+            "exp": now + 300,
+            "auth_time": now,
             "acr": acr,
-        });
-        change(&mut claims);
-        self.answer_with(asked, &jwt::sign(&self.inner.key, &claims))
+        })
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        let key = Arc::clone(&self.inner.key.lock().unwrap());
+        jwt::sign(&key, claims)
     }
 
     /// The same, with an ID token of the test's own.
@@ -178,11 +240,7 @@ impl Provider {
     fn redeem(&self, body: &[u8], authorization: &str) -> Option<Value> {
         let form: HashMap<String, String> =
             url::form_urlencoded::parse(body).into_owned().collect();
-        let written = |text: &str| -> String {
-            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-        };
-        let who = format!("{}:{}", written(CLIENT.0), written(CLIENT.1));
-        if authorization != format!("Basic {}", STANDARD.encode(who)) {
+        if !self.knows(&form, authorization) {
             return None;
         }
         let given = self.inner.codes.lock().unwrap().remove(form.get("code")?)?;
@@ -201,6 +259,57 @@ impl Provider {
     }
 }
 
+impl Provider {
+    /// Whether it is the server: by its secret, or by an assertion (RFC 7523 §3).
+    fn knows(&self, form: &HashMap<String, String>, authorization: &str) -> bool {
+        let Some(assertion) = form.get("client_assertion") else {
+            let written = |text: &str| -> String {
+                url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+            };
+            let who = format!("{}:{}", written(CLIENT.0), written(CLIENT.1));
+            return authorization == format!("Basic {}", STANDARD.encode(who));
+        };
+        let keys = JwkSet::new(vec![self.inner.client_key.public_jwk().clone()]).unwrap();
+        let Ok(verified) = rules::jose::verify(assertion, &[Alg::Es256], &keys) else {
+            return false;
+        };
+        let claims = verified.payload;
+        let time = |name: &str| claims[name].as_i64().unwrap();
+        authorization.is_empty()
+            && form["client_assertion_type"] == jwt::ASSERTION_TYPE
+            && claims["iss"] == CLIENT.0
+            && claims["sub"] == CLIENT.0
+            && claims["aud"] == self.issuer
+            && claims["jti"].is_string()
+            && time("exp") == time("iat") + 60
+    }
+
+    /// What its page does with a real browser: whoever is there goes back with a code at once.
+    fn page(&self, asked: &str) -> Response {
+        let present = self.inner.present.lock().unwrap().clone();
+        let Some((subject, acr)) = present else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let now = Clock::system().now().secs();
+        let claims = self.claims(asked, (&subject, &acr), now);
+        let back = self.answer_with(asked, &self.sign(&claims));
+        let (_, query) = back.split_once('?').unwrap();
+        let to = format!("{}?{query}", of(asked, "redirect_uri"));
+        (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
+    }
+}
+
+/// What people call it.
+pub fn names() -> BTreeMap<String, String> {
+    BTreeMap::from(["en", "de"].map(|tag| (tag.to_owned(), "Staff Login".to_owned())))
+}
+
+/// A key as OpenSSL writes it.
+pub fn pem(key: &SigningKey) -> String {
+    let text = STANDARD.encode(key.to_pkcs8().unwrap());
+    format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+}
+
 /// The way on that a page shows.
 pub fn link_in(page: &Page) -> String {
     let rest = page.body.split("class=\"primary\" href=\"").nth(1).unwrap();
@@ -216,11 +325,22 @@ pub fn of(address: &str, name: &str) -> String {
 }
 
 async fn serve(State(provider): State<Provider>, request: Request) -> Response {
-    if provider.inner.down.load(Ordering::SeqCst) {
-        return StatusCode::BAD_GATEWAY.into_response();
-    }
+    provider.inner.asked.fetch_add(1, Ordering::SeqCst);
     let (parts, body) = request.into_parts();
-    let issuer = &provider.issuer;
+    let mood = *provider.inner.mood.lock().unwrap();
+    let mut issuer = &provider.issuer;
+    let other = format!("{issuer}/other");
+    match mood {
+        Mood::Well => {}
+        Mood::Down => return StatusCode::BAD_GATEWAY.into_response(),
+        Mood::Elsewhere => {
+            let to = [(LOCATION, parts.uri.to_string())];
+            return (StatusCode::TEMPORARY_REDIRECT, to).into_response();
+        }
+        Mood::Endlessly => return vec![b' '; 1 << 20].into_response(),
+        Mood::Nonsense => return "<html>".into_response(),
+        Mood::Renamed => issuer = &other,
+    }
     let json = |value: &Value| Body::from(value.to_string()).into_response();
     match parts.uri.path() {
         "/people/.well-known/openid-configuration" => json(&json!({
@@ -231,8 +351,9 @@ async fn serve(State(provider): State<Provider>, request: Request) -> Response {
             "authorization_response_iss_parameter_supported": true,
         })),
         "/people/jwks" => json(&json!({
-            "keys": [serde_json::to_value(provider.inner.key.public_jwk()).unwrap()],
+            "keys": [serde_json::to_value(provider.inner.key.lock().unwrap().public_jwk()).unwrap()],
         })),
+        "/people/authorize" => provider.page(&format!("http://127.0.0.1{}", parts.uri)),
         "/people/token" => {
             let body = axum::body::to_bytes(body, 1 << 16).await.unwrap();
             let header = parts.headers.get("authorization");

@@ -281,8 +281,13 @@ impl TestServer {
     }
 
     /// The same server, started anew with other limits; what was counted is forgotten.
-    pub async fn again_with(mut self, change: impl FnOnce(&mut LimitsFile)) -> Self {
-        change(&mut self.file.limits);
+    pub async fn again_with(self, change: impl FnOnce(&mut LimitsFile)) -> Self {
+        self.changed(|file| change(&mut file.limits)).await
+    }
+
+    /// The same server, started anew with other settings.
+    pub async fn changed(mut self, change: impl FnOnce(&mut config::File)) -> Self {
+        change(&mut self.file);
         self.config = self.file.clone().check().unwrap();
         self.restart().await
     }

@@ -1,6 +1,7 @@
 //! Only she herself links, after a fresh proof, and what is somebody's is nobody else's.
 
 use super::{TRUSTED, events, linked, sessions, signed_in};
+use crate::recovery::reproof;
 use crate::support::TestServer;
 use crate::support::authenticator::person_with;
 use crate::support::people::PASSWORD;
@@ -12,7 +13,9 @@ on_both_upstream![
     a_code_links_nothing_where_there_is_a_passkey,
     a_link_is_made_in_its_own_session,
     a_link_that_is_removed_opens_nothing,
-    a_link_made_lately_ends_with_a_dispute,
+    a_link_ends_with_a_dispute,
+    a_link_ends_with_a_reproofing,
+    what_is_linked_is_in_the_data,
 ];
 
 const LINK: &str = "/account/upstream/link";
@@ -103,13 +106,46 @@ async fn a_link_that_is_removed_opens_nothing(server: TestServer, provider: Prov
     assert_eq!(sessions(&server).await, 1);
 }
 
-async fn a_link_made_lately_ends_with_a_dispute(server: TestServer, provider: Provider) {
+async fn a_link_ends_with_a_dispute(server: TestServer, provider: Provider) {
     let ada = linked(&server, &provider, "ada", TRUSTED.0).await;
+    // However long she has had it: she makes it anew in a minute.
+    server.advance(30 * 24 * 3600);
     let mut browser = signed_in(&server, &ada).await;
+    let page = browser.get("/account/not-me").await;
+    assert!(page.body.contains("Staff Login"), "{}", page.body);
     browser.post("/account/not-me", &[]).await;
     assert_eq!(
         server.number("SELECT COUNT(*) FROM upstream_links").await,
         0
     );
     assert_eq!(events(&server, "upstream.unlinked").await, 1);
+}
+
+async fn a_link_ends_with_a_reproofing(server: TestServer, provider: Provider) {
+    let ada = linked(&server, &provider, "ada", TRUSTED.0).await;
+    let links = "SELECT COUNT(*) FROM upstream_links";
+    let link = reproof::link(&server).await;
+    assert_eq!(
+        server.number(links).await,
+        1,
+        "until its last step it goes on"
+    );
+    reproof::recover(&server, &ada, &link).await;
+    assert_eq!(server.number(links).await, 0);
+    let mut browser = server.browser();
+    let page = provider.walk(&server, &mut browser, TRUSTED).await;
+    assert_eq!(page.status, 403, "{}", page.body);
+}
+
+async fn what_is_linked_is_in_the_data(server: TestServer, provider: Provider) {
+    let ada = linked(&server, &provider, "ada", TRUSTED.0).await;
+    let mut browser = signed_in(&server, &ada).await;
+    let code = ada.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    let page = browser.post("/account/data", &form).await;
+    let data: serde_json::Value = serde_json::from_str(&page.body).unwrap();
+    let links = &data["factors"]["linked_sign_ins"];
+    assert_eq!(links[0]["provider"], provider.issuer);
+    assert!(links[0]["linked_at"].is_string(), "{links}");
+    assert!(!page.body.contains(TRUSTED.0), "{}", page.body);
 }

@@ -23,12 +23,14 @@ macro_rules! on_both_upstream {
 }
 
 mod attacks;
+mod elsewhere;
 mod linking;
+mod outages;
 mod signing_in;
 
 use crate::support::people::{PASSWORD, Person};
 use crate::support::provider::Provider;
-use crate::support::{Browser, TestServer};
+use crate::support::{Browser, Page, TestServer};
 
 /// Somebody whom the provider is believed about, and not.
 const TRUSTED: (&str, &str) = ("ada-at-the-bank", "urn:bank:mfa");
@@ -44,6 +46,21 @@ async fn linked(server: &TestServer, provider: &Provider, name: &str, subject: &
     let page = provider.link(server, &mut browser, (&form, subject)).await;
     assert_eq!(page.location(), "/account?linked", "{}", page.body);
     person
+}
+
+/// Comes back from there without being believed; where a factor of ours is asked for.
+async fn half_way(server: &TestServer, provider: &Provider, browser: &mut Browser) -> String {
+    let page = provider.walk(server, browser, UNTRUSTED).await;
+    assert!(!browser.is_signed_in().await);
+    let factor = action(&page, "/sign-in/upstream/");
+    factor.unwrap_or_else(|| panic!("{}", page.body))
+}
+
+/// The action of the form that begins so.
+fn action(page: &Page, beginning: &str) -> Option<String> {
+    let mut actions = page.body.split("action=\"").skip(1);
+    let found = actions.find(|rest| rest.starts_with(beginning))?;
+    found.split('"').next().map(str::to_owned)
 }
 
 /// How many events of a kind there are.

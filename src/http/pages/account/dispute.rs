@@ -13,9 +13,11 @@ use super::rows::client_name;
 use crate::app::App;
 use crate::flows::activity;
 use crate::flows::dispute::{self, Disputed};
+use crate::flows::upstream;
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::http::pages::sign_in::signed_in;
+use crate::http::pages::upstream::name;
 use crate::http::pages::view::{DisputeDone, NotMe, Suspect};
 use crate::http::pages::{Stop, chrome, own_form, page, see_other, set_cookie};
 
@@ -68,6 +70,10 @@ pub async fn ask(State(app): State<Arc<App>>, request: Request) -> Result<Respon
                 since: say.date(key.created_at),
             })
             .collect(),
+        linked: match upstream::linked(&app, &held).await? {
+            Some(_) => name(&app, &caller),
+            None => None,
+        },
         back_href: "/account".to_owned(),
     };
     Ok(page(StatusCode::OK, &view, None))

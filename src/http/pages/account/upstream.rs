@@ -35,10 +35,10 @@ pub(super) async fn way(
     let say = caller.say();
     let (detail, words) = match flow::linked(app, held).await? {
         None => (say.upstream_account_not(), say.upstream_account_link()),
-        Some((since, used)) => (
-            match used {
-                Some(used) => say.account_app_used(say.date(since), say.date(used)),
-                None => say.account_app_since(say.date(since)),
+        Some(link) => (
+            match (say.date(link.created_at), link.used_at) {
+                (since, Some(used)) => say.account_app_used(since, say.date(used)),
+                (since, None) => say.account_app_since(since),
             },
             say.upstream_account_manage(),
         ),
@@ -82,25 +82,22 @@ pub async fn link(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         }
     };
     Ok(asked.conclude((&app, &caller), proved, |sent, token| {
-        let mut response = match &sent {
+        let mut response = if let Some(sent) = &sent {
             // A link, because what a form leads to may not be another site.
-            Some(sent) => {
-                let view = Message {
-                    chrome: &chrome(&app, &caller),
-                    tone: Tone::Info,
-                    heading: say.upstream_account(&name),
-                    what: say.upstream_link_then(&name),
-                    todo: None,
-                    reference: None,
-                    link: Some((sent.url.clone(), say.upstream_link_go(&name))),
-                    detail: None,
-                };
-                page(StatusCode::OK, &view, None)
-            }
-            None => {
-                let problem = Some(Problem::of(say.passkey_weaker()));
-                to_link(say, &name).show(&app, &caller, StatusCode::FORBIDDEN, problem)
-            }
+            let view = Message {
+                chrome: &chrome(&app, &caller),
+                tone: Tone::Info,
+                heading: say.upstream_account(&name),
+                what: say.upstream_link_then(&name),
+                todo: None,
+                reference: None,
+                link: Some((sent.url.clone(), say.upstream_link_go(&name))),
+                detail: None,
+            };
+            page(StatusCode::OK, &view, None)
+        } else {
+            let problem = Some(Problem::of(say.passkey_weaker()));
+            to_link(say, &name).show(&app, &caller, StatusCode::FORBIDDEN, problem)
         };
         if let Some(sent) = &sent {
             hold(&mut response, &cookies, sent);

@@ -212,6 +212,8 @@ pub struct NotMe<'a> {
     pub apps: Vec<Suspect>,
     /// The passkeys and security keys that were bound at such a time.
     pub keys: Vec<Suspect>,
+    /// The provider with which she is linked.
+    pub linked: Option<String>,
     /// The account page.
     pub back_href: String,
 }
