@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::audit::{Actor, Event, Kind};
+use rules::audit::{Actor, Kind};
 use uuid::Uuid;
 
 use super::{Errand, Prepared, Sent, Trouble, prepare};
@@ -12,12 +12,11 @@ use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::flows::Caller;
-use crate::flows::fresh::{Proved, after_proof};
-use crate::flows::judge::Evidence;
+use crate::flows::fresh::{Demand, Fresh, Proved, after_proof};
 use crate::flows::sessions::SignedIn;
 use crate::store::ceremonies;
 use crate::store::upstream_links::{self, Link, SubjectKey};
-use crate::store::{factors, recovery_renewals, sessions, users};
+use crate::store::{recovery_renewals, sessions, users};
 
 /// The link that she has with the provider.
 ///
@@ -37,20 +36,17 @@ pub async fn linked(app: &App, held: &SignedIn) -> Result<Option<Link>, Fault> {
         .find(|link| link.issuer == upstream.issuer))
 }
 
-/// Begins to link, for a person who proves herself anew: where to send her. None when she has keys that
-/// resist phishing and proved something weaker: whoever has a code of hers from a false page must not
-/// link an account of their own by it.
+/// Begins to link, for a person who proves herself anew: where to send her.
 ///
 /// # Errors
 /// [`Fault`].
 pub async fn begin_link(
     app: &Arc<App>,
-    held: SignedIn,
-    (given, holder): ((Evidence, Option<&str>), Option<&str>),
-    caller: &Caller,
-) -> Result<Result<Proved<Option<Sent>>, Trouble>, Fault> {
-    let session = held.session.id;
-    let prepared = prepare(app, holder, Errand::Link(session), Duration::ZERO).await?;
+    fresh: Fresh<'_>,
+    holder: Option<&str>,
+) -> Result<Result<Proved<Sent>, Trouble>, Fault> {
+    let errand = Errand::Link(fresh.held.session.id);
+    let prepared = prepare(app, holder, errand, Duration::ZERO).await?;
     let Prepared {
         ceremony,
         waiting,
@@ -59,20 +55,12 @@ pub async fn begin_link(
         Ok(prepared) => prepared,
         Err(trouble) => return Ok(Err(trouble)),
     };
-    let (of, by) = (Arc::clone(app), caller.clone());
-    let proved = after_proof(app, held, given, caller, move |tx, proven| {
+    let proved = after_proof(app, fresh, Demand::Strongest, move |tx, her| {
         Box::pin(async move {
-            let user = &proven.user;
-            let policy = of.config.passkeys.policy;
-            let reached = Some(proven.admission.assurance().acr);
-            let strong = factors::reach(tx, user.id, policy).await? <= reached;
-            if strong {
-                let until = proven.at.plus(Lifetimes::UPSTREAM);
-                ceremonies::begin(tx, ceremony, &waiting, until).await?;
-            }
-            let event = event(&of, Kind::ConfirmationSucceeded, (user.id, session), &by)?;
-            tx.record(of.pending(event, &by, Some(&user.keys))?);
-            Ok(strong.then_some(sent))
+            let until = her.proven.at.plus(Lifetimes::UPSTREAM);
+            ceremonies::begin(tx, ceremony, &waiting, until).await?;
+            her.record(tx, her.event(Kind::ConfirmationSucceeded)?)?;
+            Ok(sent)
         })
     });
     proved.await.map(Ok)
@@ -87,7 +75,8 @@ pub(super) async fn finish(
     caller: &Caller,
 ) -> Result<Result<(), Trouble>, Fault> {
     let (user, session) = (held.user.id, held.session.id);
-    let event = event(app, Kind::UpstreamLinked, (user, session), caller)?;
+    let event = app.event(Kind::UpstreamLinked, caller)?;
+    let event = event.by(Actor::User(user)).subject(user).session(session);
     let event = app.pending(event, caller, Some(&held.user.keys))?;
     let (issuer, now) = (issuer.to_owned(), app.clock.now());
     let done = app
@@ -119,41 +108,18 @@ pub(super) async fn finish(
 ///
 /// # Errors
 /// [`Fault`].
-pub async fn unlink(
-    app: &Arc<App>,
-    held: SignedIn,
-    given: (Evidence, Option<&str>),
-    caller: &Caller,
-) -> Result<Proved<()>, Fault> {
-    let (of, by, session) = (Arc::clone(app), caller.clone(), held.session.id);
-    after_proof(app, held, given, caller, move |tx, proven| {
+pub async fn unlink(app: &Arc<App>, fresh: Fresh<'_>) -> Result<Proved<()>, Fault> {
+    after_proof(app, fresh, Demand::Strongest, |tx, her| {
         Box::pin(async move {
-            let user = &proven.user;
-            let removed = upstream_links::remove(tx, user.id).await?;
-            let ended = sessions::end_others(tx, user.id, Some(session), proven.at).await?;
-            let ended: Vec<_> = ended.iter().map(Uuid::to_string).collect();
+            let removed = upstream_links::remove(tx, her.proven.user.id).await?;
+            let ended = her.end_others(tx).await?;
             let kind = if removed {
                 Kind::UpstreamUnlinked
             } else {
                 Kind::ConfirmationSucceeded
             };
-            let event = event(&of, kind, (user.id, session), &by)?.with("ended_sessions", ended);
-            tx.record(of.pending(event, &by, Some(&user.keys))?);
-            Ok(())
+            her.record(tx, her.event(kind)?.with("ended_sessions", ended))
         })
     })
     .await
-}
-
-fn event(
-    app: &App,
-    kind: Kind,
-    (user, session): (Uuid, Uuid),
-    caller: &Caller,
-) -> Result<Event, Fault> {
-    Ok(app
-        .event(kind, caller)?
-        .by(Actor::User(user))
-        .subject(user)
-        .session(session))
 }

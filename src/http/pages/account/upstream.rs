@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::at_account;
-use super::password::renewed;
 use super::proved::Ask;
 use crate::app::App;
 use crate::fault::Fault;
@@ -17,8 +16,8 @@ use crate::flows::upstream as flow;
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::http::pages::upstream::{hold, name, trouble};
-use crate::http::pages::view::{Message, Problem, Tone, WayIn};
-use crate::http::pages::{Stop, chrome, not_found_page, own_form, page, see_other, set_cookie};
+use crate::http::pages::view::{Message, Tone, WayIn};
+use crate::http::pages::{Stop, chrome, not_found_page, own_form, page, see_other};
 use crate::words::Words;
 
 const HERE: &str = "/account/upstream";
@@ -60,8 +59,10 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         None => to_link(caller.say(), &name),
     };
     Ok(match trouble(&app, &caller, request.uri()) {
-        Some(again) => again.page(|status, problem| ask.show(&app, &caller, status, Some(problem))),
-        None => ask.show(&app, &caller, StatusCode::OK, None),
+        Some(again) => {
+            again.page(|status, problem| ask.show((&app, &caller), status, Some(problem)))
+        }
+        None => ask.show((&app, &caller), StatusCode::OK, None),
     })
 }
 
@@ -70,40 +71,30 @@ pub async fn link(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, HERE).await?;
     let (say, name) = (caller.say(), provider(&app, &caller)?);
-    let given = to_link(say, &name).given((&app, &caller), (&headers, &params), &held);
-    let (asked, evidence, device) = given?;
+    let form = to_link(say, &name).form((&app, &caller), &headers);
+    let fresh = form.fresh(&params, held)?;
     let cookies = Cookies::of(&headers, &app.config.issuer);
-    let given = (evidence, device.as_deref());
-    let given = (given, cookies.get(cookies::CEREMONY));
-    let proved = match flow::begin_link(&app, held, given, &caller).await? {
+    let holder = cookies.get(cookies::CEREMONY);
+    let proved = match flow::begin_link(&app, fresh, holder).await? {
         Ok(proved) => proved,
         Err(trouble) => {
             return Ok(see_other(&format!("{HERE}?upstream={}", trouble.as_str())));
         }
     };
-    Ok(asked.conclude((&app, &caller), proved, |sent, token| {
-        let mut response = if let Some(sent) = &sent {
-            // A link, because what a form leads to may not be another site.
-            let view = Message {
-                chrome: &chrome(&app, &caller),
-                tone: Tone::Info,
-                heading: say.upstream_account(&name),
-                what: say.upstream_link_then(&name),
-                todo: None,
-                reference: None,
-                link: Some((sent.url.clone(), say.upstream_link_go(&name))),
-                detail: None,
-            };
-            page(StatusCode::OK, &view, None)
-        } else {
-            let problem = Some(Problem::of(say.passkey_weaker()));
-            to_link(say, &name).show(&app, &caller, StatusCode::FORBIDDEN, problem)
+    Ok(form.conclude(proved, |sent| {
+        // A link, because what a form leads to may not be another site.
+        let view = Message {
+            chrome: &chrome(&app, &caller),
+            tone: Tone::Info,
+            heading: say.upstream_account(&name),
+            what: say.upstream_link_then(&name),
+            todo: None,
+            reference: None,
+            link: Some((sent.url.clone(), say.upstream_link_go(&name))),
+            detail: None,
         };
-        if let Some(sent) = &sent {
-            hold(&mut response, &cookies, sent);
-        }
-        let cookie = cookies.set(cookies::SESSION, token.expose(), None);
-        set_cookie(&mut response, cookie);
+        let mut response = page(StatusCode::OK, &view, None);
+        hold(&mut response, &cookies, &sent);
         response
     }))
 }
@@ -113,13 +104,9 @@ pub async fn unlink(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, HERE).await?;
     let name = provider(&app, &caller)?;
-    let given = to_unlink(caller.say(), &name).given((&app, &caller), (&headers, &params), &held);
-    let (asked, evidence, device) = given?;
-    let given = (evidence, device.as_deref());
-    let proved = flow::unlink(&app, held, given, &caller).await?;
-    Ok(asked.conclude((&app, &caller), proved, |(), token| {
-        renewed(&app, &headers, &token, "/account?unlinked")
-    }))
+    let form = to_unlink(caller.say(), &name).form((&app, &caller), &headers);
+    let proved = flow::unlink(&app, form.fresh(&params, held)?).await?;
+    Ok(form.conclude(proved, |()| see_other("/account?unlinked")))
 }
 
 /// What people call the provider; the page for what is not there, without one.
