@@ -7,7 +7,7 @@
 //! | `request.id` | the request's id; the answer's `x-request-id` and audit events carry the same |
 //! | `http.method`, `http.route`, `http.status` | the request, by its route and never by its path or query, which hold codes and links |
 //! | `client.id` | the client, as registered |
-//! | `error.code`, `error.detail` | the OAuth error, and what is known beyond what the answer says |
+//! | `error.code`, `error.description`, `error.detail` | the OAuth error as it was answered, and what is known beyond that |
 //! | `fault` | a failure of this server or of what it stands on |
 //! | `job` | the background job that speaks |
 //! | `panic.location`, `panic.message` | where the program broke, and its fixed message, when it has one |

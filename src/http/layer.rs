@@ -172,9 +172,9 @@ fn log(id: &str, (method, route): (&str, &str), response: &Response, took: Durat
             http.route = route,
             http.status = status,
             micros,
-            error = error.code.as_str(),
-            description = error.description,
-            detail = error.detail,
+            error.code = error.code.as_str(),
+            error.description = error.description,
+            error.detail = error.detail,
             "refused"
         ),
         Some(Cause::Failed(fault)) => tracing::error!(
