@@ -46,6 +46,7 @@ pub use proofs::consume as consume_proof;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 
@@ -91,9 +92,11 @@ enum Db {
 }
 
 /// What every transaction of a store shares.
+#[derive(Default)]
 struct Shared {
     vault: std::sync::OnceLock<Arc<Vault>>,
     revocations: Revocations,
+    statements: AtomicU64,
 }
 
 /// What a flow does inside one transaction; it awaits nothing but its [`Tx`].
@@ -127,10 +130,7 @@ impl Store {
     /// [`Fault::Storage`] when the database cannot be reached, [`Fault::Busy`] when another server
     /// holds the file.
     pub async fn connect(location: Location<'_>) -> Result<Self, Fault> {
-        let shared = Arc::new(Shared {
-            vault: std::sync::OnceLock::new(),
-            revocations: Revocations::default(),
-        });
+        let shared = Arc::<Shared>::default();
         let db = match location {
             Location::Sqlite(path) => Db::Sqlite(sqlite::Sqlite::open(path, &shared).await?),
             Location::Postgres(url) => Db::Postgres(postgres::Postgres::open(url, &shared).await?),
@@ -257,6 +257,12 @@ impl Store {
         }
     }
 
+    /// How many statements flows have run: equal work is what equal timing is tested by.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.shared.statements.load(Ordering::Relaxed)
+    }
+
     /// Asks the database whether it answers.
     ///
     /// # Errors
@@ -362,6 +368,7 @@ impl Tx {
 
     /// Opens the guard before the first statement that does more than read.
     async fn prepare_for(&mut self, sql: Sql) -> Result<(), Fault> {
+        self.shared.statements.fetch_add(1, Ordering::Relaxed);
         match self.guard {
             Guard::Armed(_) if sql.only_reads() => Ok(()),
             Guard::Armed(_) => self.open_guard().await,

@@ -14,7 +14,6 @@ use sqlx::{ConnectOptions as _, Connection as _, Postgres, Sqlite};
 use sqlx_core::transaction::TransactionManager as _;
 
 use super::copy::{self, ColumnType, Datum};
-use super::feed::Revocations;
 use super::sql::{Conn, Sql};
 use super::{Location, Shared, Tx, inspect, migrate, postgres, sqlite};
 use crate::fault::Fault;
@@ -96,10 +95,7 @@ impl Restoring {
         };
         migrate::begin(&mut conn).await?;
         migrate::run_to(&mut conn, Some(schema)).await?;
-        let shared = Arc::new(Shared {
-            vault: std::sync::OnceLock::new(),
-            revocations: Revocations::default(),
-        });
+        let shared = Arc::<Shared>::default();
         let restoring = Self {
             columns: copy::columns(&mut conn).await?,
             tx: Tx::new(conn, shared),
