@@ -19,6 +19,7 @@ use crate::mail::{self, Facts, Letter, Mailer, Notice, Unsent};
 use crate::rng;
 use crate::store::audit::{self, PendingEvent, Recorded};
 use crate::store::mails::{self, Content, NewMail, Waiting};
+use crate::store::outbox;
 use crate::store::users::{self, Profile, User};
 use crate::words::Lang;
 
@@ -123,7 +124,7 @@ impl Round<'_> {
         let until = now.plus(LEASE);
         let leased = app
             .store
-            .write(move |tx| Box::pin(mails::lease(tx, found, now, until)))
+            .write(move |tx| Box::pin(outbox::lease(tx, found, (now, until))))
             .await?;
         let Some(leased) = leased else {
             return Ok(());
@@ -144,11 +145,14 @@ impl Round<'_> {
         app.store
             .write(move |tx| {
                 Box::pin(async move {
-                    match outcome {
-                        Outcome::Later(at) => mails::postpone(tx, &leased, at).await?,
-                        _ => mails::remove(tx, &leased).await?,
-                    }
-                    if let Some(event) = event {
+                    let again = match outcome {
+                        Outcome::Later(at) => Some(at),
+                        _ => None,
+                    };
+                    // Whoever has it by now writes down what becomes of it.
+                    if outbox::settle(tx, &leased, again).await?
+                        && let Some(event) = event
+                    {
                         tx.record(event);
                     }
                     Ok(())

@@ -20,6 +20,7 @@ use crate::outbound::Unreached;
 use crate::rng;
 pub use crate::store::logouts::Standing;
 use crate::store::logouts::{self, Ended, Waiting};
+use crate::store::outbox;
 
 /// How much is looked at in one tick.
 const BATCH: u32 = 256;
@@ -127,7 +128,7 @@ impl<'a> Round<'a> {
         let leased = self
             .app
             .store
-            .write(move |tx| Box::pin(logouts::lease(tx, found, now, until)))
+            .write(move |tx| Box::pin(outbox::lease(tx, found, (now, until))))
             .await?;
         let Some(leased) = leased else {
             return Ok(());

@@ -6,7 +6,8 @@ use rules::time::Timestamp;
 use uuid::Uuid;
 
 use super::Tx;
-use super::sql::Sql;
+use super::outbox::{self, Statements, Waits};
+use super::sql::{Sql, Value};
 use crate::fault::Fault;
 
 /// A client that is to be told of a session.
@@ -105,28 +106,25 @@ pub async fn due(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<Waiting>
     Ok(due)
 }
 
-/// Takes one for this attempt; none when somebody else did. Until `until` it is nobody else's; then,
-/// if this server died in between, it is due again.
-pub async fn lease(
-    tx: &mut Tx,
-    found: Waiting,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<Option<Waiting>, Fault> {
-    const LEASE: Sql = Sql("UPDATE logouts SET attempts = attempts + 1, due_at = $5 \
-         WHERE session_id = $1 AND client_id = $2 AND attempts = $3 AND due_at <= $4");
-    let values = vec![
-        found.session_id.into(),
-        (&found.client_id).into(),
-        found.attempts.into(),
-        now.into(),
-        until.into(),
-    ];
-    let leased = tx.execute(LEASE, values).await? == 1;
-    Ok(leased.then(|| Waiting {
-        attempts: found.attempts + 1,
-        ..found
-    }))
+impl Waits for Waiting {
+    const STATEMENTS: Statements = Statements {
+        lease: Sql("UPDATE logouts SET attempts = attempts + 1, due_at = $5 \
+             WHERE session_id = $1 AND client_id = $2 AND attempts = $3 AND due_at <= $4"),
+        postpone: Sql("UPDATE logouts SET due_at = $4 \
+             WHERE session_id = $1 AND client_id = $2 AND attempts = $3"),
+        remove: Sql(
+            "DELETE FROM logouts WHERE session_id = $1 AND client_id = $2 AND attempts = $3",
+        ),
+    };
+
+    fn held(&self) -> Vec<Value> {
+        let client = (&self.client_id).into();
+        vec![self.session_id.into(), client, self.attempts.into()]
+    }
+
+    fn attempts(&mut self) -> &mut u32 {
+        &mut self.attempts
+    }
 }
 
 /// How an attempt ended.
@@ -147,27 +145,14 @@ pub async fn settle(
     ended: &Ended,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    const AGAIN: Sql = Sql(
-        "UPDATE logouts SET due_at = $4 WHERE session_id = $1 AND client_id = $2 AND attempts = $3",
-    );
-    const DONE: Sql =
-        Sql("DELETE FROM logouts WHERE session_id = $1 AND client_id = $2 AND attempts = $3");
     const TOLD: Sql = Sql("UPDATE logout_receivers SET told_at = $2 WHERE client_id = $1");
     const FAILED: Sql =
         Sql("UPDATE logout_receivers SET failed_at = $2, failure = $3 WHERE client_id = $1");
-    let mut values = vec![
-        leased.session_id.into(),
-        (&leased.client_id).into(),
-        leased.attempts.into(),
-    ];
-    let statement = match ended {
-        Ended::Told | Ended::Never(_) => DONE,
-        Ended::Again(at, _) => {
-            values.push((*at).into());
-            AGAIN
-        }
+    let again = match ended {
+        Ended::Told | Ended::Never(_) => None,
+        Ended::Again(at, _) => Some(*at),
     };
-    if tx.execute(statement, values).await? == 0 {
+    if !outbox::settle(tx, leased, again).await? {
         return Ok(false);
     }
     let client = &leased.client_id;

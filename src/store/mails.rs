@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Tx;
-use super::sql::{Conn, Sql};
+use super::outbox::{Statements, Waits};
+use super::sql::{Conn, Sql, Value};
 use crate::fault::Fault;
 use crate::vault::{Cell, PersonKeys};
 
@@ -135,41 +136,21 @@ pub async fn due(tx: &mut Tx, now: Timestamp, limit: u32) -> Result<Vec<Waiting>
         .collect()
 }
 
-/// Takes one for this try; none when somebody else did. Until `until` it is nobody else's; then, if
-/// this server died in between, it is due again.
-pub async fn lease(
-    tx: &mut Tx,
-    found: Waiting,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<Option<Waiting>, Fault> {
-    const LEASE: Sql = Sql("UPDATE mails SET attempts = attempts + 1, due_at = $4 \
-         WHERE id = $1 AND attempts = $2 AND due_at <= $3");
-    let values = vec![
-        found.id.into(),
-        found.attempts.into(),
-        now.into(),
-        until.into(),
-    ];
-    let leased = tx.execute(LEASE, values).await? == 1;
-    Ok(leased.then(|| Waiting {
-        attempts: found.attempts + 1,
-        ..found
-    }))
-}
+impl Waits for Waiting {
+    const STATEMENTS: Statements = Statements {
+        lease: Sql("UPDATE mails SET attempts = attempts + 1, due_at = $4 \
+             WHERE id = $1 AND attempts = $2 AND due_at <= $3"),
+        postpone: Sql("UPDATE mails SET due_at = $3 WHERE id = $1 AND attempts = $2"),
+        remove: Sql("DELETE FROM mails WHERE id = $1 AND attempts = $2"),
+    };
 
-/// Lets a leased one wait until then.
-pub async fn postpone(tx: &mut Tx, leased: &Waiting, until: Timestamp) -> Result<(), Fault> {
-    const POSTPONE: Sql = Sql("UPDATE mails SET due_at = $3 WHERE id = $1 AND attempts = $2");
-    let values = vec![leased.id.into(), leased.attempts.into(), until.into()];
-    tx.execute(POSTPONE, values).await.map(drop)
-}
+    fn held(&self) -> Vec<Value> {
+        vec![self.id.into(), self.attempts.into()]
+    }
 
-/// A leased one is sent, or never will be.
-pub async fn remove(tx: &mut Tx, leased: &Waiting) -> Result<(), Fault> {
-    const REMOVE: Sql = Sql("DELETE FROM mails WHERE id = $1 AND attempts = $2");
-    let values = vec![leased.id.into(), leased.attempts.into()];
-    tx.execute(REMOVE, values).await.map(drop)
+    fn attempts(&mut self) -> &mut u32 {
+        &mut self.attempts
+    }
 }
 
 /// Forgets what a person was to be told.

@@ -23,6 +23,7 @@ pub mod logouts;
 pub mod mails;
 pub mod meta;
 mod migrate;
+pub mod outbox;
 pub mod person_proofs;
 mod postgres;
 mod proofs;

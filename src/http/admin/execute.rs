@@ -2,21 +2,21 @@
 
 use super::command::{AdminCommand, AuthRequest, ClientRequest, ReProofStep};
 use super::keep_view;
-use super::view::{AdminReply, ClientView, ReProofView, Shown, UserView};
+use super::view::{AdminReply, ClientView, Shown, UserView};
 use crate::app::App;
 use crate::flows::backup::{self, NewBackup};
 use crate::flows::clients::{self, NewAuth, NewClient};
-use crate::flows::users::{self, NewUser};
+use crate::flows::reproof::{self, Reproof};
+use crate::flows::users::{self, NewUser, UserInfo};
 use crate::flows::{
-    AdminFailure, Caller, Progress, close, inspect, read_audit, reproof, resources, rotate_keys,
-    seal_audit, send_mail, tell_logouts,
+    AdminFailure, Caller, Progress, close, inspect, read_audit, resources, rotate_keys, seal_audit,
+    send_mail, tell_logouts,
 };
 
 /// Carries a command out, for the socket or for the command line itself.
 ///
 /// # Errors
 /// [`AdminFailure`]: refused with a sentence for the operator, or the server failed.
-#[expect(clippy::too_many_lines, reason = "one line or two for each command")]
 pub async fn execute(
     app: &App,
     command: AdminCommand,
@@ -27,70 +27,38 @@ pub async fn execute(
     Ok(match command {
         C::UserAdd { username, claims } => {
             let new = NewUser { username, claims };
-            AdminReply::Invite(users::invite(app, new, caller).await?.into())
+            users::invite(app, new, caller).await?.into()
         }
-        C::UserInvite { user } => {
-            AdminReply::Invite(users::reinvite(app, &user, caller).await?.into())
-        }
+        C::UserInvite { user } => users::reinvite(app, &user, caller).await?.into(),
         C::UserList {
             after,
             limit,
-            blocked_by_policy,
-        } => {
-            let people = if blocked_by_policy {
-                users::blocked_by_policy(app, after, limit).await?
-            } else {
-                users::list(app, after, limit).await?
-            };
-            AdminReply::Users(views(people))
+            blocked_by_policy: true,
+        } => AdminReply::Users(views(users::blocked_by_policy(app, after, limit).await?)),
+        C::UserList { after, limit, .. } => {
+            AdminReply::Users(views(users::list(app, after, limit).await?))
         }
-        C::UserShow { user } => {
-            let found = users::find(app, &user).await?;
-            let standing = reproof::standing(app, found.id).await?;
-            let mut shown = UserView::from(found);
-            shown.re_proof = standing.map(ReProofView::from);
-            AdminReply::User(shown)
-        }
-        C::UserReProof { user, by, step } => match step {
-            ReProofStep::Begin => {
-                let (user, begun) = reproof::begin(app, &user, &by, caller).await?;
-                let mut shown = UserView::from(user);
-                shown.re_proof = Some(begun.into());
-                AdminReply::User(shown)
-            }
-            ReProofStep::Approve => {
-                AdminReply::Invite(reproof::approve(app, &user, &by, caller).await?.into())
-            }
-            ReProofStep::Cancel => {
-                AdminReply::User(reproof::cancel(app, &user, &by, caller).await?.into())
-            }
-        },
-        C::UserClose { user } => AdminReply::User(close::close(app, &user, caller).await?.into()),
-        C::UserSet { user, edit } => {
-            AdminReply::User(users::set(app, &user, edit, caller).await?.into())
-        }
-        C::UserDisable { user } => {
-            AdminReply::User(users::disable(app, &user, caller).await?.into())
-        }
-        C::UserEnable { user } => AdminReply::User(users::enable(app, &user, caller).await?.into()),
+        C::UserShow { user } => show_user(app, &user).await?,
+        C::UserReProof { user, by, step } => re_proof(app, (&user, &by), step, caller).await?,
+        C::UserClose { user } => close::close(app, &user, caller).await?.into(),
+        C::UserSet { user, edit } => users::set(app, &user, edit, caller).await?.into(),
+        C::UserDisable { user } => users::disable(app, &user, caller).await?.into(),
+        C::UserEnable { user } => users::enable(app, &user, caller).await?.into(),
         C::MailTest { to } => {
             send_mail::test(app, &to).await?;
             AdminReply::MailSent { to }
         }
-        C::ClientAdd(request) => clients::register(app, (*request).into(), caller)
-            .await?
-            .into(),
+        C::ClientAdd(request) => {
+            let new = (*request).into();
+            clients::register(app, new, caller).await?.into()
+        }
         C::ClientList => AdminReply::Clients(views(clients::list(app).await?)),
         C::ClientRegister => AdminReply::Register(views(clients::register_of_all(app).await?)),
         C::ClientSet { id, edit } => clients::set(app, &id, *edit, caller).await?.into(),
         C::ClientRemove { id } => clients::remove(app, &id, caller).await?.into(),
-        C::ClientShow { id } => {
-            let mut shown = ClientView::from(clients::find(app, &id).await?);
-            shown.backchannel_logout = tell_logouts::standing(app, &id).await?.map(Into::into);
-            AdminReply::Client(Box::new(shown))
-        }
-        C::ClientDisable { id } => one_client(clients::disable(app, &id, caller).await?),
-        C::ClientEnable { id } => one_client(clients::enable(app, &id, caller).await?),
+        C::ClientShow { id } => show_client(app, &id).await?,
+        C::ClientDisable { id } => clients::disable(app, &id, caller).await?.into(),
+        C::ClientEnable { id } => clients::enable(app, &id, caller).await?.into(),
         C::ClientRotateSecret { id, end_older } => {
             let secret = if end_older {
                 clients::replace_secret(app, &id, caller).await?
@@ -102,9 +70,7 @@ pub async fn execute(
                 client_secret: Some(Shown(secret)),
             }
         }
-        C::ClientSetJwks { id, jwks } => {
-            one_client(clients::set_jwks(app, &id, jwks, caller).await?)
-        }
+        C::ClientSetJwks { id, jwks } => clients::set_jwks(app, &id, jwks, caller).await?.into(),
         C::ResourceAdd { resource, replace } => {
             let stored = resource.clone();
             if replace {
@@ -121,25 +87,17 @@ pub async fn execute(
         }
         C::ResourceList => AdminReply::Resources(resources::list(app).await?),
         C::Inspect => {
-            let facts = inspect::look(
-                &app.store,
-                Ok(&app.vault),
-                &app.config.issuer,
-                app.clock.now(),
-            );
-            AdminReply::Facts(Box::new(facts.await?))
+            let (issuer, now) = (&app.config.issuer, app.clock.now());
+            let facts = inspect::look(&app.store, Ok(&app.vault), issuer, now).await?;
+            AdminReply::Facts(Box::new(facts))
         }
         C::BackupMake { to, keep } => {
-            let new = NewBackup { to, keep };
-            AdminReply::Backup(backup::make(app, new, caller, progress).await?.into())
+            let made = backup::make(app, NewBackup { to, keep }, caller, progress).await?;
+            AdminReply::Backup(made.into())
         }
         C::AuditVerify { checkpoint } => {
-            let kept = checkpoint.as_deref();
-            AdminReply::Audit(
-                read_audit::verify(app, kept, caller, progress)
-                    .await?
-                    .into(),
-            )
+            let verdict = read_audit::verify(app, checkpoint.as_deref(), caller, progress).await?;
+            AdminReply::Audit(verdict.into())
         }
         C::AuditCheckpoint => AdminReply::Checkpoint(seal_audit::newest_checkpoint(app).await?),
         C::AuditKey => AdminReply::AuditKey(seal_audit::verifying_key(app)?.to_string()),
@@ -158,12 +116,45 @@ pub async fn execute(
     })
 }
 
-fn views<T, V: From<T>>(items: Vec<T>) -> Vec<V> {
-    items.into_iter().map(V::from).collect()
+/// A person, and the re-proofing that stands for her.
+async fn show_user(app: &App, user: &str) -> Result<AdminReply, AdminFailure> {
+    let found = users::find(app, user).await?;
+    let standing = reproof::standing(app, found.id).await?;
+    Ok(re_proofed(found, standing))
 }
 
-fn one_client(client: rules::protocol::Client) -> AdminReply {
-    AdminReply::Client(Box::new(client.into()))
+/// One step of a re-proofing.
+async fn re_proof(
+    app: &App,
+    (user, by): (&str, &str),
+    step: ReProofStep,
+    caller: &Caller,
+) -> Result<AdminReply, AdminFailure> {
+    Ok(match step {
+        ReProofStep::Begin => {
+            let (user, begun) = reproof::begin(app, user, by, caller).await?;
+            re_proofed(user, Some(begun))
+        }
+        ReProofStep::Approve => reproof::approve(app, user, by, caller).await?.into(),
+        ReProofStep::Cancel => reproof::cancel(app, user, by, caller).await?.into(),
+    })
+}
+
+fn re_proofed(user: UserInfo, standing: Option<Reproof>) -> AdminReply {
+    let mut shown = UserView::from(user);
+    shown.re_proof = standing.map(Into::into);
+    AdminReply::User(shown)
+}
+
+/// A client, and how telling it of logouts goes.
+async fn show_client(app: &App, id: &str) -> Result<AdminReply, AdminFailure> {
+    let mut shown = ClientView::from(clients::find(app, id).await?);
+    shown.backchannel_logout = tell_logouts::standing(app, id).await?.map(Into::into);
+    Ok(AdminReply::Client(Box::new(shown)))
+}
+
+fn views<T, V: From<T>>(items: Vec<T>) -> Vec<V> {
+    items.into_iter().map(V::from).collect()
 }
 
 impl From<ClientRequest> for NewClient {

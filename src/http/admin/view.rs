@@ -362,6 +362,24 @@ impl From<KeyInfo> for KeyView {
     }
 }
 
+impl From<Invited> for AdminReply {
+    fn from(invited: Invited) -> Self {
+        Self::Invite(invited.into())
+    }
+}
+
+impl From<UserInfo> for AdminReply {
+    fn from(user: UserInfo) -> Self {
+        Self::User(user.into())
+    }
+}
+
+impl From<Client> for AdminReply {
+    fn from(client: Client) -> Self {
+        Self::Client(Box::new(client.into()))
+    }
+}
+
 impl From<Registered> for AdminReply {
     fn from(registered: Registered) -> Self {
         Self::Registered {

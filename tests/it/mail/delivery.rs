@@ -1,11 +1,14 @@
 //! How a mail reaches the mail server, or does not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::flows::users::{self, NewUser};
 use countersign::flows::{AdminFailure, Progress};
 use countersign::http::admin::{self, AdminCommand};
 use countersign::jobs::mails;
+use countersign::store::mails::{self as queue, Waiting};
+use countersign::store::outbox;
 use serde_json::json;
 
 use super::{delivered, waiting};
@@ -22,6 +25,7 @@ on_both_mailed![
     a_server_that_is_not_there_is_tried_for_three_days,
     a_tick_that_dies_after_sending_sends_the_same_mail_again,
     fifty_ticks_at_once_send_one_mail,
+    whoever_lost_the_lease_settles_nothing,
     a_name_writes_no_header,
     a_link_that_is_over_is_not_sent,
     an_old_mail_is_swept,
@@ -110,6 +114,37 @@ async fn fifty_ticks_at_once_send_one_mail(server: TestServer, smtp: Smtp) {
     })
     .await;
     assert_eq!(smtp.take().len(), 1);
+    assert_eq!(waiting(&server).await, 0);
+}
+
+async fn whoever_lost_the_lease_settles_nothing(server: TestServer, _smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    let store = &server.app.store;
+    let now = server.app.clock.now();
+    let mut leased = Vec::new();
+    for minutes in [0, 6] {
+        let now = now.plus(Duration::from_mins(minutes));
+        let until = now.plus(Duration::from_mins(5));
+        let due = store.read(move |tx| Box::pin(queue::due(tx, now, 9)));
+        let found = due.await.unwrap().remove(0);
+        let taken = store.write(move |tx| Box::pin(outbox::lease(tx, found, (now, until))));
+        leased.extend(taken.await.unwrap());
+        let due = store.read(move |tx| Box::pin(queue::due(tx, now, 9)));
+        assert!(due.await.unwrap().is_empty(), "it is leased");
+    }
+    let settle = async |which: &Waiting, again| {
+        let which = which.clone();
+        let settled = store
+            .write(move |tx| Box::pin(async move { outbox::settle(tx, &which, again).await }))
+            .await;
+        settled.unwrap()
+    };
+    for again in [None, Some(now)] {
+        assert!(!settle(&leased[0], again).await, "it is somebody else's");
+    }
+    assert_eq!(waiting(&server).await, 1);
+    assert!(settle(&leased[1], Some(now)).await && settle(&leased[1], None).await);
+    assert!(!settle(&leased[1], None).await, "it is settled");
     assert_eq!(waiting(&server).await, 0);
 }
 

@@ -182,7 +182,7 @@ async fn what_was_leased_by_a_server_that_died_is_told_later(server: TestServer)
             Box::pin(async move {
                 let found = outbox::due(tx, now, 10).await?.remove(0);
                 let until = now.plus(Duration::from_mins(2));
-                outbox::lease(tx, found, now, until).await
+                countersign::store::outbox::lease(tx, found, (now, until)).await
             })
         })
         .await
