@@ -3,6 +3,11 @@
 consent-share = { $things } teilen
 consent-share-with = { $things } mit { $app } teilen?
 consent-do-not-share = Nicht teilen
+consent-confirm-for = Für { $app } bestätigen?
+consent-confirm = Bestätigen
+consent-do-not-confirm = Nicht bestätigen
+consent-nothing = nichts
+consent-marked = Was { $app } geschrieben hat, ist markiert.
 consent-sign-in-to = Bei { $app } anmelden?
 consent-continue = Fortfahren
 consent-do-not-continue = Nicht fortfahren

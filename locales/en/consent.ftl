@@ -3,6 +3,11 @@
 consent-share = Share { $things }
 consent-share-with = Share { $things } with { $app }?
 consent-do-not-share = Don’t share
+consent-confirm-for = Confirm this for { $app }?
+consent-confirm = Confirm
+consent-do-not-confirm = Don’t confirm
+consent-nothing = nothing
+consent-marked = What { $app } wrote is marked.
 consent-sign-in-to = Sign in to { $app }?
 consent-continue = Continue
 consent-do-not-continue = Don’t continue

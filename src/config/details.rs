@@ -1,14 +1,17 @@
 //! `[[authorization_details]]`: the types of authorization details that apps may ask for (RFC 9396),
 //! each with a JSON Schema and with the words in which a person is asked.
 
+mod close;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, Validator};
 use rules::protocol::details::Types;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Refused;
 use super::file::refuse;
@@ -84,9 +87,20 @@ pub struct Shown {
     /// What it is about: `Make a payment`.
     pub title: String,
     /// Sentences.
-    pub lines: Vec<String>,
+    pub lines: Vec<Vec<Part>>,
     /// Whatever else it says: places and values.
-    pub rest: Vec<(String, String)>,
+    pub rest: Vec<(String, Vec<Part>)>,
+}
+
+/// A part of what a person reads. Whose words they are is seen on the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The institution's words.
+    Words(String),
+    /// The app's, without line breaks and repeated spaces.
+    Value(String),
+    /// That a member is there and holds nothing.
+    Nothing,
 }
 
 impl DetailsTypes {
@@ -140,11 +154,11 @@ impl DetailsTypes {
         for line in asked.map_or(&[][..], |asked| &asked.lines) {
             // A line about something that the detail does not say is left out.
             let said = line.iter().map(|piece| match piece {
-                Piece::Text(text) => Some(text.as_str()),
-                Piece::Value(place) => leaves.get(place).map(String::as_str),
+                Piece::Text(text) => Some(vec![Part::Words(text.clone())]),
+                Piece::Value(place) => leaves.get(place).cloned(),
             });
-            if let Some(said) = said.collect::<Option<String>>() {
-                lines.push(said);
+            if let Some(said) = said.collect::<Option<Vec<_>>>() {
+                lines.push(said.concat());
                 named.extend(line.iter().filter_map(|piece| match piece {
                     Piece::Value(place) => Some(place.clone()),
                     Piece::Text(_) => None,
@@ -175,13 +189,14 @@ impl Types for DetailsTypes {
             let rule = error.kind().keyword();
             let place = if place.is_empty() { "it" } else { &place };
             match error.kind() {
-                jsonschema::error::ValidationErrorKind::AdditionalProperties { unexpected } => {
+                ValidationErrorKind::AdditionalProperties { unexpected }
+                | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                     format!(
                         "{place} has a member that is not known: {}",
                         unexpected.join(", ")
                     )
                 }
-                jsonschema::error::ValidationErrorKind::Required { property } => {
+                ValidationErrorKind::Required { property } => {
                     format!("{place} lacks {property}")
                 }
                 _ => format!("{place} is not as the schema has it ({rule})"),
@@ -214,7 +229,7 @@ impl DetailsType {
         if let Some(properties) = schema["properties"].as_object_mut() {
             properties.insert("type".to_owned(), json!({ "const": file.name }));
         }
-        close(&mut schema);
+        close::close(&mut schema)?;
         let schema = jsonschema::options()
             // In linear time, whatever a partner sends.
             .with_pattern_options(PatternOptions::regex())
@@ -253,39 +268,6 @@ impl DetailsType {
     }
 }
 
-/// What a schema does not say of further members is that there are none.
-fn close(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            let open = members.contains_key("properties")
-                && !members.contains_key("additionalProperties")
-                && !members.contains_key("unevaluatedProperties");
-            if open {
-                members.insert("additionalProperties".to_owned(), false.into());
-            }
-            for (name, inner) in members.iter_mut() {
-                // A member of a person's data may have any name, these too.
-                if matches!(name.as_str(), "const" | "enum" | "default" | "examples") {
-                    continue;
-                }
-                if name == "properties" || name == "$defs" {
-                    close_each(inner);
-                } else {
-                    close(inner);
-                }
-            }
-        }
-        Value::Array(many) => many.iter_mut().for_each(close),
-        _ => {}
-    }
-}
-
-fn close_each(named: &mut Value) {
-    let empty = &mut Map::new();
-    let named = named.as_object_mut().unwrap_or(empty);
-    named.values_mut().for_each(close);
-}
-
 /// Takes a line apart: text, and places in braces.
 fn pieces(line: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
@@ -311,8 +293,8 @@ fn pieces(line: &str) -> Result<Vec<Piece>, String> {
     Ok(pieces)
 }
 
-/// Every value of a detail by its place; a list of plain values is one.
-fn collect(place: String, value: &Value, leaves: &mut BTreeMap<String, String>) {
+/// Every value of a detail by its place; a list of plain values is one. No member's name has a dot.
+fn collect(place: String, value: &Value, leaves: &mut BTreeMap<String, Vec<Part>>) {
     let is_plain = |value: &Value| !value.is_object() && !value.is_array();
     match value {
         Value::Object(members) if !members.is_empty() => {
@@ -321,8 +303,11 @@ fn collect(place: String, value: &Value, leaves: &mut BTreeMap<String, String>) 
             }
         }
         Value::Array(many) if !many.is_empty() && many.iter().all(is_plain) => {
-            let texts: Vec<String> = many.iter().map(text).collect();
-            leaves.insert(place, texts.join(", "));
+            let parts = many.iter().map(part).flat_map(|part| {
+                let comma = Part::Words(", ".to_owned());
+                [comma, part]
+            });
+            leaves.insert(place, parts.skip(1).collect());
         }
         Value::Array(many) if !many.is_empty() => {
             for (at, inner) in many.iter().enumerate() {
@@ -330,17 +315,22 @@ fn collect(place: String, value: &Value, leaves: &mut BTreeMap<String, String>) 
             }
         }
         plain => {
-            leaves.insert(place, text(plain));
+            leaves.insert(place, vec![part(plain)]);
         }
     }
 }
 
 /// A plain value as a person reads it.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) if !text.is_empty() => text.clone(),
+fn part(value: &Value) -> Part {
+    let text = match value {
+        Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
-        _ => "–".to_owned(),
+        _ => String::new(),
+    };
+    if text.is_empty() {
+        Part::Nothing
+    } else {
+        Part::Value(text)
     }
 }
 
@@ -419,23 +409,44 @@ mod tests {
         let mut detail = payment();
         let shown = types().shown(&detail, Lang::default());
         assert_eq!(shown.title, "Make a payment");
-        assert_eq!(shown.lines, ["9.50 EUR to Bakery"]);
-        assert!(shown.rest.is_empty());
-        detail["tags"] = json!(["a", "b"]);
+        let words = |text: &str| Part::Words(text.to_owned());
+        let value = |text: &str| Part::Value(text.to_owned());
+        let line = [
+            value("9.50"),
+            words(" "),
+            value("EUR"),
+            words(" to "),
+            value("Bakery"),
+        ];
+        let said = shown.lines[0].iter().filter(|part| **part != words(""));
+        assert_eq!(said.cloned().collect::<Vec<_>>(), line);
+        assert!(shown.rest.is_empty() && shown.lines.len() == 1);
+        // Nothing that an app writes looks like the institution's words, like a list, or like nothing.
+        detail["tags"] = json!(["a, b", "", "–"]);
         detail["list"] = json!([{ "x": 1 }, {}]);
+        detail["note"] = " a\u{a0} \u{2003} b ".into();
         let rest = types().shown(&detail, Lang::default()).rest;
-        let pair = |place: &str, text: &str| (place.to_owned(), text.to_owned());
         let all = [
-            pair("list.1.x", "1"),
-            pair("list.2", "–"),
-            pair("tags", "a, b"),
+            ("list.1.x".to_owned(), vec![value("1")]),
+            ("list.2".to_owned(), vec![Part::Nothing]),
+            ("note".to_owned(), vec![value("a b")]),
+            (
+                "tags".to_owned(),
+                vec![
+                    value("a, b"),
+                    words(", "),
+                    Part::Nothing,
+                    words(", "),
+                    value("–"),
+                ],
+            ),
         ];
         assert_eq!(rest, all);
         let unknown = json!({ "type": "gone", "a": true });
         let shown = types().shown(&unknown, Lang::default());
         assert_eq!(
             (shown.title.as_str(), shown.rest),
-            ("gone", vec![pair("a", "true")])
+            ("gone", vec![("a".to_owned(), vec![value("true")])])
         );
     }
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 use rules::network::is_loopback_host;
 use url::Url;
 
-pub use details::{DetailsFile, DetailsTypes, Shown, WordsFile};
+pub use details::{DetailsFile, DetailsTypes, Part, Shown, WordsFile};
 pub use dpop::{Dpop, DpopFile};
 pub use file::{
     DEFAULT_PATH, DatabaseFile, File, LifetimesFile, LogFile, PeopleFile, ServerFile, VaultFile,

@@ -21,7 +21,7 @@ pub struct Asked<'a> {
 
 /// Who may pass.
 pub struct Verified {
-    /// The token's record; its scopes are those of the API alone.
+    /// The token's record; its scopes and authorization details are those of the API alone.
     pub record: AccessRecord,
     /// A nonce for the caller's next proof, when it is time for one.
     pub next_nonce: Option<String>,
@@ -79,5 +79,10 @@ pub async fn verify(app: &App, asked: Asked<'_>) -> Result<Verified, Failure> {
     app.first_uses
         .note(record.authorization, api, app.clock.now());
     record.scopes = own;
+    if !record.details.is_empty() {
+        // RFC 9396 §9.2: each API sees those that are for it.
+        let types = app.config.details.as_ref();
+        record.details = record.details.good_for(&[asked.resource], types);
+    }
     Ok(Verified { record, next_nonce })
 }

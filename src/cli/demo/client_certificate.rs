@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
     PublicKeyData as _,
 };
 use rules::jose::JwkSet;
 use rules::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::certificate::{date, write};
+use super::seed::private_jwks;
 
 /// A certificate is made anew at each start, by the same key.
 const LIFETIME: Duration = Duration::from_hours(24 * 397);
@@ -60,6 +62,21 @@ impl Files {
             format!("{} cannot be written: {error}", self.certificate.display())
         })?;
         public(&key).ok_or_else(|| unusable("it is no key on P-256".to_owned()))
+    }
+}
+
+impl Files {
+    /// The key as a JWK set, the private half included: the client signs requests with it too.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn private_jwks(&self) -> Result<Value, String> {
+        let unusable = |why: String| format!("{} cannot be used: {why}", self.key.display());
+        let pem =
+            std::fs::read_to_string(&self.key).map_err(|error| unusable(error.to_string()))?;
+        let key = KeyPair::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
+        let der = Zeroizing::new(key.serialize_der());
+        private_jwks(&STANDARD.encode(&der)).map_err(unusable)
     }
 }
 

@@ -10,6 +10,7 @@ mod client_certificate;
 mod notebook;
 mod output;
 mod partner;
+mod payment;
 mod people;
 mod phone;
 mod possession;
@@ -64,6 +65,7 @@ whom to sign in as. Ctrl-C stops it; the data stays for the next start.
   countersign demo --data /tmp/demo --port-base 19400
   countersign demo --tls
   countersign demo --tls --fapi --json --redirect-uri https://suite.example/test/a/bank/callback
+  countersign demo --tls --fapi --signed --json
   countersign demo --json
 
 Everything in the data folder, passwords included, is made for this folder alone. Delete the folder to
@@ -87,6 +89,9 @@ pub struct Arguments {
     /// Live by FAPI 2.0: apps have keys or certificates, and the API takes bound tokens alone
     #[arg(long, requires = "tls")]
     fapi: bool,
+    /// With --fapi: apps must sign their authorization requests (FAPI 2.0 Message Signing), for this start
+    #[arg(long, requires = "fapi")]
+    signed: bool,
     /// A further address that people may be sent back to, for this start; may be repeated
     #[arg(long = "redirect-uri", value_name = "URI", value_parser = redirect_uri)]
     redirect_uris: Vec<String>,
@@ -111,6 +116,8 @@ pub(crate) struct Addresses {
     tls: bool,
     /// Everybody lives by FAPI 2.0; the API speaks TLS too.
     fapi: bool,
+    /// Apps must sign their authorization requests.
+    signed: bool,
     /// Where people may come back to besides the partner app.
     more_callbacks: Vec<String>,
 }
@@ -125,6 +132,7 @@ impl Addresses {
             partner: format!("http://127.0.0.1:{}", base + 1),
             api: format!("http://127.0.0.1:{}", base + 2),
             fapi: false,
+            signed: false,
             more_callbacks: Vec::new(),
         }
     }
@@ -136,6 +144,7 @@ impl Addresses {
             .clone_from(&arguments.redirect_uris);
         if arguments.fapi {
             addresses.fapi = true;
+            addresses.signed = arguments.signed;
             // The name that the demo's certificate is for.
             addresses.api = format!("https://localhost:{}", addresses.base + 2);
         }
@@ -284,6 +293,7 @@ fn config(
         "mtls": addresses.mtls().map_or_else(|| json!({}), |_| json!({
             "listen": format!("127.0.0.1:{}", addresses.base + 3),
         })),
+        "authorization_details": addresses.fapi.then(|| payment::payment_type(addresses)).as_slice(),
     });
     let file: File = serde_json::from_value(settings).map_err(|error| error.to_string())?;
     file.check().map_err(|refused| refused.to_string())

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -80,6 +80,7 @@ impl Notebook {
             .mode(0o700)
             .create(dir)
             .map_err(|error| cannot("made", dir, &error))?;
+        check_owner(dir).map_err(|error| cannot("used", dir, &error))?;
         let path = dir.join("demo.json");
         let notes = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| {
@@ -186,6 +187,19 @@ impl Notebook {
 
 fn holds_something(dir: &Path) -> bool {
     fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Passwords and keys are written there: nobody else may put a file in their place.
+fn check_owner(dir: &Path) -> io::Result<()> {
+    let folder = fs::metadata(dir)?;
+    let mine = fs::metadata("/proc/self").map_or(folder.uid(), |process| process.uid());
+    if folder.uid() != mine {
+        return Err(io::Error::other("it is somebody else's"));
+    }
+    if folder.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others may write in it; chmod 700 it"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

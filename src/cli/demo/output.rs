@@ -242,13 +242,19 @@ fn clients(at: &Addresses, notes: &Notes, data: &Path) -> Result<Vec<Value>, Str
                 told["jwks"] = private_jwks(text).map_err(wrong)?;
             }
             NewAuth::SelfSigned(_) => {
-                let files = client_certificate::Files::of(data, &id);
-                told["certificate_file"] = files.certificate.display().to_string().into();
-                told["key_file"] = files.key.display().to_string().into();
+                told["jwks"] = client_certificate::Files::of(data, &id).private_jwks()?;
             }
         }
         if new.profile == Profile::Fapi2 {
             let certified = new.metadata.tls_client_certificate_bound_access_tokens;
+            if certified {
+                let files = client_certificate::Files::of(data, &id);
+                told["certificate_file"] = files.certificate.display().to_string().into();
+                told["key_file"] = files.key.display().to_string().into();
+            }
+            told["require_signed_request_object"] =
+                new.metadata.require_signed_request_object.into();
+            told["authorization_details_types"] = new.metadata.authorization_details_types.into();
             told["profile"] = new.profile.as_str().into();
             told["id_token_signed_response_alg"] = "ES256".into();
             told["tls_client_certificate_bound_access_tokens"] = certified.into();

@@ -22,6 +22,7 @@ use super::api::{ACCOUNTS_READ, TRANSACTIONS_READ};
 use super::authenticator::Key;
 use super::client_certificate::Files;
 use super::notebook::{Credentials, Notebook};
+use super::payment::PAYMENT;
 use super::people::{self, ADA, INVITED};
 use super::phone::Mail;
 use crate::app::App;
@@ -49,6 +50,12 @@ const RAINY_DAY: &str = "rainy-day";
 const CERTIFIED: [(&str, &str); 2] = [
     ("pocket-budget-mtls", "Pocket Budget (certificate)"),
     ("rainy-day-mtls", "Rainy Day (certificate)"),
+];
+
+/// The same two with keys, and certificates that their tokens are bound to.
+const BOUND: [(&str, &str); 2] = [
+    ("pocket-budget-bound", "Pocket Budget (key and certificate)"),
+    ("rainy-day-bound", "Rainy Day (key and certificate)"),
 ];
 
 /// How long the API's access tokens live, in seconds.
@@ -196,19 +203,31 @@ pub fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         profile: Profile::Fapi2,
         ..client
     };
-    let certified = |client: NewClient| {
+    let bound = |client: NewClient| {
         let mut client = fapi2(client);
-        client.auth = NewAuth::SelfSigned(JwkSet::default());
         client.metadata.tls_client_certificate_bound_access_tokens = true;
         client
     };
+    let certified = |client: NewClient| NewClient {
+        auth: NewAuth::SelfSigned(JwkSet::default()),
+        ..bound(client)
+    };
+    let asking = |mut client: NewClient| {
+        client.metadata.require_signed_request_object = addresses.signed;
+        client.metadata.authorization_details_types = vec![PAYMENT.to_owned()];
+        client
+    };
+    let in_browser = |id: &str, name: &str| asking(in_browser(id, name));
     let [budget_mtls, rainy_mtls] = CERTIFIED.map(|(id, name)| certified(in_browser(id, name)));
+    let [budget_bound, rainy_bound] = BOUND.map(|(id, name)| bound(keyed(in_browser(id, name))));
     vec![
         api,
-        fapi2(keyed(pocket_budget)),
+        fapi2(keyed(asking(pocket_budget))),
         fapi2(keyed(in_browser(RAINY_DAY, "Rainy Day"))),
         budget_mtls,
         rainy_mtls,
+        budget_bound,
+        rainy_bound,
         certified(nightly_report),
         fapi2(ledger_sync),
     ]
@@ -229,9 +248,15 @@ async fn seed_clients(
             refresh(app, before, &new).await?;
         }
         let notes = notebook.read();
+        let certified = new.metadata.tls_client_certificate_bound_access_tokens;
+        let of_certificate = if certified {
+            Files::of(data, &id).ensure(&id, app.clock.now())?
+        } else {
+            JwkSet::default()
+        };
         let secret = match &new.auth {
             NewAuth::SelfSigned(_) => {
-                let jwks = Files::of(data, &id).ensure(&id, app.clock.now())?;
+                let jwks = of_certificate;
                 match before.map(|before| before.own_keys()) {
                     Some(Some(registered)) if *registered == jwks => {}
                     Some(_) => drop(clients::set_jwks(app, &id, jwks, &caller).await?),

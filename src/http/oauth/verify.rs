@@ -9,6 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::protocol::{ErrorCode, OAuthError, Scopes, TokenType};
 use url::form_urlencoded;
 
@@ -33,6 +35,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const SUBJECT: HeaderName = HeaderName::from_static("x-countersign-subject");
 const CLIENT: HeaderName = HeaderName::from_static("x-countersign-client");
 const ACR: HeaderName = HeaderName::from_static("x-countersign-acr");
+const DETAILS: HeaderName = HeaderName::from_static("x-countersign-authorization-details");
 
 /// Put into a request that comes from one of `hook.peers`; the layer around every request does.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +179,13 @@ fn pass(verified: &Verified) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     let scopes = record.scopes.to_string();
+    let details = if record.details.is_empty() {
+        String::new()
+    } else {
+        URL_SAFE_NO_PAD.encode(record.details.to_value().to_string())
+    };
     for (name, value) in [
+        (DETAILS, details.as_str()),
         (SUBJECT, record.subject.as_str()),
         (CLIENT, record.client_id.as_str()),
         (SCOPE, scopes.as_str()),

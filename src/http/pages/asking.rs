@@ -36,7 +36,7 @@ pub(super) fn ask(
         heading,
         primary,
         deny,
-    } = labels(say, &client.name, &asked);
+    } = labels(say, &client.name, (&asked, !request.details.is_empty()));
     let mut items = items(say, &registered, &request.scopes, scopes);
     items.extend(own_items(say, &request.scopes, scopes));
     let beyond = request.claims.beyond(&request.scopes);
@@ -75,8 +75,16 @@ struct Labels {
     deny: String,
 }
 
-fn labels(say: Words, app: &str, asked: &[&Resource]) -> Labels {
+fn labels(say: Words, app: &str, (asked, in_particular): (&[&Resource], bool)) -> Labels {
     let app = isolate(app);
+    if in_particular {
+        // Something is done, and not shared: a payment perhaps.
+        return Labels {
+            heading: say.consent_confirm_for(app),
+            primary: say.consent_confirm(),
+            deny: say.consent_do_not_confirm(),
+        };
+    }
     if asked.is_empty() {
         return Labels {
             heading: say.consent_sign_in_to(app),

@@ -8,7 +8,7 @@ use askama::Template;
 use rules::protocol::OAuthError;
 
 use super::errors::Spec;
-use crate::config::Shown;
+use crate::config::{Part, Shown};
 
 mod account;
 mod chrome;

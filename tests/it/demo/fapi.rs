@@ -76,6 +76,33 @@ impl Holder {
 
 /// The assertion of a client with keys, made of its private JWK.
 fn assertion(demo: &Demo, id: &str) -> String {
+    let now = Clock::system().now().secs();
+    let claims = json!({
+        "iss": id, "sub": id, "aud": demo.told("/issuer"), "jti": jwt::random_id(),
+        "iat": now, "exp": now + 60,
+    });
+    signed(demo, id, &claims)
+}
+
+/// An authorization request of a client, signed with its private JWK (RFC 9101).
+fn request_object(
+    demo: &Demo,
+    id: &str,
+    form: &[(&'static str, String)],
+    details: &Value,
+) -> String {
+    let now = Clock::system().now().secs();
+    let mut claims = json!({
+        "iss": id, "aud": demo.told("/issuer"), "nbf": now, "exp": now + 60,
+        "authorization_details": details,
+    });
+    for (name, value) in form {
+        claims[name] = value.as_str().into();
+    }
+    signed(demo, id, &claims)
+}
+
+fn signed(demo: &Demo, id: &str, claims: &Value) -> String {
     let jwk = &client(demo, id)["jwks"]["keys"][0];
     let part = |name: &str| URL_SAFE_NO_PAD.decode(text(jwk, name)).unwrap();
     let point = [vec![4], part("x"), part("y")].concat();
@@ -85,13 +112,8 @@ fn assertion(demo: &Demo, id: &str) -> String {
         &point,
     )
     .unwrap();
-    let now = Clock::system().now().secs();
-    let claims = json!({
-        "iss": id, "sub": id, "aud": demo.told("/issuer"), "jti": jwt::random_id(),
-        "iat": now, "exp": now + 60,
-    });
     let header = json!({ "alg": "ES256", "kid": jwk["kid"] });
-    let input = [header, claims]
+    let input = [&header, claims]
         .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()))
         .join(".");
     let signature = key.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
@@ -443,4 +465,76 @@ fn further_addresses_are_good_for_one_start() {
         let said = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && said.contains(word), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_signed_and_one_payment_is_asked_for_by_key_or_certificate() {
+    let folder = Folder::new("demo-signed");
+    let flags = [FLAGS.as_slice(), &["--signed"]].concat();
+    let demo = Demo::start_with(&folder.0, free_base(), &flags);
+    // Pocket Budget signs what it asks for, too.
+    let mut ada = Visitor::with(http(&demo, None));
+    let consent = ada.sign_in(&demo).await;
+    assert!(consent.html.contains("Pocket Budget"), "{}", consent.html);
+    let mtls = |path: &str| format!("{}{path}", demo.told("/urls/mtls"));
+    let details = json!([{
+        "type": "payment_initiation",
+        "instructedAmount": { "amount": "123.50", "currency": "EUR" },
+        "creditorName": "Corner Bakery",
+        "creditorAccount": { "iban": "DE02100100109307118603" },
+    }]);
+    for id in ["pocket-budget-mtls", "rainy-day-bound"] {
+        let (own, none) = (http(&demo, Some(id)), http(&demo, None));
+        let with_key = |form: &[(&'static str, String)]| {
+            let mut form = form.to_vec();
+            if id == "rainy-day-bound" {
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned();
+                form.push(("client_assertion_type", kind));
+                form.push(("client_assertion", assertion(&demo, id)));
+            }
+            form
+        };
+        let (plain, verifier) = request(id);
+        let par = mtls("/par");
+        let (status, refused) = post(own.post(&par), &pairs(&with_key(&plain))).await;
+        let refused = (status, text(&refused, "error"));
+        assert_eq!(refused, (StatusCode::BAD_REQUEST, "invalid_request"));
+        let object = request_object(&demo, id, &plain, &details);
+        let pushed = [("client_id", id.to_owned()), ("request", object)];
+        let pushed = post(own.post(&par), &pairs(&with_key(&pushed))).await;
+        assert_eq!(pushed.0, StatusCode::CREATED, "{}", pushed.1);
+        let query = [
+            ("client_id", id),
+            ("request_uri", text(&pushed.1, "request_uri")),
+        ];
+        let url = Url::parse_with_params(&demo.issuer("/authorize"), query).unwrap();
+        // She is signed in, and asked for this payment.
+        let consent = ada.get(url.as_str()).await;
+        assert!(consent.html.contains("123.50"), "{}", consent.html);
+        let back = ada
+            .submit(&consent, "/consent", &[("decision", "allow")])
+            .await;
+        let code = back.url.query_pairs().find(|(name, _)| name == "code");
+        let code = code.unwrap().1.into_owned();
+        let redeem = [
+            ("client_id", id.to_owned()),
+            ("grant_type", "authorization_code".to_owned()),
+            ("code", code),
+            ("redirect_uri", SUITE.to_owned()),
+            ("code_verifier", verifier),
+        ];
+        let token = mtls("/token");
+        let (status, refused) = post(none.post(&token), &pairs(&with_key(&redeem))).await;
+        assert!(status.is_client_error(), "{refused}");
+        let (status, tokens) = post(own.post(&token), &pairs(&with_key(&redeem))).await;
+        assert_eq!(status, StatusCode::OK, "{tokens}");
+        assert_eq!(tokens["token_type"], "Bearer");
+        assert_eq!(tokens["authorization_details"], details);
+        let api = demo.told("/resource");
+        for (http, expected) in [(&none, StatusCode::UNAUTHORIZED), (&own, StatusCode::OK)] {
+            let ask = http.get(&api).bearer_auth(text(&tokens, "access_token"));
+            assert_eq!(call(ask).await.0, expected);
+        }
+    }
+    demo.stop();
 }

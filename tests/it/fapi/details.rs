@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::config::{DetailsFile, File, WordsFile};
 use countersign::flows::clients::{self, ClientEdit};
+use countersign::flows::read_audit::{self, Wanted};
 use serde_json::{Value, json};
 
-use super::{Partner, partner_with, refused, short, text};
+use super::{Partner, hook, partner_with, refused, short, text};
 use crate::store::dump::{contains, disguises, dump};
 use crate::support::server::{ACCOUNTS, CARDS, caller};
 use crate::support::{AuthRequest, Engine, Page, Person, Spec, TestServer, jwt};
@@ -39,11 +42,15 @@ on_both_with_types![
     details_for_a_jwt_stand_in_it_and_each_api_sees_its_own,
     a_replayed_code_ends_tokens_with_details_and_no_machine_gets_any,
     markup_in_details_is_text_on_the_page_and_nobody_reads_them_in_the_database,
+    the_page_tells_what_the_app_wrote_from_the_words_of_the_bank,
+    the_log_tells_of_the_types_that_were_agreed_to,
+    the_hook_hands_on_what_is_for_its_api,
 ];
 
 async fn start(engine: Engine) -> TestServer {
     TestServer::start_with(engine, |file: &mut File| {
         file.authorization_details = vec![payment_type(), card_type()];
+        file.hook.peers = vec!["127.0.0.1".to_owned()];
     })
     .await
 }
@@ -184,7 +191,7 @@ async fn details_are_agreed_to_in_words_and_reach_the_api_as_they_were_asked(ser
     let (mut browser, page) = page(&server, &app, &request, &ada).await;
     for shown in [
         "Make a payment",
-        "9.50 EUR to Corner Bakery",
+        "<bdi class=\"value\">9.50</bdi> <bdi class=\"value\">EUR</bdi> to <bdi class=\"value\">Corner Bakery</bdi>",
         "purpose",
         "rolls and bread",
     ] {
@@ -518,5 +525,77 @@ async fn markup_in_details_is_text_on_the_page_and_nobody_reads_them_in_the_data
     let stolen = dump(&server).await;
     for disguise in disguises(b"details-marker-0123") {
         assert!(!contains(&stolen, &disguise));
+    }
+}
+
+async fn the_page_tells_what_the_app_wrote_from_the_words_of_the_bank(server: TestServer) {
+    let (app, ada) = (app(&server).await, server.person("ada").await);
+    let mut detail = payment("Corner Bakery. Nothing is paid", "9.50");
+    detail["purpose"] = "  \u{a0} ".into();
+    let request = asking(&app, &json!([detail]));
+    let (_, page) = page(&server, &app, &request, &ada).await;
+    for shown in [
+        "to <bdi class=\"value\">Corner Bakery. Nothing is paid</bdi></p>",
+        "<i>nothing</i>",
+        "Confirm this for <bdi>The app app</bdi>?",
+        ">Confirm</button>",
+    ] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    assert!(!page.body.contains(">Share"), "{}", page.body);
+    // Two members that are shown at one place are not taken.
+    let mut twice = payment("Corner Bakery", "9999.00");
+    twice["amount.value"] = "1.00".into();
+    let reply = app.push(&server, &asking(&app, &json!([twice]))).await;
+    refused(&reply, &["invalid_authorization_details"]);
+}
+
+async fn the_log_tells_of_the_types_that_were_agreed_to(server: TestServer) {
+    let (app, ada) = (app(&server).await, server.person("ada").await);
+    let request = asking(&app, &json!([payment("Corner Bakery", "9.50")]));
+    app.code(&server, &request, &ada).await;
+    let wanted = Wanted {
+        kind: Some("consent.given".to_owned()),
+        limit: 10,
+        ..Wanted::default()
+    };
+    let told = read_audit::list(&server.app, wanted, &caller())
+        .await
+        .unwrap();
+    let told = format!("{told:?}");
+    assert!(
+        told.contains("payment") && !told.contains("Bakery"),
+        "{told}"
+    );
+}
+
+async fn the_hook_hands_on_what_is_for_its_api(server: TestServer) {
+    const NAME: &str = "x-countersign-authorization-details";
+    let (app, ada) = (app(&server).await, server.person("ada").await);
+    let asked = json!([payment("Zoë", "9.50")]);
+    let request = asking(&app, &asked);
+    let given = tokens(&server, &app, &request, &ada).await;
+    let plain = tokens(&server, &app, &app.request(SCOPE), &ada).await;
+    for (tokens, expected) in [(&given, Some(asked)), (&plain, None)] {
+        let token = text(tokens, "access_token");
+        let url = "https://api.bank.example/accounts/7";
+        let claims = hook::claims(&server, "GET", url, token);
+        let proof = app.holder.sign(&app.holder.header(), &claims);
+        let question = server
+            .http
+            .get(server.at("/verify"))
+            .header("x-countersign-resource", ACCOUNTS)
+            .header("x-original-method", "GET")
+            .header("x-original-url", url)
+            .header("authorization", format!("DPoP {token}"))
+            .header("dpop", proof)
+            // What a caller writes there is replaced.
+            .header(NAME, "W10");
+        let reply = crate::support::Reply::of(question).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert!(reply.headers.contains_key(NAME));
+        let told = URL_SAFE_NO_PAD.decode(reply.header(NAME)).unwrap();
+        let told: Option<Value> = serde_json::from_slice(&told).ok();
+        assert_eq!(told, expected);
     }
 }

@@ -218,13 +218,17 @@ async fn an_assertion_for_the_token_endpoint_is_accepted_from_it_alone(server: T
     ask(&old, json!(server.issuer)).await.ok();
     // RFC 9126 §2: clients written for pushed requests name that endpoint, at each.
     ask(&old, json!(server.at("/par"))).await.ok();
+    // And those of other endpoints where they authenticate.
+    for endpoint in ["/introspect", "/revoke"] {
+        ask(&old, json!(server.at(endpoint))).await.ok();
+    }
     for wrong in [
-        server.at("/introspect"),
+        server.at("/userinfo"),
         "https://other.example/token".to_owned(),
     ] {
         ask(&old, json!(wrong)).await.refused(401, "invalid_client");
     }
-    for endpoint in ["/token", "/par"] {
+    for endpoint in ["/token", "/par", "/introspect"] {
         let refused = ask(&new, json!(server.at(endpoint))).await;
         refused.refused(401, "invalid_client");
     }

@@ -1,6 +1,6 @@
 //! Redirect URIs: what may be registered, and what a request may name.
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::network::is_loopback_host;
 
@@ -78,7 +78,9 @@ pub fn csp_source(uri: &str) -> Option<String> {
     let url = Url::parse(uri).ok()?;
     match url.scheme() {
         // A CSP source cannot name an IPv6 address.
-        "http" if url.host_str() == Some("[::1]") => Some("http:".to_owned()),
+        scheme @ ("http" | "https") if matches!(url.host(), Some(Host::Ipv6(_))) => {
+            Some(format!("{scheme}:"))
+        }
         "http" | "https" => Some(url.origin().ascii_serialization()),
         scheme => Some(format!("{scheme}:")),
     }
@@ -91,6 +93,18 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_ipv6_address_is_named_by_its_scheme_alone() {
+        for (uri, source) in [
+            ("https://[2001:db8::1]:8443/cb", "https:"),
+            ("http://[::1]:9000/cb", "http:"),
+            ("https://app.example/cb", "https://app.example"),
+            ("com.example.app:/cb", "com.example.app:"),
+        ] {
+            assert_eq!(csp_source(uri).as_deref(), Some(source));
+        }
+    }
 
     #[test]
     fn only_the_very_same_uri_matches() {

@@ -1,5 +1,5 @@
 //! Pocket Budget by FAPI 2.0, where it has keys instead of a secret: an assertion for each request to
-//! the bank (RFC 7523), and a proof beside it and beside each call of the API (RFC 9449).
+//! the bank (RFC 7523), a signature on what it asks people for (RFC 9101), and a proof beside it and beside each call of the API (RFC 9449).
 
 use std::time::Duration;
 
@@ -94,6 +94,26 @@ impl Keys {
             .get(url)
             .header("authorization", authorization)
             .header("dpop", proof))
+    }
+
+    /// An authorization request as a request object (RFC 9101 §4).
+    ///
+    /// # Errors
+    /// [`Trouble::Broken`].
+    pub fn signed(&self, request: &[(String, String)]) -> Result<String, Trouble> {
+        let now = self.clock.now();
+        let mut claims = json!({
+            "iss": self.client_id,
+            "aud": self.issuer,
+            "jti": random_id()?,
+            "nbf": now.secs(),
+            "exp": now.plus(ASSERTION).secs(),
+        });
+        for (name, value) in request {
+            claims[name] = value.as_str().into();
+        }
+        let typ = Some("oauth-authz-req+jwt");
+        self.assertion.sign(typ, &claims).map_err(broken)
     }
 
     /// RFC 7523 §3, with the issuer as the only audience (FAPI 2.0 Security Profile §5.3.2.1).

@@ -215,19 +215,16 @@ impl RelyingParty {
         })
     }
 
-    /// Where to send the person: with keys the request goes to the bank first, and the browser
+    /// Where to send the person: with keys the request is signed and goes to the bank first, and the browser
     /// brings its name alone (RFC 9126 §2, §4).
     async fn pushed(&self, url: Url, more: &More) -> Result<Url, Trouble> {
         let Trust::Keys(keys) = &self.trust else {
             return Ok(url);
         };
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let form: Vec<(&str, &str)> = pairs
-            .iter()
-            .filter(|(name, _)| name != "client_id")
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+        let request = keys.signed(&pairs)?;
         let endpoint = &more.pushed_authorization_request_endpoint;
+        let form = [("request", request.as_str())];
         let answer = keys.post(&self.http.0, endpoint, &form).await?;
         let pushed: Pushed = serde_json::from_slice(&answer).map_err(broken)?;
         let mut short = url;
