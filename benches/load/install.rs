@@ -399,6 +399,7 @@ impl Chunk {
         for username in self.names {
             let id = rng::uuid(now)?;
             let profile = Profile {
+                former: Vec::new(),
                 username,
                 claims: Map::new(),
             };

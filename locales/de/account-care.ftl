@@ -23,5 +23,6 @@ close-taken-back = Ihr Zugang bleibt offen.
 
 recovery-standing = Für Ihr Konto wurde eine neue Anmeldung verlangt
 recovery-standing-what = Unsere Mitarbeitenden wurden gebeten, Sie Ihre Anmeldung neu einrichten zu lassen, weil Sie Ihr Passwort oder Ihr Telefon verloren haben. Das ist ab { $until } möglich. Wenn Sie nicht darum gebeten haben, brechen Sie es ab.
+recovery-standing-approved = Zwei unserer Mitarbeitenden haben genehmigt, dass Sie Ihre Anmeldung neu einrichten. Wer den Link hat, den sie übergeben, wird zu Ihnen. Wenn Sie nicht darum gebeten haben, brechen Sie es jetzt ab.
 recovery-cancel = Abbrechen
 recovery-cancelled = Es ist abgebrochen: Niemand kann Ihre Anmeldung neu einrichten.

@@ -55,4 +55,4 @@ disputed-now = Was Sie jetzt tun
 disputed-call = Rufen Sie uns an:
 disputed-call-us = Rufen Sie uns unter der Nummer an, die auf Ihrer Karte oder in Ihren Briefen steht.
 disputed-password = Melden Sie sich auf einem Gerät an, dem Sie vertrauen, und ändern Sie Ihr Passwort.
-disputed-invitation = Wenn jemand anders Ihr Handy oder Ihre Wiederherstellungscodes haben könnte, sagen Sie es uns am Telefon. Dann sperren wir diese Anmeldung und schicken Ihnen eine neue Einladung.
+disputed-invitation = Wenn jemand anders Ihr Handy oder Ihre Wiederherstellungscodes haben könnte, sagen Sie es uns am Telefon. Dann sperren wir diese Anmeldung sofort. Wenn Sie uns gezeigt haben, wer Sie sind, lassen zwei unserer Mitarbeitenden Sie eine neue einrichten.

@@ -7,6 +7,8 @@ activity-none = Hier gibt es nichts zu zeigen.
 
 activity-invited = Wir haben eine Einladung für Sie erstellt
 activity-activated = Sie haben Ihre Anmeldung eingerichtet
+activity-moved = Wir haben die E-Mail-Adresse geändert, an die wir Ihnen schreiben
+activity-changed = Wir haben geändert, was wir über Sie speichern
 activity-disabled = Wir haben Ihr Konto gesperrt
 activity-enabled = Wir haben Ihr Konto wieder geöffnet
 activity-disputed = Sie haben gemeldet, dass Sie etwas nicht waren, und alles wurde angehalten
@@ -16,6 +18,8 @@ activity-recovery-used = Ein Wiederherstellungscode wurde benutzt
 activity-recovery-replaced = Sie haben Ihre Wiederherstellungscodes ersetzt
 activity-key-added = Sie haben einen Passkey oder Sicherheitsschlüssel hinzugefügt
 activity-key-removed = Sie haben einen Passkey oder Sicherheitsschlüssel entfernt
+activity-key-disputed = Sie haben einen Passkey oder Sicherheitsschlüssel gesperrt, der nicht Ihrer ist
+activity-key-blocked = Wir haben einen Passkey oder Sicherheitsschlüssel gesperrt, weil es offenbar eine Kopie davon gibt
 activity-app-replaced = Sie haben eine andere Authenticator-App verbunden
 activity-upstream-linked = Sie haben eine Anmeldung von anderswo verknüpft
 activity-upstream-unlinked = Die Verknüpfung mit einer Anmeldung von anderswo wurde entfernt

@@ -23,5 +23,6 @@ close-taken-back = Your access stays open.
 
 recovery-standing = Someone asked for a new sign-in to your account
 recovery-standing-what = Our staff were asked to let you set up your sign-in anew, because you lost your password or your phone. It can happen from { $until } on. If you did not ask for it, cancel it.
+recovery-standing-approved = Two of our staff approved that you set up your sign-in anew. Whoever has the link that they hand over becomes you. If you did not ask for it, cancel it now.
 recovery-cancel = Cancel it
 recovery-cancelled = It is cancelled: nobody can set up your sign-in anew.

@@ -55,4 +55,4 @@ disputed-now = What to do now
 disputed-call = Call us:
 disputed-call-us = Call us at the number on your card or your letters.
 disputed-password = Sign in on a device that you trust, and change your password.
-disputed-invitation = If somebody else may have your phone or your recovery codes, tell us on the phone. We then stop this sign-in and send you a new invitation.
+disputed-invitation = If somebody else may have your phone or your recovery codes, tell us on the phone. We then stop this sign-in at once. When you have shown us who you are, two of our staff let you set up a new one.

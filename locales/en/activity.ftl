@@ -7,6 +7,8 @@ activity-none = Nothing to show here.
 
 activity-invited = We made an invitation for you
 activity-activated = You set up your sign-in
+activity-moved = We changed the e-mail address that we write to
+activity-changed = We changed what we store about you
 activity-disabled = We stopped your account
 activity-enabled = We opened your account again
 activity-disputed = You said that something was not you, and everything was stopped
@@ -16,6 +18,8 @@ activity-recovery-used = A recovery code was used
 activity-recovery-replaced = You replaced your recovery codes
 activity-key-added = You added a passkey or security key
 activity-key-removed = You removed a passkey or security key
+activity-key-disputed = You blocked a passkey or security key that is not yours
+activity-key-blocked = We blocked a passkey or security key, because there seems to be a copy of it
 activity-app-replaced = You connected another authenticator app
 activity-upstream-linked = You linked a sign-in from elsewhere
 activity-upstream-unlinked = The link with a sign-in from elsewhere was removed

@@ -83,13 +83,24 @@ pub(super) fn text(text: &str) -> Result<(), Failed> {
 
 /// How an invitation is handed over.
 pub(super) fn invitation(invite: &InviteView) -> String {
-    format!(
+    let mut text = format!(
         "Invitation for {}\n\n  {}\n\nIt works once, until {}. Whoever opens it becomes this person: \
          hand it over\nby a way that nobody else reads.\n",
         plain(&invite.username),
         invite.link.0.expose(),
         invite.expires_at
-    )
+    );
+    note(&mut text, &invite.notes);
+    text
+}
+
+/// Sentences after what was asked for.
+fn note(text: &mut String, notes: &[String]) {
+    for note in notes {
+        text.push('\n');
+        text.push_str(&plain(note));
+        text.push('\n');
+    }
 }
 
 fn one_user(user: &UserView) -> String {
@@ -119,7 +130,9 @@ fn one_user(user: &UserView) -> String {
             .map_or_else(|| value.to_string(), str::to_owned);
         rows.push((name, value));
     }
-    fields(&rows)
+    let mut text = fields(&rows);
+    note(&mut text, &user.notes);
+    text
 }
 
 fn users(people: &[UserView]) -> String {

@@ -43,9 +43,15 @@ pub(super) enum Act {
     )]
     Set(Set),
     /// Stop an account: sessions end, and everything issued for the person is void at once
+    ///
+    /// Invitations that are open end, and so does a re-proofing that stands. One that is begun afterwards
+    /// lets the person in again with new factors, and nobody else.
     #[command(after_help = "  countersign user disable ada")]
     Disable(One),
     /// Let a disabled account be used again; what was issued before stays void
+    ///
+    /// What the person signs in with opens it again. When somebody else may have that, let her set it up
+    /// anew with `user re-proof` instead. Somebody who never set the account up needs a new invitation.
     #[command(after_help = "  countersign user enable ada")]
     Enable(One),
     /// Let a person who lost what she signs in with set it up anew; two operators are needed
@@ -53,7 +59,8 @@ pub(super) enum Act {
     /// One begins it when the person showed who she is, by the means that the institution demands for a
     /// new account. She is told, and has time to object. Then another operator approves it,
     /// and a single-use link is printed, to hand over. Until it was used, what she has goes on, and she or
-    /// any operator can cancel it. --by names who answers for the step; the audit log keeps it beside the
+    /// any operator can cancel it. When somebody else may have what she signs in with, disable the account
+    /// first: then operators alone can cancel, and the last step opens it again. --by names who answers for the step; the audit log keeps it beside the
     /// account that ran the command.
     #[command(
         name = "re-proof",
@@ -85,6 +92,9 @@ pub(super) struct ReProof {
     /// End what stands
     #[arg(long)]
     cancel: bool,
+    /// With --approve: although the mail that tells the person still waits. The audit log keeps it
+    #[arg(long, requires = "approve")]
+    untold: bool,
 }
 
 #[derive(Debug, Args)]
@@ -190,10 +200,12 @@ impl Act {
                 by,
                 approve,
                 cancel,
+                untold,
             }) => AdminCommand::UserReProof {
                 user,
                 by,
                 step: match (approve, cancel) {
+                    (true, _) if untold => ReProofStep::ApproveUntold,
                     (true, _) => ReProofStep::Approve,
                     (_, true) => ReProofStep::Cancel,
                     _ => ReProofStep::Begin,

@@ -18,7 +18,7 @@ use super::judge::name_pool;
 use super::passwords::{self, Unfit};
 use super::recovery_set::RecoverySet;
 use super::webauthn::register::{self, Made, Registering};
-use super::{Caller, passkeys};
+use super::{Caller, passkeys, send_mail};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -330,6 +330,10 @@ pub async fn confirm_codes(
         .by(Actor::User(user.id))
         .subject(user.id);
     let event = app.pending(event, caller, Some(&user.keys))?;
+    let again = Stage::Factor {
+        password: password.clone(),
+        secret: STANDARD.encode(totp::new_secret()?.as_slice()),
+    };
     let password = Secret::new(password.clone());
     let pool = name_pool(app, &user.profile.username);
     let (invite, id, now) = (activation.invite_hash, user.id, app.clock.now());
@@ -339,29 +343,44 @@ pub async fn confirm_codes(
         .by(Actor::User(user.id))
         .subject(user.id);
     let recovered = app.pending(recovered, caller, Some(&user.keys))?;
-    let clock = app.clock.clone();
+    let (clock, tells) = (app.clock.clone(), app.config.mail.is_some());
     let done = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let (mut event, mut void) = (event, None);
-                let reproof = invites::find(tx, invite).await?.and_then(|one| one.reproof);
-                if !invites::consume(tx, invite, now).await? {
+                // The person first, then her re-proofing, then its link: everywhere in this order.
+                if !users::keep(tx, id).await? {
                     return Ok(None);
                 }
-                let bound = match reproof {
-                    None => users::activate(tx, id, &password, now).await?,
+                let found = invites::find(tx, invite).await?;
+                let Some(found) = found.filter(|one| !one.used && now < one.expires_at) else {
+                    return Ok(None);
+                };
+                let (mut event, mut void) = (event, None);
+                let bound = match found.reproof {
+                    None => {
+                        !users::was_activated(tx, id).await?
+                            && users::activate(tx, id, &password, now).await?
+                    }
                     Some(reproof) => {
-                        event = recovered;
                         // Not before: the wait for the writer must not eat up the margin of the epoch.
                         let now = clock.now();
                         void = Some(now.plus(EPOCH_MARGIN));
+                        let her = users::find(tx, id).await?;
+                        let stopped = her
+                            .as_ref()
+                            .is_some_and(|her| her.state == UserState::Disabled);
+                        event = send_mail::told_now(tells, recovered, her.as_ref(), None)?;
+                        event = event.with("enabled", stopped);
                         reproofs::finish(tx, reproof, now).await?
                             && rebind(tx, id, &password, now).await?
                     }
                 };
                 if !bound {
                     return Ok(None);
+                }
+                if !invites::consume(tx, invite, now).await? {
+                    return Err(Fault::Busy("the invitation was used at the same moment"));
                 }
                 bind((&of, &by), tx, &user, &factor, now).await?;
                 factors::replace_recovery(tx, id, &hashed, now).await?;
@@ -372,7 +391,15 @@ pub async fn confirm_codes(
                 Ok(Some(void))
             })
         })
-        .await?;
+        .await;
+    let done = match done {
+        // Somebody bound that very passkey meanwhile; she chooses again.
+        Err(Fault::Constraint(why)) if why == BOUND => {
+            advance(app, token, activation.version, again).await?;
+            return Ok(Stepped::Mend(Mend::PasskeyNotTaken));
+        }
+        done => done?,
+    };
     if let Some(Some(epoch)) = done {
         epochs::outlast(app, Whose::User(id), epoch).await?;
     }
@@ -391,8 +418,7 @@ async fn bind(
         Factor::App(secret, step) => factors::bind_totp(tx, user.id, secret, *step, now).await,
         Factor::Passkey(made) => {
             let Some(key) = register::bind(tx, user, made, now).await? else {
-                let why = "the passkey is bound already".to_owned();
-                return Err(Fault::Constraint(why));
+                return Err(Fault::Constraint(BOUND.to_owned()));
             };
             let event = passkeys::added(app, user.id, (key, made), caller)?;
             // She is told once that all of it is set up.
@@ -402,8 +428,8 @@ async fn bind(
     }
 }
 
-/// Ends everything that opened the account before, and what was issued for it; false when it is not in
-/// use.
+/// Ends everything that opened the account before, and what was issued for it, and lets it be used; false
+/// when it was never set up, or is closed.
 async fn rebind(tx: &mut Tx, id: Uuid, password: &Secret, now: Timestamp) -> Result<bool, Fault> {
     if !users::rebind(tx, id, password, now).await? {
         return Ok(false);
@@ -424,13 +450,16 @@ enum Factor {
 
 const PURPOSE: &str = "activate";
 
+/// Why nothing of a ceremony is kept that would bind somebody's passkey anew.
+const BOUND: &str = "the passkey is bound already";
+
 /// A ceremony's hold on the passkey that it waits for.
 fn holder(token: &str) -> TokenHash {
     TokenHash::of(Purpose::Ceremony, &format!("activation {token}"))
 }
 
 /// An invitation that is neither used nor over, with its person, who is still only invited, or whose
-/// re-proofing was approved.
+/// re-proofing was approved: then her account may be disabled, so that nobody is in it meanwhile.
 async fn usable(app: &App, hash: TokenHash) -> Result<Option<(User, Timestamp)>, Fault> {
     let now = app.clock.now();
     app.store
@@ -442,15 +471,16 @@ async fn usable(app: &App, hash: TokenHash) -> Result<Option<(User, Timestamp)>,
                 if invite.used || now >= invite.expires_at {
                     return Ok(None);
                 }
-                let awaited = match invite.reproof {
-                    None => UserState::Invited,
-                    Some(reproof) if reproofs::is_open(tx, reproof, now).await? => {
-                        UserState::Active
-                    }
-                    Some(_) => return Ok(None),
-                };
+                if let Some(reproof) = invite.reproof
+                    && !reproofs::is_open(tx, reproof, now).await?
+                {
+                    return Ok(None);
+                }
                 let user = users::find(tx, invite.user_id).await?;
-                let invited = user.filter(|user| user.state == awaited);
+                let first = invite.reproof.is_none();
+                let invited = user.filter(|user| {
+                    user.closed_at.is_none() && first == (user.state == UserState::Invited)
+                });
                 Ok(invited.map(|user| (user, invite.expires_at)))
             })
         })

@@ -35,6 +35,8 @@ pub struct Entry {
     pub scope: Option<String>,
     /// Whether it concerns every session.
     pub everywhere: bool,
+    /// Whether it concerns where she is written to.
+    pub address_changed: bool,
     /// The `User-Agent` it was done with.
     pub agent: Option<String>,
     /// The network address it came from.
@@ -105,6 +107,8 @@ fn read(recorded: Recorded, keys: &PersonKeys) -> Entry {
     let personal = recorded.personal(keys).unwrap_or_default();
     let event = recorded.event;
     let scope = event.detail.get("scope").and_then(|scope| scope.as_str());
+    let changed = event.detail.get("changed").and_then(|names| names.as_str());
+    let mut changed = changed.unwrap_or_default().split(' ');
     Entry {
         id: event.id,
         at: event.at,
@@ -116,6 +120,7 @@ fn read(recorded: Recorded, keys: &PersonKeys) -> Entry {
         },
         client: event.client,
         scope: scope.map(str::to_owned),
+        address_changed: changed.any(|name| name == "email"),
         everywhere: event.detail.contains_key("ended_sessions"),
         agent: personal.user_agent,
         address: personal.address,

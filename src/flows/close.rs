@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use rules::audit::{Actor, Kind};
+use serde_json::Value;
 
 use super::epochs::{self, Whose};
 use super::fresh::{Demand, Fresh, Proved, after_proof};
@@ -14,7 +15,11 @@ use super::{AdminFailure, Caller};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::feed::EPOCH_MARGIN;
-use crate::store::{factors, grants, invites, mails, recovery_renewals, reproofs, sessions, users};
+use crate::store::mails::{Content, NewMail};
+use crate::store::users::Profile;
+use crate::store::{
+    authorizations, factors, grants, invites, mails, recovery_renewals, reproofs, sessions, users,
+};
 
 /// Writes down that a person who proves herself anew asks to close her access.
 ///
@@ -38,17 +43,18 @@ pub async fn ask(app: &Arc<App>, fresh: Fresh<'_>) -> Result<Proved<()>, Fault> 
 /// # Errors
 /// [`Fault`].
 pub async fn take_back(app: &App, held: &SignedIn, caller: &Caller) -> Result<(), Fault> {
-    let user = held.user.id;
+    let (user, session) = (held.user.id, held.session.id);
     let event = app
         .event(Kind::CloseTakenBack, caller)?
         .by(Actor::User(user))
         .subject(user)
-        .session(held.session.id);
+        .session(session);
     let event = app.pending(event, caller, Some(&held.user.keys))?;
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                if users::ask_to_close(tx, user, None).await? {
+                let holds = users::lock(tx, user).await? && sessions::hold(tx, session).await?;
+                if holds && users::ask_to_close(tx, user, None).await? {
                     tx.record(event);
                 }
                 Ok(())
@@ -57,7 +63,7 @@ pub async fn take_back(app: &App, held: &SignedIn, caller: &Caller) -> Result<()
         .await
 }
 
-/// Closes the access of a person, for good.
+/// Closes the access of a person, for good; a last mail tells her, at the address that is forgotten with it.
 ///
 /// # Errors
 /// [`AdminFailure::Refused`] when there is nobody, or it is closed already.
@@ -69,13 +75,17 @@ pub async fn close(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, A
         .subject(id);
     let event = app.pending(event, caller, None)?;
     let keeps = app.config.people.close_keeps_activity;
-    let clock = app.clock.clone();
+    let (clock, tells) = (app.clock.clone(), app.config.mail.is_some());
     let closed = app
         .store
         .write(move |tx| {
             Box::pin(async move {
                 // Not before: the wait for the writer must not eat up the margin of the epoch.
                 let now = clock.now();
+                if !users::keep(tx, id).await? {
+                    return Ok(None);
+                }
+                let before = users::find(tx, id).await?;
                 if !users::close(tx, id, keeps, now).await? {
                     return Ok(None);
                 }
@@ -86,11 +96,18 @@ pub async fn close(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, A
                 invites::end_all(tx, id, now).await?;
                 reproofs::cancel(tx, id, now).await?;
                 mails::forget(tx, id).await?;
+                authorizations::forget(tx, id, !keeps).await?;
                 let revoked = grants::revoke_all(tx, id, now).await?;
+                let after = users::find(tx, id).await?;
+                let about = (event.id(), id);
+                let last = before.as_ref().and_then(|user| goodbye(&user.profile));
+                let mail = last.filter(|_| tells).zip(after);
+                let mail = mail.map(|(last, user)| NewMail::with(about, &last, &user.keys));
                 tx.record(
                     event
                         .with("ended_sessions", ended)
-                        .with("ended_grants", revoked),
+                        .with("ended_grants", revoked)
+                        .mailed(mail.transpose()?),
                 );
                 Ok(Some(now))
             })
@@ -103,4 +120,15 @@ pub async fn close(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, A
     Err(AdminFailure::Refused(format!(
         "the access of {name} is closed already"
     )))
+}
+
+/// What the last mail says; nobody knows it any more once the account is closed.
+fn goodbye(profile: &Profile) -> Option<Content> {
+    let locale = profile.claims.get("locale").and_then(Value::as_str);
+    Some(Content {
+        to: Some(profile.address()?.to_owned()),
+        name: Some(profile.display_name().to_owned()),
+        locale: locale.map(str::to_owned),
+        ..Content::default()
+    })
 }

@@ -11,7 +11,7 @@ use super::activity::Entry;
 use super::epochs;
 use super::passkeys::Listed;
 use super::sessions::SignedIn;
-use super::{Caller, passkeys};
+use super::{Caller, passkeys, send_mail};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::feed::EPOCH_MARGIN;
@@ -89,7 +89,8 @@ pub async fn dispute(
         let event = event(Kind::PasskeyBlocked)?
             .with("passkey", key.to_string())
             .with("why", "disputed");
-        blocks.push((key, app.pending(event, caller, keys)?));
+        // The dispute itself is told, and this has another reason than a copied key.
+        blocks.push((key, app.pending(event, caller, keys)?.untold()));
     }
     let mut disputed = event(Kind::UserDisputed)?;
     if let Some(about) = said.about {
@@ -99,7 +100,7 @@ pub async fn dispute(
     let cancelled = app.pending(event(Kind::RecoveryCancelled)?, caller, keys)?;
     let unlinked = event(Kind::UpstreamUnlinked)?.with("why", "disputed");
     let unlinked = app.pending(unlinked, caller, keys)?;
-    let clock = app.clock.clone();
+    let (clock, tells) = (app.clock.clone(), app.config.mail.is_some());
     let done = app
         .store
         .write(move |tx| {
@@ -118,7 +119,8 @@ pub async fn dispute(
                 if reproofs::cancel(tx, user, now).await? {
                     invites::end_reproofs(tx, user, now).await?;
                     invites::end_activations(tx, user).await?;
-                    tx.record(cancelled);
+                    let her = users::find(tx, user).await?;
+                    tx.record(send_mail::told_now(tells, cancelled, her.as_ref(), None)?);
                 }
                 if upstream_links::remove(tx, user).await? {
                     tx.record(unlinked);
@@ -133,7 +135,7 @@ pub async fn dispute(
                 for (key, event) in blocks.into_iter().rev() {
                     if factors::count_strong_open(tx, user).await? <= 1 {
                         open += 1;
-                    } else if webauthn::block(tx, key, now).await? {
+                    } else if webauthn::dispute(tx, key, now).await? {
                         tx.record(event);
                     }
                 }

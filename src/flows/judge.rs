@@ -29,7 +29,7 @@ use crate::defence::limits::{Exceeded, Whose};
 use crate::fault::Fault;
 use crate::secret::{Purpose, Secret, TokenHash};
 use crate::store::lockouts::{self, Pool, Pools, Reservation};
-use crate::store::users::{self, User};
+use crate::store::users::{self, Daily, User};
 use crate::store::{Tx, factors, person_proofs, sessions};
 
 /// How long a browser is remembered as one that signed this person in.
@@ -362,9 +362,10 @@ pub(super) enum Alarm {
 }
 
 /// One event for each refusal, until so many come in a minute that they are counted: a flood of
-/// guesses writes no flood of rows. Of an alarming one she is told; whether anybody is costs the same
+/// guesses writes no flood of rows. Of an alarming one she is told by mail, at most once a day, so that
+/// nobody fills her mailbox; her activity shows them all. Whether anybody is told costs the same
 /// statements.
-pub(super) fn record_refusal(
+pub(super) async fn record_refusal(
     app: &App,
     caller: &Caller,
     tx: &mut Tx,
@@ -386,7 +387,14 @@ pub(super) fn record_refusal(
     };
     let keys = user.map(|user| &user.keys);
     let event = app.pending(event, caller, keys)?;
-    tx.record(app.told(event, told.unwrap_or(Uuid::nil())));
+    let told = told.unwrap_or(Uuid::nil());
+    let what = match kind {
+        Kind::SignInRefused => Daily::SignIn,
+        _ => Daily::Change,
+    };
+    let first = app.config.mail.is_some() && users::tell_daily(tx, told, what, event.at()).await?;
+    let told = if first { told } else { Uuid::nil() };
+    tx.record(app.told(event, told));
     Ok(())
 }
 

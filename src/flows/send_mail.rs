@@ -1,5 +1,6 @@
 //! Telling people by mail. What to tell was written down with the event that it tells of; here it is
-//! composed, in the person's language and to her address of now, and handed to the mail server: once
+//! composed, in the person's language and to the address that was written down with it or else her address
+//! of now, and handed to the mail server: once
 //! if all goes well, and again, with the same `Message-ID`, if not.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +21,7 @@ use crate::rng;
 use crate::store::audit::{self, PendingEvent, Recorded};
 use crate::store::mails::{self, Content, NewMail, Waiting};
 use crate::store::outbox;
-use crate::store::users::{self, Profile, User};
+use crate::store::users::{self, User};
 use crate::words::Lang;
 
 /// How much is looked at in one tick.
@@ -33,8 +34,9 @@ const LEASE: Duration = Duration::from_mins(5);
 const BUDGET: Duration = Duration::from_secs(20);
 
 impl App {
-    /// Lets a person be told of an event by mail, when mail is sent at all.
+    /// Lets a person be told of an event by mail, when mail is sent at all; nobody, by the nil identifier.
     pub(super) fn told(&self, event: PendingEvent, user: Uuid) -> PendingEvent {
+        debug_assert!(user.is_nil() || mail::may_tell(event.kind()), "no words");
         let mail = self.config.mail.as_ref().map(|_| NewMail {
             id: event.id(),
             user_id: user,
@@ -44,16 +46,44 @@ impl App {
     }
 }
 
-/// Where a person is written to: the address that the institution has of her.
-pub(super) fn address(profile: &Profile) -> Option<&str> {
-    let address = profile.claims.get("email").and_then(Value::as_str);
-    address.filter(|address| !address.is_empty())
+/// Lets a person be told of an event by mail, when mail `is_sent` at all: at the address that she has now,
+/// whatever becomes of it before the mail goes, and at those that it replaced lately. For what lets somebody
+/// in: whoever changed the address may be the one to be let in.
+pub(super) fn told_now(
+    is_sent: bool,
+    mut event: PendingEvent,
+    user: Option<&User>,
+    content: Option<&Content>,
+) -> Result<PendingEvent, Fault> {
+    debug_assert!(mail::may_tell(event.kind()), "no words");
+    let Some(user) = user.filter(|_| is_sent) else {
+        return Ok(event);
+    };
+    let lately = user.profile.lately(event.at());
+    let former = lately.map(|one| one.address.as_str());
+    let mut addresses: Vec<&str> = user.profile.address().into_iter().chain(former).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    for address in addresses {
+        let id = if event.is_mailed() {
+            rng::uuid(event.at())?
+        } else {
+            event.id()
+        };
+        let content = Content {
+            to: Some(address.to_owned()),
+            ..content.cloned().unwrap_or_default()
+        };
+        event = event.mailed(Some(NewMail::with((id, user.id), &content, &user.keys)?));
+    }
+    Ok(event)
 }
 
 /// How it went, in one tick.
 #[derive(Default)]
 struct Counts {
     sent: AtomicU32,
+    nothing: AtomicU32,
     later: AtomicU32,
     never: AtomicU32,
 }
@@ -91,6 +121,7 @@ pub async fn send(app: &App) -> Result<(), Fault> {
     let count = |number: &AtomicU32| number.load(Ordering::Relaxed);
     tracing::info!(
         mail.sent = count(&round.counts.sent),
+        mail.nothing = count(&round.counts.nothing),
         mail.later = count(&round.counts.later),
         mail.never = count(&round.counts.never),
         "mail"
@@ -129,15 +160,20 @@ impl Round<'_> {
         let Some(leased) = leased else {
             return Ok(());
         };
-        let outcome = match letter(app, &leased).await? {
-            None => Outcome::Nothing,
-            Some(letter) => match self.mailer.send(&letter, now).await {
+        let outcome = match letter(app, &leased).await {
+            Ok(Written::Nothing) => Outcome::Nothing,
+            Ok(Written::NoWords) => Outcome::Never("there are no words for it".to_owned()),
+            // It would be so the next time, and all the others wait behind it.
+            Err(Fault::Unreadable(what)) => Outcome::Never(format!("it cannot be read: {what}")),
+            Err(fault) => return Err(fault),
+            Ok(Written::Letter(letter)) => match self.mailer.send(&letter, now).await {
                 Ok(()) => Outcome::Sent,
                 Err(why) => self.failed(&leased, &why),
             },
         };
         let (count, event) = match &outcome {
-            Outcome::Sent | Outcome::Nothing => (&self.counts.sent, None),
+            Outcome::Sent => (&self.counts.sent, None),
+            Outcome::Nothing => (&self.counts.nothing, None),
             Outcome::Later(_) => (&self.counts.later, None),
             Outcome::Never(why) => (&self.counts.never, Some(self.given_up(&leased, why)?)),
         };
@@ -166,7 +202,7 @@ impl Round<'_> {
         let now = self.app.clock.now();
         let again = match why {
             Unsent::Refused(_) => None,
-            Unsent::NotNow(_) | Unsent::Unreachable(_) => {
+            Unsent::NotNow(_) | Unsent::Broken(_) | Unsent::Unreachable(_) => {
                 mail::next_try(leased.attempts, leased.created_at, now)
             }
         };
@@ -188,8 +224,17 @@ impl Round<'_> {
     }
 }
 
-/// Writes the letter; none when there is nobody, no address, or nothing to tell (any more).
-async fn letter(app: &App, leased: &Waiting) -> Result<Option<Letter>, Fault> {
+/// What comes of a mail that is to be written.
+enum Written {
+    Letter(Box<Letter>),
+    /// There is nobody, no address, or nothing to tell (any more).
+    Nothing,
+    /// Nobody knows how to say it.
+    NoWords,
+}
+
+/// Writes the letter.
+async fn letter(app: &App, leased: &Waiting) -> Result<Written, Fault> {
     let (user, event) = (leased.user_id, leased.event_id);
     let found = app
         .store
@@ -201,27 +246,36 @@ async fn letter(app: &App, leased: &Waiting) -> Result<Option<Letter>, Fault> {
         })
         .await?;
     let (Some(user), Some(recorded)) = found else {
-        return Ok(None);
+        return Ok(Written::Nothing);
     };
     let content = leased.content(&user.keys)?;
     let until = content.until.map(Timestamp::from_millis);
     let over = content.link.is_some() && until.is_some_and(|until| app.clock.now() >= until);
-    let to = content.to.as_deref().or_else(|| address(&user.profile));
-    let Some(to) = to.filter(|_| !over).map(str::to_owned) else {
-        return Ok(None);
+    let to = content.to.as_deref().or_else(|| user.profile.address());
+    let Some(address) = to.filter(|_| !over).map(str::to_owned) else {
+        return Ok(Written::Nothing);
     };
     let at = recorded.event.at;
-    let notice = notice(app, &user, recorded, content);
-    Ok(notice.map(|notice| Letter {
+    let name = content.name.clone();
+    let name = name.unwrap_or_else(|| user.profile.display_name().to_owned());
+    let Some(notice) = notice(app, (&user, &name), recorded, content) else {
+        return Ok(Written::NoWords);
+    };
+    Ok(Written::Letter(Box::new(Letter {
         id: leased.id,
         at,
-        name: user.profile.display_name().to_owned(),
-        address: to,
+        name,
+        address,
         notice,
-    }))
+    })))
 }
 
-fn notice(app: &App, user: &User, recorded: Recorded, content: Content) -> Option<Notice> {
+fn notice(
+    app: &App,
+    (user, name): (&User, &str),
+    recorded: Recorded,
+    content: Content,
+) -> Option<Notice> {
     let personal = recorded.personal(&user.keys).unwrap_or_default();
     let event = recorded.event;
     let institution = &app.config.institution;
@@ -231,6 +285,7 @@ fn notice(app: &App, user: &User, recorded: Recorded, content: Content) -> Optio
         client.map_or_else(|| id.to_owned(), |client| client.name.clone())
     });
     let locale = user.profile.claims.get("locale").and_then(Value::as_str);
+    let locale = content.locale.as_deref().or(locale);
     let lang = locale
         .and_then(Lang::of)
         .filter(|lang| institution.languages.contains(lang));
@@ -239,7 +294,8 @@ fn notice(app: &App, user: &User, recorded: Recorded, content: Content) -> Optio
         say: lang.unwrap_or(institution.language).words(),
         institution,
         issuer: app.config.issuer.as_str(),
-        name: user.profile.display_name().to_owned(),
+        name: name.to_owned(),
+        stopped: event.detail.get("disabled") == Some(&Value::Bool(true)),
         at: event.at,
         agent: personal.user_agent,
         address: personal.address,
@@ -271,17 +327,18 @@ pub async fn test(app: &App, to: &str) -> Result<(), AdminFailure> {
         address: to.to_owned(),
         notice: mail::test_notice(say, institution),
     };
-    let Err(why) = mailer.send(&letter, now).await else {
+    let Err(why) = mailer.send_alone(&letter).await else {
         return Ok(());
     };
     refused(match why {
         Unsent::Refused(why) => format!(
             "the mail was refused: {why}; check the address, and that the mail server lets mail.from send"
         ),
-        Unsent::NotNow(why) => {
-            format!("the mail was not taken now: {why}; try again, and read the mail server's log")
-        }
-        Unsent::Unreachable(why) => format!(
+        Unsent::NotNow(why) => format!(
+            "the mail was not taken now: {why}; check that the mail server lets mail.from send, and read its \
+             log"
+        ),
+        Unsent::Broken(why) | Unsent::Unreachable(why) => format!(
             "the mail was not sent: {why}; check mail.host, mail.port, mail.security, mail.username and \
              the password, and that this machine may connect there"
         ),

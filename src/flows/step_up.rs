@@ -88,13 +88,8 @@ impl Step {
         let (app, caller) = (&self.app, &self.caller);
         let (user, session) = (&self.held.user, &self.held.session);
         let Some(admission) = self.admit(tx).await? else {
-            record_refusal(
-                app,
-                caller,
-                tx,
-                (Kind::StepUpRefused, Some(user)),
-                Alarm::No,
-            )?;
+            let refused = (Kind::StepUpRefused, Some(user));
+            record_refusal(app, caller, tx, refused, Alarm::No).await?;
             return Ok(Stepped::Refused);
         };
         let blocked = (Kind::ConfirmationBlocked, user.id);

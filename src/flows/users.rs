@@ -16,13 +16,13 @@ use crate::app::App;
 use crate::fault::Fault;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token};
-use crate::store::audit::{self, PendingEvent};
+use crate::store::audit::PendingEvent;
 use crate::store::feed::EPOCH_MARGIN;
 use crate::store::mails::{Content, NewMail};
 use crate::store::users::{self, Profile, User, UserState};
 use crate::store::{Tx, factors, invites, reproofs, sessions};
 
-pub use edit::{UserEdit, set};
+pub use edit::{Changed, UserEdit, set};
 
 /// How many people one look shows at most.
 pub const LONGEST_PAGE: u32 = 1000;
@@ -87,6 +87,7 @@ pub async fn invite(app: &App, new: NewUser, caller: &Caller) -> Result<Invited,
     let profile = Profile {
         username: username.as_str().to_owned(),
         claims,
+        former: Vec::new(),
     };
     let invited = link.invited(profile.username.clone());
     let made = app
@@ -124,29 +125,34 @@ pub async fn reinvite(app: &App, name: &str, caller: &Caller) -> Result<Invited,
         .store
         .write(move |tx| {
             Box::pin(async move {
+                users::keep(tx, link.user_id).await?;
                 let Some(user) = users::find(tx, link.user_id).await? else {
                     return Err(Fault::Unreadable("users: an account is gone".to_owned()));
                 };
-                if user.state == UserState::Invited {
-                    // A ceremony that an earlier link opened ends with that link.
-                    invites::end_activations(tx, user.id).await?;
+                let was_set_up = users::was_activated(tx, user.id).await?;
+                if user.state == UserState::Invited && !was_set_up {
                     link.store(tx, now).await?;
                 }
-                Ok((user.state, user.password.is_some()))
+                Ok((user.state, was_set_up, user.password.is_some()))
             })
         })
         .await?;
     match state {
-        (UserState::Invited, _) => Ok(invited),
+        (UserState::Invited, false, _) => Ok(invited),
+        (UserState::Invited, true, _) => Err(AdminFailure::Refused(format!(
+            "{username} set the account up before, so one operator alone does not open it: run \
+             `countersign user disable {username}`, and then `countersign user re-proof {username} --by \
+             OPERATOR`"
+        ))),
         // NIST SP 800-63B-4 §3.2.2, §4.2.2.2: an ended password is bound anew, by two operators.
-        (UserState::Active, false) => Err(AdminFailure::Refused(format!(
+        (UserState::Active, _, false) => Err(AdminFailure::Refused(format!(
             "the password of {username} was ended after too many failures; let it be bound anew with \
              `countersign user re-proof {username} --by OPERATOR`"
         ))),
-        (UserState::Active, true) => Err(AdminFailure::Refused(format!(
+        (UserState::Active, _, true) => Err(AdminFailure::Refused(format!(
             "{username} has activated the account already; an invitation is for its first use only"
         ))),
-        (UserState::Disabled, _) => Err(AdminFailure::Refused(format!(
+        (UserState::Disabled, ..) => Err(AdminFailure::Refused(format!(
             "{username} is disabled; enable the account first with `countersign user enable {username}`"
         ))),
     }
@@ -240,7 +246,8 @@ pub async fn find(app: &App, name: &str) -> Result<UserInfo, AdminFailure> {
     found.map(info).ok_or_else(|| unknown(name))
 }
 
-/// Stops an account: its sessions end, and everything issued for it is void at once.
+/// Stops an account: its sessions end, and everything issued for it is void at once. Its invitations end,
+/// and a re-proofing that stands; one that is begun afterwards lets the person in again.
 ///
 /// # Errors
 /// [`AdminFailure::Refused`] when there is nobody, or the account is disabled already.
@@ -263,9 +270,8 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
                 if changed {
                     sessions::end_all(tx, id, now).await?;
                     sessions::forget_devices(tx, id, None).await?;
-                    invites::end_activations(tx, id).await?;
                     reproofs::cancel(tx, id, now).await?;
-                    invites::end_reproofs(tx, id, now).await?;
+                    invites::end_all(tx, id, now).await?;
                     tx.record(event);
                 }
                 Ok(changed.then_some(now))
@@ -282,7 +288,7 @@ pub async fn disable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo,
     )))
 }
 
-/// Lets a disabled account be used again; one that was never activated waits for its invitation.
+/// Lets a disabled account be used again; one that was never activated waits for a new invitation.
 ///
 /// # Errors
 /// [`AdminFailure::Refused`] when there is nobody, or the account is not disabled.
@@ -299,10 +305,12 @@ pub async fn enable(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, 
         .store
         .write(move |tx| {
             Box::pin(async move {
-                // Without a factor nobody ever activated it: it must not become usable here.
-                let to = match factors::count_strong(tx, id).await? {
-                    0 => UserState::Invited,
-                    _ => UserState::Active,
+                // What nobody ever activated must not become usable here; and what was, not open to an
+                // invitation, whatever became of its factors.
+                let to = if users::was_activated(tx, id).await? {
+                    UserState::Active
+                } else {
+                    UserState::Invited
                 };
                 let changed = users::change_state(tx, id, UserState::Disabled, to, now).await?;
                 if changed {
@@ -381,17 +389,16 @@ impl NewLink {
         }
     }
 
-    /// Stores the link of a re-proofing, which no mail ever holds.
+    /// Stores the link of a re-proofing, which no mail ever holds; the event is to be recorded.
     pub(super) async fn store_for(
         self,
         tx: &mut Tx,
         reproof: Uuid,
         now: Timestamp,
-    ) -> Result<(), Fault> {
+    ) -> Result<PendingEvent, Fault> {
         let whose = (self.user_id, Some(reproof));
         invites::insert(tx, self.token.hash(), whose, now, self.expires_at).await?;
-        tx.record(self.event);
-        Ok(())
+        Ok(self.event)
     }
 
     async fn store(self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
@@ -399,13 +406,13 @@ impl NewLink {
         invites::insert(tx, self.token.hash(), whose, now, self.expires_at).await?;
         let user = users::find(tx, self.user_id).await?;
         // An address alone must never be enough to take over what was set up before.
-        let mailed = self.mailed && !audit::was_activated(tx, self.user_id).await?;
+        let mailed = self.mailed && !users::was_activated(tx, self.user_id).await?;
         let mail = match user.filter(|_| mailed) {
             Some(user) => {
                 let content = Content {
                     link: Some(self.link.expose().to_owned()),
                     until: Some(self.expires_at.millis()),
-                    to: None,
+                    ..Content::default()
                 };
                 Some(NewMail::with(
                     (self.event.id(), user.id),

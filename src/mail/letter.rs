@@ -48,11 +48,7 @@ impl Letter {
     /// # Errors
     /// [`NotALetter`].
     pub fn message(&self, from: &Mailbox, domain: &str) -> Result<Message, NotALetter> {
-        let address: Address = self
-            .address
-            .trim()
-            .parse()
-            .map_err(|_| NotALetter::Address)?;
+        let address = address(self.address.trim()).ok_or(NotALetter::Address)?;
         let millis = u64::try_from(self.at.millis()).unwrap_or(0);
         let name = one_line(&self.name);
         let name = (!name.is_empty()).then_some(name);
@@ -67,6 +63,18 @@ impl Letter {
             .header(AutoSubmitted)
             .multipart(parts)
             .map_err(|_| NotALetter::Text)
+    }
+}
+
+/// An address as mail servers know it: the domain in ASCII (RFC 5890 §2.3.2.1).
+fn address(text: &str) -> Option<Address> {
+    let (user, domain) = text.rsplit_once('@')?;
+    if domain.is_ascii() {
+        return text.parse().ok();
+    }
+    match url::Host::parse(domain).ok()? {
+        url::Host::Domain(domain) => Address::new(user, domain).ok(),
+        url::Host::Ipv4(_) | url::Host::Ipv6(_) => None,
     }
 }
 
@@ -88,7 +96,8 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// A text as it may stand in a header: nothing in it ends the line.
+/// A text as it may stand in a header: nothing in it ends the line, or turns what follows around (Unicode
+/// Standard Annex #9).
 pub(super) fn one_line(text: &str) -> String {
     let harmless = |c: char| {
         if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
@@ -97,7 +106,9 @@ pub(super) fn one_line(text: &str) -> String {
             c
         }
     };
-    let shown: String = text.chars().map(harmless).take(200).collect();
+    let turns = |c: &char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = text.chars().filter(|c| !turns(c));
+    let shown: String = shown.map(harmless).take(200).collect();
     shown.trim().to_owned()
 }
 
@@ -135,6 +146,12 @@ mod tests {
         assert!(
             head.contains("Message-ID: <00000000-0000-0000-0000-000000000007@login.bank.example>")
         );
+    }
+
+    #[test]
+    fn a_domain_is_written_as_mail_servers_know_it() {
+        let raw = raw(&letter("Ada", "ada@müller.example"));
+        assert!(raw.contains("ada@xn--mller-kva.example"), "{raw}");
     }
 
     #[test]

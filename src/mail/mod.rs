@@ -5,7 +5,7 @@
 mod letter;
 mod notice;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::Credentials;
@@ -18,7 +18,7 @@ use rules::time::Timestamp;
 use crate::config::{Mail, MailSecurity};
 
 pub use letter::{Letter, NotALetter};
-pub use notice::{Facts, Notice, compose, tells, test_notice};
+pub use notice::{Facts, Notice, compose, may_tell, tells, test_notice};
 
 /// How long a mail is tried: after that nobody is told.
 pub const TRIED_FOR: Duration = Duration::from_hours(72);
@@ -30,8 +30,20 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// How long a server that cannot be reached is left alone.
 const REST: Duration = Duration::from_secs(15);
 
+/// How many conversations in a row break off before the server is left alone, too.
+const BROKEN: u32 = 3;
+
 /// Replies that are about this server and not about the person (RFC 4954 §6).
 const ABOUT_US: [u16; 4] = [530, 534, 535, 538];
+
+/// Replies that are about the person, when their enhanced code is one of [`NOBODY`].
+const ABOUT_HER: [u16; 3] = [550, 551, 553];
+
+/// That there is no such mailbox, and will be none (RFC 3463 §3.2, §3.3, RFC 7505 §4.2). The others of their
+/// kind are about the sender.
+const NOBODY: [&str; 7] = [
+    "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10", "5.2.1",
+];
 
 /// What hands letters over.
 pub struct Mailer {
@@ -39,15 +51,18 @@ pub struct Mailer {
     settings: Mail,
     domain: String,
     rests_until: AtomicI64,
+    broken: AtomicU32,
 }
 
 /// Why a letter was not handed over. None of it names a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsent {
-    /// The server will not take it, and would not the next time.
+    /// There is nobody at the address, and would not be the next time.
     Refused(String),
     /// The server does not take it now.
     NotNow(String),
+    /// The conversation broke off in the midst: it may be the server, it may be this letter.
+    Broken(String),
     /// The server is not there, or does not let us in: no letter would be taken.
     Unreachable(String),
 }
@@ -55,7 +70,9 @@ pub enum Unsent {
 impl std::fmt::Display for Unsent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(why) | Self::NotNow(why) | Self::Unreachable(why) => f.write_str(why),
+            Self::Refused(why) | Self::NotNow(why) | Self::Broken(why) | Self::Unreachable(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -86,6 +103,7 @@ impl Mailer {
             settings: settings.clone(),
             domain: domain.to_owned(),
             rests_until: AtomicI64::new(0),
+            broken: AtomicU32::new(0),
         })
     }
 
@@ -95,28 +113,49 @@ impl Mailer {
         now.millis() >= self.rests_until.load(Ordering::Relaxed)
     }
 
-    /// Hands a letter over.
+    /// Hands a letter over. A server that is not there is left alone for a while, and so is one that
+    /// breaks off with one letter after the other.
     ///
     /// # Errors
     /// [`Unsent`].
     pub async fn send(&self, letter: &Letter, now: Timestamp) -> Result<(), Unsent> {
-        let message = letter
-            .message(&self.settings.from, &self.domain)
-            .map_err(|error| Unsent::Refused(error.to_string()))?;
-        let sent = tokio::time::timeout(self.settings.timeout, self.transport.send(message)).await;
-        let sent = match sent {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(explain(&error)),
-            Err(_) => Err(Unsent::Unreachable(format!(
-                "no answer within {} s",
-                self.settings.timeout.as_secs()
-            ))),
+        let sent = self.send_alone(letter).await;
+        let rests = match &sent {
+            Err(Unsent::Broken(_)) => {
+                self.broken
+                    .fetch_add(1, Ordering::Relaxed)
+                    .saturating_add(1)
+                    >= BROKEN
+            }
+            sent => {
+                self.broken.store(0, Ordering::Relaxed);
+                matches!(sent, Err(Unsent::Unreachable(_)))
+            }
         };
-        if let Err(Unsent::Unreachable(_)) = &sent {
+        if rests {
             let until = now.plus(REST).millis();
             self.rests_until.store(until, Ordering::Relaxed);
         }
         sent
+    }
+
+    /// Hands a letter over; what comes of it says nothing about others.
+    ///
+    /// # Errors
+    /// [`Unsent`].
+    pub async fn send_alone(&self, letter: &Letter) -> Result<(), Unsent> {
+        let message = letter
+            .message(&self.settings.from, &self.domain)
+            .map_err(|error| Unsent::Refused(error.to_string()))?;
+        let sent = tokio::time::timeout(self.settings.timeout, self.transport.send(message)).await;
+        match sent {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(explain(&error)),
+            Err(_) => Err(Unsent::Broken(format!(
+                "no answer within {} s",
+                self.settings.timeout.as_secs()
+            ))),
+        }
     }
 }
 
@@ -143,24 +182,48 @@ fn parameters(settings: &Mail) -> Result<TlsParameters, String> {
         .map_err(|error| format!("mail.security: TLS cannot be set up: {error}"))
 }
 
-/// What went wrong, without the text of the reply: it may repeat the address.
+/// What went wrong, without anything that the server wrote: it may repeat the address.
 fn explain(error: &Error) -> Unsent {
+    use std::error::Error as _;
     if let Some(code) = error.status() {
         let code = u16::from(code);
-        let why = format!("the mail server answered {code}");
-        return if ABOUT_US.contains(&code) {
-            Unsent::Unreachable(why)
-        } else if error.is_permanent() {
-            Unsent::Refused(why)
-        } else {
-            Unsent::NotNow(why)
-        };
+        let text = error.source().map(ToString::to_string).unwrap_or_default();
+        return judge(code, &text);
     }
-    Unsent::Unreachable(if error.is_timeout() {
+    let text = error.to_string();
+    if error.is_client() && text.contains("SMTPUTF8") {
+        let why = "the mail server takes no such address (SMTPUTF8, RFC 6531)";
+        return Unsent::Refused(why.to_owned());
+    }
+    if error.is_response() {
+        return Unsent::Broken("the mail server did not answer by SMTP".to_owned());
+    }
+    let why = if error.is_timeout() {
         "the mail server did not answer in time".to_owned()
     } else {
-        format!("the mail server cannot be used: {error}")
-    })
+        format!("the mail server cannot be used: {text}")
+    };
+    // Before there is a conversation it is the server.
+    if error.is_tls() || error.is_client() || text.starts_with("Connection error") {
+        Unsent::Unreachable(why)
+    } else {
+        Unsent::Broken(why)
+    }
+}
+
+/// What a reply means (RFC 5321 §4.2, RFC 3463): only that there is no such mailbox is final. Whatever else
+/// is refused for good may be a setting that somebody mends within the days that a mail is tried.
+fn judge(code: u16, text: &str) -> Unsent {
+    let enhanced = text.split_whitespace().next().unwrap_or_default();
+    if ABOUT_HER.contains(&code) && NOBODY.contains(&enhanced) {
+        return Unsent::Refused(format!("the mail server answered {code} {enhanced}"));
+    }
+    let why = format!("the mail server answered {code}");
+    if ABOUT_US.contains(&code) {
+        Unsent::Unreachable(why)
+    } else {
+        Unsent::NotNow(why)
+    }
 }
 
 #[cfg(test)]
@@ -178,5 +241,33 @@ mod tests {
         }
         assert!(now.since(start) > TRIED_FOR.saturating_sub(LONGEST_WAIT));
         assert!(attempts < 100);
+    }
+
+    #[test]
+    fn only_that_there_is_nobody_is_final() {
+        for (code, text) in [
+            (550, "5.1.1 <x@y> unknown"),
+            (553, "5.1.3 no"),
+            (550, "5.2.1 off"),
+        ] {
+            let why = judge(code, text);
+            assert!(matches!(&why, Unsent::Refused(_)), "{code} {text}: {why}");
+            assert!(!why.to_string().contains('<'), "{why}");
+        }
+        for (code, text) in [
+            (550, "no"),
+            (550, "5.7.1 relaying denied"),
+            (550, "5.1.8 bad sender"),
+            (552, "5.2.2 full"),
+            (554, "5.1.1 of another kind"),
+            (451, "4.3.0 later"),
+            (550, ""),
+        ] {
+            assert!(
+                matches!(judge(code, text), Unsent::NotNow(_)),
+                "{code} {text}"
+            );
+        }
+        assert!(matches!(judge(535, "5.7.8 no"), Unsent::Unreachable(_)));
     }
 }

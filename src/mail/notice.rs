@@ -7,7 +7,7 @@ use rules::time::Timestamp;
 
 use super::letter::one_line;
 use crate::config::Institution;
-use crate::words::Words;
+use crate::words::{Words, isolate};
 
 /// What is known of what happened.
 pub struct Facts<'a> {
@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub issuer: &'a str,
     /// What to call the person.
     pub name: String,
+    /// Whether her account was disabled then, so that she cannot sign in.
+    pub stopped: bool,
     /// When it happened.
     pub at: Timestamp,
     /// The `User-Agent` it was done with.
@@ -66,12 +68,29 @@ pub const fn tells(kind: Kind) -> bool {
             | Kind::UpstreamUnlinked
             | Kind::ConsentGiven
             | Kind::RefreshReused
-            | Kind::RecoveryApproved
-            | Kind::RecoveryCancelled
-            | Kind::RecoveryFinished
             | Kind::DataExported
             | Kind::CloseAsked
+            | Kind::CloseTakenBack
     )
+}
+
+/// Whether there are words for events of this kind: those of which she is told, always or sometimes.
+#[must_use]
+pub const fn may_tell(kind: Kind) -> bool {
+    tells(kind)
+        || matches!(
+            kind,
+            Kind::UserInvited
+                | Kind::UserChanged
+                | Kind::UserClosed
+                | Kind::SignInSucceeded
+                | Kind::SignInRefused
+                | Kind::ConfirmationRefused
+                | Kind::RecoveryBegun
+                | Kind::RecoveryApproved
+                | Kind::RecoveryCancelled
+                | Kind::RecoveryFinished
+        )
 }
 
 /// Writes it; none for what nobody is told of.
@@ -79,19 +98,24 @@ pub const fn tells(kind: Kind) -> bool {
 pub fn compose(facts: &Facts<'_>) -> Option<Notice> {
     let say = facts.say;
     let (heading, what) = words(facts)?;
-    let fact = |label: String, value: Option<String>| Some((label, one_line(&value?)));
+    let fact = |label: String, value: Option<String>| Some((label, theirs(&value?)));
     let browser = facts.agent.as_ref().map(|agent| say.browser(agent));
     let mut rows = vec![(say.mail_when(), say.date_and_time(facts.at))];
     rows.extend(fact(say.mail_app(), facts.app.clone()));
     rows.extend(fact(say.mail_browser(), browser));
     rows.extend(fact(say.mail_address(), facts.address.clone()));
-    let (href, label) = match &facts.link {
-        Some(link) => (link.clone(), say.mail_invited_begin()),
-        None => (format!("{}/account", facts.issuer), say.mail_account()),
+    // Whoever cannot sign in there is not sent there.
+    let shut = facts.stopped || facts.kind == Kind::UserClosed;
+    let link = match &facts.link {
+        Some(link) => Some((link.clone(), say.mail_invited_begin())),
+        None if shut => None,
+        None => Some((format!("{}/account", facts.issuer), say.mail_account())),
     };
     let phone = facts.institution.help_phone.as_deref();
     let doubt = match (facts.kind, phone) {
         (Kind::UserInvited, _) => say.mail_not_expected(),
+        (_, Some(phone)) if shut => say.mail_not_asked_call(phone),
+        (_, None) if shut => say.mail_not_asked(),
         (_, Some(phone)) => say.mail_not_you_call(phone),
         (_, None) => say.mail_not_you(),
     };
@@ -100,12 +124,11 @@ pub fn compose(facts: &Facts<'_>) -> Option<Notice> {
         dir: say.lang.dir(),
         institution: one_line(&facts.institution.name),
         colour: facts.institution.colours.light.to_string(),
-        hello: say.mail_hello(one_line(&facts.name)),
+        hello: say.mail_hello(theirs(&facts.name)),
         heading: &heading,
         what: &what,
         rows: &rows,
-        href: &href,
-        label: &label,
+        link: link.as_ref(),
         doubt: &doubt,
         never: say.mail_never(facts.issuer),
     };
@@ -113,8 +136,13 @@ pub fn compose(facts: &Facts<'_>) -> Option<Notice> {
     Some(Notice {
         text: text.render().ok()?,
         html: page.render().ok()?,
-        subject: heading.clone(),
+        subject: one_line(&heading),
     })
+}
+
+/// What somebody else wrote, on one line, with a writing direction of its own.
+fn theirs(text: &str) -> String {
+    isolate(&one_line(text))
 }
 
 /// What a test says.
@@ -132,7 +160,7 @@ pub fn test_notice(say: Words, institution: &Institution) -> Notice {
 /// The heading, which is the subject too, and what happened.
 fn words(facts: &Facts<'_>) -> Option<(String, String)> {
     let say = facts.say;
-    let app = || facts.app.clone().unwrap_or_default();
+    let app = || theirs(facts.app.as_deref().unwrap_or_default());
     let until = || {
         facts
             .until
@@ -148,6 +176,7 @@ fn words(facts: &Facts<'_>) -> Option<(String, String)> {
         Kind::UserDisputed => (say.mail_disputed(), say.mail_disputed_what()),
         Kind::SignInSucceeded => (say.mail_new_device(), say.mail_new_device_what()),
         Kind::SignInRefused => (say.mail_attempts(), say.mail_attempts_what()),
+        Kind::ConfirmationRefused => (say.mail_inside(), say.mail_inside_what()),
         Kind::PasswordChanged => (say.mail_password(), say.mail_password_what()),
         Kind::PasswordEnded => (say.mail_password_ended(), say.mail_password_ended_what()),
         Kind::RecoveryCodeUsed => (say.mail_code_used(), say.mail_code_used_what()),
@@ -160,12 +189,20 @@ fn words(facts: &Facts<'_>) -> Option<(String, String)> {
         Kind::UpstreamUnlinked => (say.mail_unlinked(), say.mail_unlinked_what()),
         Kind::ConsentGiven => (say.mail_shared(app()), say.mail_shared_what(app())),
         Kind::RefreshReused => (say.mail_reused(app()), say.mail_reused_what(app())),
+        Kind::RecoveryBegun if facts.stopped => {
+            (say.mail_recovery(), say.mail_recovery_stopped(until()))
+        }
         Kind::RecoveryBegun => (say.mail_recovery(), say.mail_recovery_what(until())),
+        Kind::RecoveryApproved if facts.stopped => {
+            (say.mail_recovery_ready(), say.mail_recovery_ready_stopped())
+        }
         Kind::RecoveryApproved => (say.mail_recovery_ready(), say.mail_recovery_ready_what()),
         Kind::RecoveryCancelled => (say.mail_recovery_off(), say.mail_recovery_off_what()),
         Kind::RecoveryFinished => (say.mail_recovered(), say.mail_recovered_what()),
         Kind::DataExported => (say.mail_data(), say.mail_data_what()),
         Kind::CloseAsked => (say.mail_close(), say.mail_close_what()),
+        Kind::CloseTakenBack => (say.mail_open(), say.mail_open_what()),
+        Kind::UserClosed => (say.mail_closed(), say.mail_closed_what()),
         _ => return None,
     })
 }
@@ -182,8 +219,7 @@ struct Page<'a> {
     heading: &'a str,
     what: &'a str,
     rows: &'a [(String, String)],
-    href: &'a str,
-    label: &'a str,
+    link: Option<&'a (String, String)>,
     doubt: &'a str,
     never: String,
 }
@@ -208,6 +244,7 @@ mod tests {
             institution,
             issuer: "https://login.bank.example",
             name: "Ada <b>\r\nLovelace".to_owned(),
+            stopped: false,
             at: Timestamp::from_secs(1_800_000_000),
             agent: Some("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0".to_owned()),
             address: Some("192.0.2.7".to_owned()),
@@ -220,15 +257,43 @@ mod tests {
     #[test]
     fn everything_that_is_told_has_words_in_every_language() {
         let institution = InstitutionFile::default().check().unwrap();
-        for kind in Kind::ALL.iter().filter(|kind| tells(**kind)) {
+        for kind in Kind::ALL.iter().filter(|kind| may_tell(**kind)) {
             for lang in Lang::ALL {
                 let notice = compose(&facts(&institution, *kind, lang)).unwrap();
                 assert!(!notice.subject.is_empty(), "{kind}");
-                assert!(notice.text.contains("https://login.bank.example/account"));
+                let leads = notice.text.contains("https://login.bank.example/account");
+                assert_eq!(leads, *kind != Kind::UserClosed, "{kind}");
                 assert!(notice.html.contains("Firefox"), "{kind}: {}", notice.html);
             }
         }
-        assert!(compose(&facts(&institution, Kind::CodeIssued, Lang::En)).is_none());
+        for kind in Kind::ALL.iter().filter(|kind| !may_tell(**kind)) {
+            let notice = compose(&facts(&institution, *kind, Lang::En));
+            assert!(notice.is_none(), "{kind} is not said to be told");
+        }
+    }
+
+    #[test]
+    fn whoever_cannot_sign_in_is_told_to_call() {
+        let institution = InstitutionFile::default().check().unwrap();
+        let mut facts = facts(&institution, Kind::RecoveryBegun, Lang::En);
+        facts.stopped = true;
+        let notice = compose(&facts).unwrap();
+        assert!(notice.text.contains("call us"), "{}", notice.text);
+        assert!(!notice.text.contains("/account"), "{}", notice.text);
+    }
+
+    #[test]
+    fn an_apps_name_turns_nothing_around() {
+        let institution = InstitutionFile::default().check().unwrap();
+        let mut facts = facts(&institution, Kind::ConsentGiven, Lang::En);
+        facts.app = Some("\u{202e}tegduB".to_owned());
+        let notice = compose(&facts).unwrap();
+        assert!(!notice.subject.contains('\u{202e}'));
+        assert!(
+            notice.text.contains("\u{2068}tegduB\u{2069}"),
+            "{}",
+            notice.text
+        );
     }
 
     #[test]

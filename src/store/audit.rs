@@ -80,6 +80,18 @@ impl PendingEvent {
         self.event.id
     }
 
+    /// When it happened.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.event.at
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.event.kind
+    }
+
     /// Lets a person be told of it by mail, when it commits.
     #[must_use]
     pub fn mailed(mut self, mail: Option<NewMail>) -> Self {
@@ -88,7 +100,8 @@ impl PendingEvent {
     }
 
     /// Whether a mail is written with it.
-    pub(super) fn is_mailed(&self) -> bool {
+    #[must_use]
+    pub fn is_mailed(&self) -> bool {
         !self.mails.is_empty()
     }
 
@@ -283,11 +296,21 @@ pub async fn one(tx: &mut Tx, id: Uuid) -> Result<Option<Recorded>, Fault> {
     .transpose()
 }
 
-/// Whether a person ever activated her account.
-pub async fn was_activated(tx: &mut Tx, user: Uuid) -> Result<bool, Fault> {
-    const WAS: Sql =
-        Sql("SELECT 1 FROM audit_events WHERE subject = $1 AND kind = 'user.activated' LIMIT 1");
-    Ok(tx.optional(WAS, vec![user.into()]).await?.is_some())
+/// The identifiers of the events about a person of which no mail could tell her, since a moment.
+pub async fn untold(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Uuid>, Fault> {
+    const UNTOLD: Sql = Sql("SELECT leaf FROM audit_events \
+         WHERE subject = $1 AND id >= $2 AND kind NOT IN ('token.issued', 'token.refreshed') \
+         AND kind = 'mail.not_sent' ORDER BY id DESC LIMIT 100");
+    let values = vec![user.into(), first_of(since).into()];
+    let rows = tx.all(UNTOLD, values).await?;
+    let mut events = Vec::with_capacity(rows.len());
+    for row in rows {
+        let event = Event::parse(&row.bytes(0)?)
+            .map_err(|_| Fault::Unreadable("audit_events.leaf".to_owned()))?;
+        let about = event.detail.get("event").and_then(|id| id.as_str());
+        events.extend(about.and_then(|id| Uuid::try_parse(id).ok()));
+    }
+    Ok(events)
 }
 
 /// Which events of a person.
@@ -302,9 +325,10 @@ pub struct Span {
 }
 
 /// The kinds of events that a person is told of; the rest is talk between machines.
-pub const TOLD: [Kind; 30] = [
+pub const TOLD: [Kind; 32] = [
     Kind::UserInvited,
     Kind::UserActivated,
+    Kind::UserChanged,
     Kind::UserDisabled,
     Kind::UserEnabled,
     Kind::UserDisputed,
@@ -314,6 +338,7 @@ pub const TOLD: [Kind; 30] = [
     Kind::RecoveryCodesReplaced,
     Kind::PasskeyAdded,
     Kind::PasskeyRemoved,
+    Kind::PasskeyBlocked,
     Kind::AppReplaced,
     Kind::UpstreamLinked,
     Kind::UpstreamUnlinked,
@@ -337,9 +362,9 @@ pub const TOLD: [Kind; 30] = [
 
 const OF_SUBJECT: Sql = Sql(
     "SELECT leaf, personal FROM audit_events WHERE subject = $1 AND id > $2 AND id < $3 \
-     AND kind NOT IN ('token.issued', 'token.refreshed') AND kind IN ('user.invited', 'user.activated', 'user.disabled', 'user.enabled', \
+     AND kind NOT IN ('token.issued', 'token.refreshed') AND kind IN ('user.invited', 'user.activated', 'user.changed', 'user.disabled', 'user.enabled', \
      'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
-     'recovery_codes.replaced', 'passkey.added', 'passkey.removed', \
+     'recovery_codes.replaced', 'passkey.added', 'passkey.removed', 'passkey.blocked', \
      'authenticator_app.replaced', 'upstream.linked', 'upstream.unlinked', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \
      'recovery.finished', 'data.exported', 'close.asked', 'close.taken_back', 'confirmation.refused', 'sign_in.succeeded', \
      'sign_in.refused', 'session.ended', 'consent.given', 'consent.refused', 'grant.revoked', \

@@ -220,6 +220,17 @@ pub async fn revoke(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault
     Ok(revoked)
 }
 
+/// Forgets what was asked claim by claim of a person, and with `details` what she agreed to beyond
+/// scopes.
+pub async fn forget(tx: &mut Tx, user: Uuid, details: bool) -> Result<(), Fault> {
+    const CLAIMS: Sql = Sql("UPDATE authorizations SET claims = NULL \
+         WHERE user_id = $1 AND (claims IS NOT NULL OR details IS NOT NULL)");
+    const BOTH: Sql = Sql("UPDATE authorizations SET claims = NULL, details = NULL \
+         WHERE user_id = $1 AND (claims IS NOT NULL OR details IS NOT NULL)");
+    let sql = if details { BOTH } else { CLAIMS };
+    tx.execute(sql, vec![user.into()]).await.map(drop)
+}
+
 /// Reads the columns of [`find`], the first of which is column `at`.
 pub(super) fn read(tx: &Tx, row: &Row, at: usize) -> Result<Authorization, Fault> {
     let unreadable = |column: &str| Fault::Unreadable(format!("authorizations.{column}"));

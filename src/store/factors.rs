@@ -16,6 +16,26 @@ pub struct Totp {
     pub secret: Zeroizing<Vec<u8>>,
     /// The last time step that was accepted.
     pub last_step: i64,
+    /// The secret's envelope: which app this is.
+    envelope: Vec<u8>,
+}
+
+/// A code of an app: its time step, and of which app.
+pub struct Step {
+    /// The time step.
+    pub step: i64,
+    envelope: Vec<u8>,
+}
+
+impl Totp {
+    /// A code of this app.
+    #[must_use]
+    pub fn step(&self, step: i64) -> Step {
+        Step {
+            step,
+            envelope: self.envelope.clone(),
+        }
+    }
 }
 
 /// The person's authenticator app.
@@ -24,9 +44,11 @@ pub async fn totp(tx: &mut Tx, user: Uuid) -> Result<Option<Totp>, Fault> {
     let vault = tx.vault()?;
     let row = tx.optional(FIND, vec![user.into()]).await?;
     row.map(|row| {
+        let envelope = row.bytes(0)?;
         Ok(Totp {
-            secret: vault.open_cell(secret_cell(&user), &row.bytes(0)?)?,
+            secret: vault.open_cell(secret_cell(&user), &envelope)?,
             last_step: row.int(1)?,
+            envelope,
         })
     })
     .transpose()
@@ -63,20 +85,23 @@ pub async fn replace_totp(
     bind_totp(tx, user, secret, step, now).await
 }
 
-/// Spends a time step; false when it, or a later one, was spent before (RFC 6238 §5.2).
+/// Spends a time step; false when it, or a later one, was spent before (RFC 6238 §5.2), or the person has
+/// another app by now.
 pub async fn consume_step(
     tx: &mut Tx,
     user: Uuid,
-    step: i64,
+    code: &Step,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    const CONSUME: Sql = Sql(
-        "UPDATE totp_factors SET last_step = $2, used_at = $3 WHERE user_id = $1 AND last_step < $2",
-    );
-    Ok(tx
-        .execute(CONSUME, vec![user.into(), step.into(), now.into()])
-        .await?
-        == 1)
+    const CONSUME: Sql = Sql("UPDATE totp_factors SET last_step = $2, used_at = $3 \
+         WHERE user_id = $1 AND last_step < $2 AND secret = $4");
+    let values = vec![
+        user.into(),
+        code.step.into(),
+        now.into(),
+        code.envelope.as_slice().into(),
+    ];
+    Ok(tx.execute(CONSUME, values).await? == 1)
 }
 
 /// Unbinds every factor of a person, and what she linked; a new activation binds others.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::Tx;
 use super::sql::Sql;
+use super::{Tx, mails};
 use crate::fault::Fault;
 use crate::secret::TokenHash;
 use crate::vault::{Cell, KeyUse};
@@ -24,7 +24,7 @@ pub struct Invite {
     pub used: bool,
 }
 
-/// Stores an invitation of a person, maybe of her re-proofing; earlier ones of hers end.
+/// Stores an invitation of a person, maybe of her re-proofing; earlier ones of hers end ([`end_all`]).
 pub async fn insert(
     tx: &mut Tx,
     hash: TokenHash,
@@ -32,12 +32,11 @@ pub async fn insert(
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<(), Fault> {
-    const END: Sql = Sql("UPDATE invites SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL");
     const INSERT: Sql = Sql(
         "INSERT INTO invites (token_hash, user_id, created_at, expires_at, reproof_id) \
          VALUES ($1, $2, $3, $4, $5)",
     );
-    tx.execute(END, vec![user.into(), now.into()]).await?;
+    end_all(tx, user, now).await?;
     let values = vec![
         hash.into(),
         user.into(),
@@ -80,11 +79,14 @@ pub async fn end_reproofs(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<(),
         .map(drop)
 }
 
-/// Ends every invitation of a person, and the ceremonies that they opened.
-pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<(), Fault> {
+/// Ends every invitation of a person, the ceremonies that they opened, and the mails that bring them; false
+/// when there was none.
+pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<bool, Fault> {
     const END: Sql = Sql("UPDATE invites SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL");
-    tx.execute(END, vec![user.into(), now.into()]).await?;
-    end_activations(tx, user).await
+    let ended = tx.execute(END, vec![user.into(), now.into()]).await?;
+    mails::forget_invitations(tx, user).await?;
+    end_activations(tx, user).await?;
+    Ok(ended > 0)
 }
 
 /// A ceremony under way in one browser.

@@ -20,9 +20,15 @@ pub struct Content {
     /// Until when it, or what is told of, is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<i64>,
-    /// Where it goes, in place of her address of now.
+    /// Where it goes, in place of her address at the moment of sending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// What to call her, when nobody will know it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Her language (RFC 5646), when nobody will know it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
 }
 
 impl std::fmt::Debug for Content {
@@ -151,6 +157,21 @@ impl Waits for Waiting {
     fn attempts(&mut self) -> &mut u32 {
         &mut self.attempts
     }
+}
+
+/// Whether a mail about this event of a person still waits.
+pub async fn waits(tx: &mut Tx, event: Uuid, user: Uuid) -> Result<bool, Fault> {
+    const WAITS: Sql = Sql("SELECT 1 FROM mails WHERE user_id = $1 AND event_id = $2 LIMIT 1");
+    let found = tx.optional(WAITS, vec![user.into(), event.into()]).await?;
+    Ok(found.is_some())
+}
+
+/// Forgets the mails of a person that bring links of invitations.
+pub async fn forget_invitations(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
+    const FORGET: Sql = Sql("DELETE FROM mails WHERE user_id = $1 AND event_id IN \
+         (SELECT id FROM audit_events WHERE subject = $1 \
+         AND kind NOT IN ('token.issued', 'token.refreshed') AND kind = 'user.invited')");
+    tx.execute(FORGET, vec![user.into()]).await.map(drop)
 }
 
 /// Forgets what a person was to be told.

@@ -92,6 +92,18 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0012_upstream.sql"),
         include_str!("../../migrations/postgres/0012_upstream.sql"),
     ),
+    (
+        14,
+        "told",
+        include_str!("../../migrations/sqlite/0014_told.sql"),
+        include_str!("../../migrations/postgres/0014_told.sql"),
+    ),
+    (
+        15,
+        "lookups",
+        include_str!("../../migrations/sqlite/0015_lookups.sql"),
+        include_str!("../../migrations/postgres/0015_lookups.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

@@ -25,6 +25,10 @@ pub struct Reproof {
     pub expires_at: Timestamp,
     /// The operator who approved it.
     pub approved_by: Option<String>,
+    /// The account of the machine that began it, as `uid=1000(ada)`, when it is known.
+    pub begun_account: Option<String>,
+    /// The audit event of which the person is told by mail; none when she could not be told.
+    pub told_event: Option<Uuid>,
 }
 
 /// Begins one; false when another stands. One whose time is over stands no more.
@@ -32,8 +36,9 @@ pub async fn begin(tx: &mut Tx, new: &Reproof) -> Result<bool, Fault> {
     const CLEAR: Sql = Sql("UPDATE reproofs SET ended_at = $2 \
          WHERE user_id = $1 AND ended_at IS NULL AND expires_at <= $2");
     const INSERT: Sql = Sql(
-        "INSERT INTO reproofs (id, user_id, begun_by, begun_at, opens_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (user_id) WHERE ended_at IS NULL DO NOTHING",
+        "INSERT INTO reproofs (id, user_id, begun_by, begun_at, opens_at, expires_at, begun_account, \
+         told_event) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+         ON CONFLICT (user_id) WHERE ended_at IS NULL DO NOTHING",
     );
     tx.execute(CLEAR, vec![new.user_id.into(), new.begun_at.into()])
         .await?;
@@ -44,6 +49,8 @@ pub async fn begin(tx: &mut Tx, new: &Reproof) -> Result<bool, Fault> {
         new.begun_at.into(),
         new.opens_at.into(),
         new.expires_at.into(),
+        new.begun_account.clone().into(),
+        new.told_event.into(),
     ];
     Ok(tx.execute(INSERT, values).await? == 1)
 }
@@ -51,7 +58,8 @@ pub async fn begin(tx: &mut Tx, new: &Reproof) -> Result<bool, Fault> {
 /// The one that stands for a person at `now`.
 pub async fn standing(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<Option<Reproof>, Fault> {
     const STANDING: Sql = Sql(
-        "SELECT id, user_id, begun_by, begun_at, opens_at, expires_at, approved_by FROM reproofs \
+        "SELECT id, user_id, begun_by, begun_at, opens_at, expires_at, approved_by, begun_account, \
+         told_event FROM reproofs \
          WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2",
     );
     let row = tx.optional(STANDING, vec![user.into(), now.into()]).await?;
@@ -107,5 +115,7 @@ fn read(row: &Row) -> Result<Reproof, Fault> {
         opens_at: row.time(4)?,
         expires_at: row.time(5)?,
         approved_by: row.opt_text(6)?,
+        begun_account: row.opt_text(7)?,
+        told_event: row.opt_uuid(8)?,
     })
 }

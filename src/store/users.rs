@@ -1,5 +1,7 @@
 //! People. Who they are lies under their own key; they are found by a keyed hash of their name.
 
+use std::time::Duration;
+
 use rules::identity::Username;
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -51,7 +53,24 @@ pub struct Profile {
     pub username: String,
     /// Standard claims (OpenID Connect Core §5.1).
     pub claims: Map<String, Value>,
+    /// The addresses that she was written to until lately, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerAddress>,
 }
+
+/// An e-mail address that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerAddress {
+    /// The address.
+    pub address: String,
+    /// When it was replaced.
+    pub until: Timestamp,
+}
+
+/// How long a replaced address is still told of what lets somebody in.
+const FORMER: Duration = Duration::from_hours(30 * 24);
+/// How many replaced addresses are kept.
+const FORMER_AT_MOST: usize = 5;
 
 impl Profile {
     /// What to call her.
@@ -59,6 +78,30 @@ impl Profile {
     pub fn display_name(&self) -> &str {
         let name = self.claims.get("name").and_then(Value::as_str);
         name.unwrap_or(&self.username)
+    }
+
+    /// Where she is written to.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        let address = self.claims.get("email").and_then(Value::as_str);
+        address.filter(|address| !address.is_empty())
+    }
+
+    /// The addresses that were replaced within the last 30 days.
+    pub fn lately(&self, now: Timestamp) -> impl Iterator<Item = &FormerAddress> {
+        let since = now.minus(FORMER);
+        self.former.iter().filter(move |one| one.until > since)
+    }
+
+    /// Keeps an address that is replaced now; older ones are forgotten.
+    pub fn replaced(&mut self, address: String, now: Timestamp) {
+        let mut kept: Vec<_> = self.lately(now).cloned().collect();
+        kept.push(FormerAddress {
+            address,
+            until: now,
+        });
+        let from = kept.len().saturating_sub(FORMER_AT_MOST);
+        self.former = kept.split_off(from);
     }
 }
 
@@ -164,6 +207,44 @@ pub async fn is_active(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
         Some(row) => Ok(UserState::read(&row.text(0)?)? == UserState::Active),
         None => Ok(false),
     }
+}
+
+/// Whether a person ever activated her account: an invitation alone must never open it again. Nothing of
+/// this is forgotten as long as the account is there.
+pub async fn was_activated(tx: &mut Tx, id: Uuid) -> Result<bool, Fault> {
+    const WAS: Sql = Sql(
+        "SELECT 1 FROM users WHERE id = $1 AND (password IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM totp_factors WHERE user_id = $1) \
+         OR EXISTS (SELECT 1 FROM webauthn_credentials WHERE user_id = $1) \
+         OR EXISTS (SELECT 1 FROM recovery_sets WHERE user_id = $1) \
+         OR EXISTS (SELECT 1 FROM audit_events WHERE subject = $1 \
+         AND kind NOT IN ('token.issued', 'token.refreshed') AND kind = 'user.activated'))",
+    );
+    Ok(tx.optional(WAS, vec![id.into()]).await?.is_some())
+}
+
+/// Of what somebody is told at most once a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Daily {
+    /// That somebody guesses at her sign-in.
+    SignIn,
+    /// That somebody guesses in the midst of her account.
+    Change,
+}
+
+/// Notes that a person is told of this now; false when she was within the last day, or is nobody.
+pub async fn tell_daily(tx: &mut Tx, id: Uuid, what: Daily, now: Timestamp) -> Result<bool, Fault> {
+    const SIGN_IN: Sql = Sql("UPDATE users SET sign_in_told_at = $2 \
+         WHERE id = $1 AND (sign_in_told_at IS NULL OR sign_in_told_at <= $3)");
+    const CHANGE: Sql = Sql("UPDATE users SET change_told_at = $2 \
+         WHERE id = $1 AND (change_told_at IS NULL OR change_told_at <= $3)");
+    let sql = match what {
+        Daily::SignIn => SIGN_IN,
+        Daily::Change => CHANGE,
+    };
+    let before = now.minus(Duration::from_hours(24));
+    let values = vec![id.into(), now.into(), before.into()];
+    Ok(tx.execute(sql, values).await? == 1)
 }
 
 /// How many accounts are usable.
@@ -303,8 +384,9 @@ pub async fn end_password(tx: &mut Tx, user: &User, now: Timestamp) -> Result<bo
     Ok(tx.execute(END, values).await? == 1)
 }
 
-/// Gives an account that is in use another password, and makes void everything that was issued for the
-/// person until now; false when it is not in use.
+/// Gives an account that was set up before another password, lets it be used if it was disabled, and makes
+/// void everything that was issued for the person until now, her wish to close it too; false when it is only
+/// invited, or closed.
 pub async fn rebind(
     tx: &mut Tx,
     id: Uuid,
@@ -312,8 +394,9 @@ pub async fn rebind(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     const REBIND: Sql = Sql(
-        "UPDATE users SET password = $2, valid_from = $3, changed_at = $4 \
-         WHERE id = $1 AND state = 'active'",
+        "UPDATE users SET state = 'active', password = $2, valid_from = $3, changed_at = $4, \
+         close_asked_at = NULL \
+         WHERE id = $1 AND state IN ('active', 'disabled') AND closed_at IS NULL",
     );
     let sealed = tx.vault()?.seal(
         KeyUse::Columns,
@@ -371,7 +454,7 @@ pub async fn close(
     }
     let nobody = Profile {
         username: format!("closed-{}", id.simple()),
-        claims: Map::new(),
+        ..Profile::default()
     };
     let plain = serde_json::to_vec(&nobody).map_err(|error| Fault::Internal(error.to_string()))?;
     let keys = vault.person_keys(id, &wrapped)?;

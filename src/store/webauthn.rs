@@ -207,6 +207,16 @@ pub async fn block(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault>
     Ok(tx.execute(BLOCK, vec![id.into(), now.into()]).await? == 1)
 }
 
+/// Blocks a key for good because its person said that it is not hers; false when it was blocked or is
+/// gone.
+pub async fn dispute(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault> {
+    const DISPUTE: Sql = Sql(
+        "UPDATE webauthn_credentials SET blocked_at = $2, disputed_at = $2 \
+         WHERE id = $1 AND blocked_at IS NULL",
+    );
+    Ok(tx.execute(DISPUTE, vec![id.into(), now.into()]).await? == 1)
+}
+
 /// Gives a person's key another name; false when it is not hers.
 pub async fn rename(
     tx: &mut Tx,

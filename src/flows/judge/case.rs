@@ -21,7 +21,7 @@ use crate::totp;
 
 /// What the second factor proves, once it is spent.
 enum Spendable {
-    Step(i64),
+    Step(factors::Step),
     Recovery(Vec<u8>),
     Key(Answered),
 }
@@ -82,7 +82,7 @@ impl Case {
             Some(TypedCode::Totp(code)) => Ok(self.loaded.totp.as_ref().and_then(|totp| {
                 totp::matched_step(&totp.secret, code.as_str(), app.clock.now())
                     .filter(|step| *step > totp.last_step)
-                    .map(Spendable::Step)
+                    .map(|step| Spendable::Step(totp.step(step)))
             })),
             Some(TypedCode::Recovery(code)) => {
                 let code = Secret::new(code.as_str().to_owned());
@@ -124,6 +124,15 @@ impl Case {
         let Some(second) = self.spend(tx, &user, second).await? else {
             return self.refuse::<A>(tx, Some(&user)).await;
         };
+        if second == Method::Recovery {
+            // Whatever follows, the code is spent.
+            let event = self
+                .app
+                .event(Kind::RecoveryCodeUsed, &self.caller)?
+                .by(Actor::User(user.id))
+                .subject(user.id);
+            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
+        }
         let at = self.app.clock.now();
         if let Some(until) = too_often(&self.app, tx, (A::BLOCKED, user.id), at).await? {
             lockouts::succeeded(tx, self.loaded.pools).await?;
@@ -151,15 +160,6 @@ impl Case {
             return self.refuse::<A>(tx, Some(&proven.user)).await;
         };
         lockouts::succeeded(tx, self.loaded.pools).await?;
-        if second == Method::Recovery {
-            let user = &proven.user;
-            let event = self
-                .app
-                .event(Kind::RecoveryCodeUsed, &self.caller)?
-                .by(Actor::User(user.id))
-                .subject(user.id);
-            tx.record(self.app.pending(event, &self.caller, Some(&user.keys))?);
-        }
         Ok(Ruling::Granted(gain))
     }
 
@@ -180,7 +180,7 @@ impl Case {
         let now = self.app.clock.now();
         let (fresh, method) = match second {
             Spendable::Step(step) => {
-                let fresh = factors::consume_step(tx, user.id, step, now).await?;
+                let fresh = factors::consume_step(tx, user.id, &step, now).await?;
                 (fresh, Method::Totp)
             }
             Spendable::Recovery(hash) => {
@@ -204,7 +204,7 @@ impl Case {
             None if stranger => Alarm::Unflooded,
             None => Alarm::No,
         };
-        record_refusal(&self.app, &self.caller, tx, (A::REFUSED, user), alarm)?;
+        record_refusal(&self.app, &self.caller, tx, (A::REFUSED, user), alarm).await?;
         // NIST SP 800-63B-4 §3.2.2: after so many in a row the password ends until it is rebound.
         let user = user.filter(|user| user.password.is_some());
         if let Some(user) = user.filter(|_| lockout::ends_password(self.counted.consecutive)) {

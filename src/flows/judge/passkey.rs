@@ -93,7 +93,8 @@ pub(super) async fn settle<A: Act>(
                 let proven = match proven {
                     Ok(proven) => proven,
                     Err(user) => {
-                        record_refusal(&app, &caller, tx, (A::REFUSED, user.as_ref()), Alarm::No)?;
+                        let refused = (A::REFUSED, user.as_ref());
+                        record_refusal(&app, &caller, tx, refused, Alarm::No).await?;
                         return Ok(Ruling::Refused);
                     }
                 };
@@ -105,13 +106,8 @@ pub(super) async fn settle<A: Act>(
                 if let Some(gain) = act.perform(tx, &proven).await? {
                     return Ok(Ruling::Granted(gain));
                 }
-                record_refusal(
-                    &app,
-                    &caller,
-                    tx,
-                    (A::REFUSED, Some(&proven.user)),
-                    Alarm::No,
-                )?;
+                let refused = (A::REFUSED, Some(&proven.user));
+                record_refusal(&app, &caller, tx, refused, Alarm::No).await?;
                 Ok(Ruling::Refused)
             })
         })

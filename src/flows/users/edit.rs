@@ -9,9 +9,8 @@ use super::{UserInfo, find, info, unknown};
 use crate::app::App;
 use crate::flows::send_mail;
 use crate::flows::{AdminFailure, Caller};
-use crate::rng;
-use crate::store::mails::{Content, NewMail};
-use crate::store::users;
+use crate::store::invites;
+use crate::store::users::{self, UserState};
 
 /// What is to change of a person's claims; those that are not named stay.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -35,25 +34,40 @@ impl std::fmt::Debug for UserEdit {
     }
 }
 
-/// Changes claims of a person, whatever state her account is in. Apps are told at their next look.
+/// Somebody whose claims were changed.
+pub struct Changed {
+    /// As she is now.
+    pub user: UserInfo,
+    /// Whether her invitation ended: it may have gone to the address that was corrected.
+    pub uninvited: bool,
+}
+
+/// Changes claims of a person, whatever state her account is in, as long as it is not closed. Apps are told
+/// at their next look. Another address of somebody who never set her account up ends her invitation.
 ///
 /// # Errors
-/// [`AdminFailure::Refused`] when there is nobody, a claim does not fit, or nothing would change.
+/// [`AdminFailure::Refused`] when there is nobody, the account is closed, a claim does not fit, or nothing
+/// would change.
 pub async fn set(
     app: &App,
     name: &str,
     edit: UserEdit,
     caller: &Caller,
-) -> Result<UserInfo, AdminFailure> {
+) -> Result<Changed, AdminFailure> {
     for (name, value) in &edit.claims {
         claims::check(name, value).map_err(AdminFailure::Refused)?;
     }
-    let id = find(app, name).await?.id;
+    let found = find(app, name).await?;
+    if found.closed_at.is_some() {
+        return Err(AdminFailure::Refused(
+            "that access was closed for good; nothing is kept of who the person was".to_owned(),
+        ));
+    }
+    let id = found.id;
     let event = app.event(Kind::UserChanged, caller)?;
     let event = event.by(Actor::Operator).subject(id);
     let event = app.pending(event, caller, None)?;
     let (now, tells) = (app.clock.now(), app.config.mail.is_some());
-    let former_id = rng::uuid(now)?;
     let changed = app
         .store
         .write(move |tx| {
@@ -61,13 +75,19 @@ pub async fn set(
                 if !users::keep(tx, id).await? {
                     return Ok(None);
                 }
-                let Some(mut user) = users::find(tx, id).await? else {
+                let found = users::find(tx, id).await?;
+                let Some(mut user) = found.filter(|user| user.closed_at.is_none()) else {
                     return Ok(None);
                 };
-                let former = send_mail::address(&user.profile).map(str::to_owned);
+                let former = user.profile.address().map(str::to_owned);
                 let changed = apply(edit, &mut user.profile.claims);
                 if changed.is_empty() {
-                    return Ok(Some((user, false)));
+                    return Ok(Some((user, None)));
+                }
+                let moved = former.as_deref() != user.profile.address();
+                let invited = user.state == UserState::Invited;
+                if let Some(former) = former.filter(|_| moved && !invited) {
+                    user.profile.replaced(former, now);
                 }
                 let updated_at = String::from("updated_at");
                 if !changed.contains(&updated_at) {
@@ -76,30 +96,26 @@ pub async fn set(
                 }
                 users::change_profile(tx, &user, now).await?;
                 let mut event = event.with("changed", changed.join(" "));
-                if tells && changed.iter().any(|name| name == "email") {
-                    // The former address is told too: whoever reads it may be the only one to object.
-                    let content = Content {
-                        to: former,
-                        ..Content::default()
-                    };
-                    let here = NewMail {
-                        id: event.id(),
-                        user_id: id,
-                        content: None,
-                    };
-                    let there = NewMail::with((former_id, id), &content, &user.keys)?;
-                    event = event.mailed(Some(here));
-                    event = event.mailed(content.to.is_some().then_some(there));
+                let mut uninvited = false;
+                if moved && invited {
+                    // Whoever reads the address that was wrong must not hold what opens the account.
+                    uninvited = invites::end_all(tx, id, now).await?;
+                } else if moved {
+                    // Former addresses are told too: whoever reads one may be the only one to object.
+                    event = send_mail::told_now(tells, event, Some(&user), None)?;
                 }
                 tx.record(event);
-                Ok(Some((user, true)))
+                Ok(Some((user, Some(uninvited))))
             })
         })
         .await?;
     match changed {
         None => Err(unknown(name)),
-        Some((user, true)) => Ok(info(user)),
-        Some((user, false)) => Err(AdminFailure::Refused(format!(
+        Some((user, Some(uninvited))) => Ok(Changed {
+            user: info(user),
+            uninvited,
+        }),
+        Some((user, None)) => Err(AdminFailure::Refused(format!(
             "nothing of {0} would change; see it with `countersign user show {0}`",
             user.profile.username
         ))),

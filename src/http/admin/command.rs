@@ -191,6 +191,8 @@ pub enum ReProofStep {
     Begin,
     /// Another approves it.
     Approve,
+    /// Another approves it, although the mail that tells the person still waits.
+    ApproveUntold,
     /// Any operator ends it.
     Cancel,
 }

@@ -135,7 +135,10 @@ async fn re_proof(
             let (user, begun) = reproof::begin(app, user, by, caller).await?;
             re_proofed(user, Some(begun))
         }
-        ReProofStep::Approve => reproof::approve(app, user, by, caller).await?.into(),
+        ReProofStep::Approve | ReProofStep::ApproveUntold => {
+            let by = (by, step == ReProofStep::ApproveUntold);
+            reproof::approve(app, user, by, caller).await?.into()
+        }
         ReProofStep::Cancel => reproof::cancel(app, user, by, caller).await?.into(),
     })
 }

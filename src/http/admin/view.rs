@@ -14,11 +14,11 @@ use super::keep_view::{AuditView, BackupView, RestoredView};
 use super::register::RegisterEntry;
 use crate::flows::clients::{self, Registered};
 use crate::flows::inspect::Facts;
-use crate::flows::reproof::Reproof;
+use crate::flows::reproof::{Approved, Reproof, Told};
 use crate::flows::resources;
 use crate::flows::rotate_keys::KeyInfo;
 use crate::flows::tell_logouts::Standing;
-use crate::flows::users::{Invited, UserInfo};
+use crate::flows::users::{self, Invited, UserInfo};
 use crate::secret::Secret;
 
 /// What a command gives. As JSON, one object with one member that names the kind:
@@ -134,7 +134,14 @@ pub struct InviteView {
     pub link: Shown,
     /// RFC 3339, UTC.
     pub expires_at: String,
+    /// What to know before it is handed over: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
+
+/// What to do after an address was corrected before the account was set up.
+const INVITE_ANEW: &str = "The invitation ended, because it may have gone to the address that was \
+    corrected: make a new one with `countersign user invite`.";
 
 /// A person.
 #[derive(Clone, Serialize, Deserialize)]
@@ -158,6 +165,9 @@ pub struct UserView {
     /// The re-proofing that stands; in `user show` and `user re-proof` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub re_proof: Option<ReProofView>,
+    /// What came of the command beside: sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A re-proofing that stands.
@@ -278,6 +288,35 @@ impl From<Invited> for InviteView {
             username: invited.username,
             link: Shown(invited.link),
             expires_at: date(invited.expires_at),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl From<Approved> for InviteView {
+    fn from(approved: Approved) -> Self {
+        let told = match approved.told {
+            Told::Sent => None,
+            Told::Waiting => {
+                Some("The mail that tells the person of it still waits: she may not know.")
+            }
+            Told::NotSent => Some(
+                "A mail that tells the person of it was not taken (`countersign audit list --kind \
+                 mail.not_sent`): she may not know.",
+            ),
+            Told::NoWay => {
+                Some("The person was not told by mail: there was no address, or no mail is sent.")
+            }
+        };
+        let moved = approved.moved_at.map(|at| {
+            format!(
+                "Her e-mail address was changed on {}: be sure that she asked for it.",
+                date(at)
+            )
+        });
+        Self {
+            notes: told.map(str::to_owned).into_iter().chain(moved).collect(),
+            ..approved.invited.into()
         }
     }
 }
@@ -296,6 +335,7 @@ impl From<UserInfo> for UserView {
             close_asked_at: user.close_asked_at.map(date),
             closed_at: user.closed_at.map(date),
             re_proof: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -365,6 +405,22 @@ impl From<KeyInfo> for KeyView {
 impl From<Invited> for AdminReply {
     fn from(invited: Invited) -> Self {
         Self::Invite(invited.into())
+    }
+}
+
+impl From<Approved> for AdminReply {
+    fn from(approved: Approved) -> Self {
+        Self::Invite(approved.into())
+    }
+}
+
+impl From<users::Changed> for AdminReply {
+    fn from(changed: users::Changed) -> Self {
+        let anew = changed.uninvited.then(|| INVITE_ANEW.to_owned());
+        Self::User(UserView {
+            notes: anew.into_iter().collect(),
+            ..changed.user.into()
+        })
     }
 }
 

@@ -26,9 +26,10 @@ use super::{Stop, chrome, page, see_other, set_cookie};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::account::{self, Overview};
+use crate::flows::reproof::{self, Reproof};
 use crate::flows::sessions::{self, SignedIn};
 use crate::flows::sign_in::Evidence;
-use crate::flows::{Caller, activity as flow, passkeys as keys, reproof};
+use crate::flows::{Caller, activity as flow, passkeys as keys};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::words::Words;
@@ -63,17 +64,20 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         Some("unlinked") => Some(say.upstream_unlinked_done()),
         Some("close") => Some(say.close_noted()),
         Some("open") => Some(say.close_taken_back()),
-        Some("recovery") => Some(say.recovery_cancelled()),
         _ => None,
     };
-    Ok(render(&app, &caller, (&held, &overview), notice).await?)
+    let standing = reproof::standing(&app, held.user.id).await?;
+    let cancelled = standing.is_none() && request.uri().query() == Some("recovery");
+    let notice = notice.or_else(|| cancelled.then(|| say.recovery_cancelled()));
+    let shown = (notice, standing);
+    Ok(render(&app, &caller, (&held, &overview), shown).await?)
 }
 
 async fn render(
     app: &App,
     caller: &Caller,
     (held, overview): (&SignedIn, &Overview),
-    notice: Option<String>,
+    (notice, standing): (Option<String>, Option<Reproof>),
 ) -> Result<Response, Fault> {
     let say = caller.say();
     let registered = app.registry.now();
@@ -81,12 +85,15 @@ async fn render(
     let apps = overview.grants.iter().take(SHOWN);
     let sessions = overview.sessions.iter().take(SHOWN);
     let activity = flow::newest(app, held, 5).await?;
-    let standing = reproof::standing(app, held.user.id).await?;
+    let standing = standing.map(|one| match one.approved_by {
+        Some(_) => say.recovery_standing_approved(),
+        None => say.recovery_standing_what(say.date_and_time(one.opens_at)),
+    });
     let view = Account {
         chrome: &chrome(app, caller),
         name: held.user.profile.display_name().to_owned(),
         notice,
-        recovery: standing.map(|one| say.date_and_time(one.opens_at)),
+        recovery: standing,
         apps: apps
             .map(|grant| rows::app_row(app, say, &registered, grant))
             .collect(),

@@ -30,6 +30,11 @@ on_both_mailed![
     a_link_that_is_over_is_not_sent,
     an_old_mail_is_swept,
     a_test_mail_says_what_is_in_the_way,
+    a_refusal_for_another_reason_is_tried_again,
+    a_domain_of_any_script_is_written_to,
+    an_address_that_the_server_cannot_take_holds_up_nobody,
+    a_test_that_fails_holds_up_nobody,
+    a_letter_that_cannot_be_read_holds_up_nobody,
 ];
 
 async fn tick(server: &TestServer) {
@@ -250,4 +255,69 @@ async fn with_starttls_it_is_sent_under_a_certificate_that_is_trusted_alone() {
         assert_eq!(letters.len(), usize::from(trusted));
         assert!(letters.iter().all(|got| got.sealed));
     }
+}
+
+async fn a_refusal_for_another_reason_is_tried_again(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    for (command, reply) in [
+        ("RCPT", "550 5.7.1 relaying denied"),
+        ("RCPT", "550 no"),
+        ("MAIL", "550 5.1.8 bad sender"),
+        ("DATA", "554 5.6.0 not now"),
+    ] {
+        smtp.answer(Manner::Answers(command, reply));
+        tick(&server).await;
+        let left = (waiting(&server).await, not_sent(&server).await);
+        assert_eq!(left, (1, 0), "{reply}");
+        server.advance(3601);
+    }
+    smtp.answer(Manner::Takes);
+    assert_eq!(delivered(&server, &smtp).await.len(), 1);
+}
+
+async fn invite_at(server: &TestServer, username: &str, address: &str) {
+    let mut claims = people::claims(username);
+    claims.insert("email".to_owned(), json!(address));
+    let new = NewUser {
+        username: username.to_owned(),
+        claims,
+    };
+    users::invite(&server.app, new, &caller()).await.unwrap();
+}
+
+async fn a_domain_of_any_script_is_written_to(server: TestServer, smtp: Smtp) {
+    invite_at(&server, "ada", "ada@müller.example").await;
+    let letters = delivered(&server, &smtp).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].to, "ada@xn--mller-kva.example");
+}
+
+async fn an_address_that_the_server_cannot_take_holds_up_nobody(server: TestServer, smtp: Smtp) {
+    invite_at(&server, "ada", "åda@mail.example").await;
+    tick(&server).await;
+    assert_eq!((waiting(&server).await, not_sent(&server).await), (0, 1));
+    people::invite(&server, "bea").await;
+    tick(&server).await;
+    assert_eq!(smtp.take().len(), 1, "without a rest");
+}
+
+async fn a_test_that_fails_holds_up_nobody(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    smtp.answer(Manner::Answers("MAIL", "530 5.7.0 authenticate first"));
+    let command = AdminCommand::MailTest {
+        to: "ops@bank.example".to_owned(),
+    };
+    let done = admin::execute(&server.app, command, &caller(), &Progress::none()).await;
+    assert!(done.is_err());
+    smtp.answer(Manner::Takes);
+    tick(&server).await;
+    assert_eq!(smtp.take().len(), 1);
+}
+
+async fn a_letter_that_cannot_be_read_holds_up_nobody(server: TestServer, smtp: Smtp) {
+    people::invite(&server, "ada").await;
+    server.behind("UPDATE mails SET content = id").await;
+    tick(&server).await;
+    assert_eq!((waiting(&server).await, not_sent(&server).await), (0, 1));
+    assert!(smtp.take().is_empty());
 }

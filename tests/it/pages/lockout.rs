@@ -320,10 +320,11 @@ async fn an_ended_password_is_bound_anew_with_new_factors(server: TestServer) {
         .await
         .unwrap();
     server.advance(24 * 3600);
-    let invited = reproof::approve(app_of, "ada", "otto", &caller())
+    let invited = reproof::approve(app_of, "ada", ("otto", false), &caller())
         .await
         .unwrap();
     let link = invited
+        .invited
         .link
         .expose()
         .strip_prefix(&server.issuer)

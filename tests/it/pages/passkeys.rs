@@ -36,6 +36,7 @@ on_both![
     the_last_strong_factor_stays,
     somebody_elses_key_is_not_found,
     an_activation_takes_a_passkey,
+    a_passkey_that_was_bound_meanwhile_is_chosen_anew,
 ];
 
 async fn a_passkey_alone_signs_in(server: TestServer) {
@@ -494,13 +495,50 @@ pub(super) async fn activated_with_passkey(server: &TestServer, name: &str) -> A
     passkey
 }
 
+/// Two people at one device, at the same time.
+async fn a_passkey_that_was_bound_meanwhile_is_chosen_anew(server: TestServer) {
+    let mut one = Authenticator::new(&server);
+    let mut waiting = Vec::new();
+    for name in ["ada", "bea"] {
+        let (_, link) = people::invite(&server, name).await;
+        let mut browser = server.browser();
+        people::to_factor(&mut browser, &link).await;
+        let asked = browser.post("/activate/passkey/ask", &[]).await;
+        let asked: Value = serde_json::from_str(&asked.body).unwrap();
+        let made = one.create(&asked["publicKey"]);
+        let page = browser
+            .post("/activate/passkey", &[("credential", &made)])
+            .await;
+        let page = browser.follow(page).await;
+        waiting.push((browser, page));
+    }
+    let (mut beas, late) = waiting.pop().unwrap();
+    let (mut adas, first) = waiting.pop().unwrap();
+    finish_activation(&mut adas, &first).await;
+    let asked = confirmed(&late);
+    let page = beas.post("/activate/codes", &[("confirm", &asked)]).await;
+    assert_eq!(page.status, 400, "{}", page.body);
+    assert!(page.form("/activate/factor").is_some(), "{}", page.body);
+    let code = people::code_at(&people::secret(&page), u64::try_from(server.now()).unwrap());
+    let page = beas.post("/activate/factor", &[("code", &code)]).await;
+    let page = beas.follow(page).await;
+    finish_activation(&mut beas, &page).await;
+}
+
 async fn finish_activation(browser: &mut Browser, page: &Page) {
+    let asked = confirmed(page);
+    let page = browser
+        .post("/activate/codes", &[("confirm", &asked)])
+        .await;
+    assert_eq!(page.status, 200, "{}", page.body);
+}
+
+/// The recovery code that a page asks for.
+fn confirmed(page: &Page) -> String {
     let codes = people::recovery_codes(page);
     let number = page.body.split("Type code number ").nth(1).unwrap();
     let number: String = number.chars().take_while(char::is_ascii_digit).collect();
-    let asked = &codes[number.parse::<usize>().unwrap() - 1];
-    let page = browser.post("/activate/codes", &[("confirm", asked)]).await;
-    assert_eq!(page.status, 200, "{}", page.body);
+    codes[number.parse::<usize>().unwrap() - 1].clone()
 }
 
 /// Removes a key, with a passkey for the proof.

@@ -1,8 +1,8 @@
 //! Her data to take along, and closing for good.
 
-use countersign::flows::users;
+use countersign::flows::users::{self, UserEdit};
 use countersign::http::admin::{AdminCommand, AdminReply, ReProofStep};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{events, operate};
 use crate::support::people::{PASSWORD, Person};
@@ -14,6 +14,7 @@ on_both![
     she_asks_to_close_and_takes_it_back,
     closing_ends_everything_and_erases_who_she_was,
     what_is_closed_stays_closed,
+    what_apps_asked_about_her_is_forgotten_with_her,
     evidence_goes_too_where_it_is_so_configured,
 ];
 
@@ -153,6 +154,13 @@ async fn what_is_closed_stays_closed(server: TestServer) {
         AdminCommand::UserClose { user: user() },
         AdminCommand::UserEnable { user: user() },
         AdminCommand::UserInvite { user: user() },
+        AdminCommand::UserSet {
+            user: user(),
+            edit: UserEdit {
+                claims: Map::from_iter([("email".to_owned(), "x@mail.example".into())]),
+                removed: Vec::new(),
+            },
+        },
         AdminCommand::UserReProof {
             user: user(),
             by: "Olga".to_owned(),
@@ -201,4 +209,20 @@ async fn evidence_goes_too_where_it_is_so_configured(server: TestServer) {
     let (user, all) = happened;
     assert!(all.iter().any(|one| one.personal(&before.keys).is_some()));
     assert!(all.iter().all(|one| one.personal(&user.keys).is_none()));
+}
+
+async fn what_apps_asked_about_her_is_forgotten_with_her(server: TestServer) {
+    let ada = server.person("ada").await;
+    let client = server.register(Spec::confidential("budget")).await;
+    let mut browser = server.browser();
+    browser.code_flow(&server, &client, &ada, "openid").await;
+    server
+        .behind("UPDATE authorizations SET claims = id, details = id")
+        .await;
+    operate(&server, close()).await.unwrap();
+    let count = async |column: &str| {
+        let sql = format!("SELECT COUNT(*) FROM authorizations WHERE {column} IS NOT NULL");
+        server.number(&sql).await
+    };
+    assert_eq!((count("claims").await, count("details").await), (0, 1));
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use countersign::flows::Progress;
-use countersign::flows::users;
+use countersign::flows::{Progress, reproof, sessions, users};
 use countersign::http::admin::{self, AdminCommand, AdminReply, ReProofStep};
+use countersign::store::users::UserState;
 
-use super::{events, operate};
+use super::{events, newest, operate};
 use crate::support::authenticator::person_with;
 use crate::support::people::{self, PASSWORD, Person};
 use crate::support::server::caller;
@@ -25,7 +25,11 @@ on_both![
     fifty_approvals_at_once_make_one_link,
     fifty_last_steps_at_once_count_once,
     until_the_end_nothing_changes,
-    only_an_account_in_use_is_reproofed,
+    only_an_account_that_was_set_up_is_reproofed,
+    whoever_holds_her_factors_is_put_out_by_disabling_first,
+    an_account_without_a_factor_is_no_invited_one,
+    the_request_of_a_session_that_was_ended_cancels_nothing,
+    what_one_operator_hides_is_no_other_operator,
     an_ended_password_needs_two_operators,
     whoever_lost_her_only_key_signs_in_and_comes_back_by_it,
 ];
@@ -276,7 +280,7 @@ async fn until_the_end_nothing_changes(server: TestServer) {
     assert!(why.is_err(), "an invitation by one is no way around");
 }
 
-async fn only_an_account_in_use_is_reproofed(server: TestServer) {
+async fn only_an_account_that_was_set_up_is_reproofed(server: TestServer) {
     assert!(begin(&server, "Olga").await.is_err(), "nobody");
     people::invite(&server, "ada").await;
     let why = begin(&server, "Olga").await.unwrap_err();
@@ -324,4 +328,89 @@ async fn whoever_lost_her_only_key_signs_in_and_comes_back_by_it(server: TestSer
     let form = [("current", PASSWORD), ("code", code.as_str())];
     let page = browser.post(CODES, &form).await;
     assert_eq!(page.location(), CODES, "{}", page.body);
+}
+
+/// He objects as soon as she may come back; a disabled account has nobody who could.
+async fn whoever_holds_her_factors_is_put_out_by_disabling_first(server: TestServer) {
+    let ada = server.person("ada").await;
+    let mut intruder = server.browser();
+    intruder.sign_in(&server, &ada).await;
+    begin(&server, "Olga").await.unwrap();
+    users::disable(&server.app, "ada", &caller()).await.unwrap();
+    server.advance(DAY);
+    assert!(approve(&server, "Otto").await.is_err(), "it ended, too");
+    server.behind("UPDATE users SET close_asked_at = 1").await;
+    begin(&server, "Olga").await.unwrap();
+    server.advance(DAY);
+    let link = approve(&server, "Otto").await.unwrap();
+    for action in ["/account/recovery/cancel", "/account/not-me"] {
+        assert_eq!(intruder.post(action, &[]).await.location(), "/sign-in");
+    }
+    assert!(!enters(&server, &ada).await);
+    let new = recover(&server, &ada, &link).await;
+    assert!(!enters(&server, &ada).await, "he holds nothing any more");
+    assert!(enters(&server, &new).await);
+    assert_eq!(events(&server, "recovery.cancelled").await, 0);
+    let wished = "SELECT COUNT(*) FROM users WHERE close_asked_at IS NOT NULL";
+    assert_eq!(server.number(wished).await, 0, "his wish to close it, too");
+}
+
+/// One operator alone would take over what was set up.
+async fn an_account_without_a_factor_is_no_invited_one(server: TestServer) {
+    server.person("ada").await;
+    for gone in [
+        "DELETE FROM totp_factors",
+        "DELETE FROM recovery_codes",
+        "DELETE FROM recovery_sets",
+        "UPDATE users SET password = NULL",
+    ] {
+        server.behind(gone).await;
+    }
+    users::disable(&server.app, "ada", &caller()).await.unwrap();
+    let enabled = users::enable(&server.app, "ada", &caller()).await.unwrap();
+    assert_eq!(enabled.state, UserState::Active);
+    // As an earlier version left it.
+    server.behind("UPDATE users SET state = 'invited'").await;
+    assert!(
+        users::reinvite(&server.app, "ada", &caller())
+            .await
+            .is_err()
+    );
+    let open = "SELECT COUNT(*) FROM invites WHERE used_at IS NULL";
+    assert_eq!(server.number(open).await, 0);
+    users::disable(&server.app, "ada", &caller()).await.unwrap();
+    begin(&server, "Olga").await.unwrap();
+}
+
+async fn the_request_of_a_session_that_was_ended_cancels_nothing(server: TestServer) {
+    let ada = server.person("ada").await;
+    let mut intruder = server.browser();
+    intruder.sign_in(&server, &ada).await;
+    let cookie = intruder.cookie("session");
+    let held = sessions::current(&server.app, Some(&cookie)).await;
+    let held = held.unwrap().unwrap();
+    users::disable(&server.app, "ada", &caller()).await.unwrap();
+    begin(&server, "Olga").await.unwrap();
+    let cancelled = reproof::cancel_own(&server.app, &held, &caller()).await;
+    assert!(!cancelled.unwrap());
+    server.advance(DAY);
+    approve(&server, "Otto").await.unwrap();
+}
+
+async fn what_one_operator_hides_is_no_other_operator(server: TestServer) {
+    server.person("ada").await;
+    begin(&server, "Olga").await.unwrap();
+    server.advance(DAY);
+    for same in ["Ｏｌｇａ", "olga\u{a0}"] {
+        let why = approve(&server, same).await.unwrap_err();
+        assert!(why.contains("another operator"), "{why}");
+    }
+    for hidden in ["ol\u{200b}ga", "olga\u{2060}", "\u{202e}olga"] {
+        assert!(approve(&server, hidden).await.is_err(), "{hidden:?}");
+    }
+    approve(&server, "Otto").await.unwrap();
+    let event = newest(&server, "recovery.approved").await;
+    assert_eq!(event["detail"]["begun_by"], "olga");
+    assert_eq!(event["detail"]["by"], "otto");
+    assert_eq!(event["detail"]["told"], "no_way");
 }

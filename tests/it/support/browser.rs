@@ -107,6 +107,13 @@ impl Browser {
         }
     }
 
+    /// What a cookie holds whose name ends so.
+    pub fn cookie(&self, ending: &str) -> String {
+        let mut held = self.cookies.iter();
+        let (_, value) = held.find(|(name, _)| name.ends_with(ending)).unwrap();
+        value.clone()
+    }
+
     /// The same browser, led to another node of the installation.
     pub fn led_to(&self, node: &TestServer) -> Self {
         Self {

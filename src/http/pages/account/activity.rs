@@ -82,6 +82,8 @@ fn sentence(say: Words, registered: &Registered, entry: &Entry) -> String {
     match (entry.kind, entry.by) {
         (Kind::UserInvited, _) => say.activity_invited(),
         (Kind::UserActivated, _) => say.activity_activated(),
+        (Kind::UserChanged, _) if entry.address_changed => say.activity_moved(),
+        (Kind::UserChanged, _) => say.activity_changed(),
         (Kind::UserDisabled, _) => say.activity_disabled(),
         (Kind::UserEnabled, _) => say.activity_enabled(),
         (Kind::UserDisputed, _) => say.activity_disputed(),
@@ -91,6 +93,8 @@ fn sentence(say: Words, registered: &Registered, entry: &Entry) -> String {
         (Kind::RecoveryCodesReplaced, _) => say.activity_recovery_replaced(),
         (Kind::PasskeyAdded, _) => say.activity_key_added(),
         (Kind::PasskeyRemoved, _) => say.activity_key_removed(),
+        (Kind::PasskeyBlocked, By::Her) => say.activity_key_disputed(),
+        (Kind::PasskeyBlocked, _) => say.activity_key_blocked(),
         (Kind::AppReplaced, _) => say.activity_app_replaced(),
         (Kind::UpstreamLinked, _) => say.activity_upstream_linked(),
         (Kind::UpstreamUnlinked, _) => say.activity_upstream_unlinked(),
@@ -134,9 +138,11 @@ fn is_disputable(entry: &Entry) -> bool {
                 | Kind::AppReplaced
                 | Kind::UpstreamLinked
                 | Kind::UpstreamUnlinked
+                | Kind::RecoveryCancelled
                 | Kind::RecoveryFinished
                 | Kind::DataExported
                 | Kind::CloseAsked
+                | Kind::CloseTakenBack
                 | Kind::ConsentGiven
                 | Kind::GrantRevoked
         )

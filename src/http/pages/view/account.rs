@@ -14,7 +14,7 @@ pub struct Account<'a> {
     pub name: String,
     /// What was just done: `Your password is changed.`
     pub notice: Option<String>,
-    /// From when on her sign-in can be set up anew, when somebody asked for it.
+    /// How far it is that her sign-in is set up anew, when somebody asked for it.
     pub recovery: Option<String>,
     /// The newest apps with a standing consent.
     pub apps: Vec<ConnectedApp>,
