@@ -7,6 +7,8 @@ use countersign::words::Lang;
 use super::demo::{Authenticator, Demo, Person};
 use super::journey::PASSWORD;
 use crate::support::chrome::{Chrome, Device};
+use crate::support::provider::Provider;
+use crate::support::{Engine, TestServer};
 
 /// Who stands before each page of the walk.
 pub trait Visitor {
@@ -34,6 +36,7 @@ pub async fn walk(lang: Lang, visitor: &mut impl Visitor) {
     activate(&demo, &chrome, lang, visitor).await;
     fail(&demo, &chrome, lang, visitor).await;
     explain(&demo, &chrome, lang, visitor).await;
+    come_through(&chrome, lang, visitor).await;
     assert_eq!(chrome.violations().await, [""; 0]);
 }
 
@@ -339,6 +342,61 @@ async fn explain(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Vi
     visitor.look(chrome, "too-many").await;
 }
 
+/// She comes through the institution's own provider, another site to her browser: linked, then not
+/// believed, then believed.
+async fn come_through(chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+    const NAME: &str = "Staff Login";
+    const WHO: &str = "ada-at-the-bank";
+    let say = lang.words();
+    let provider = Provider::start().await;
+    let server = TestServer::start_now_with(Engine::Sqlite, |file| {
+        file.upstream = provider.settings();
+    })
+    .await;
+    let ada = server.person("ada").await;
+    // The language was chosen before: to a browser, another port is the same site.
+    chrome.open(&server.at("/sign-in")).await;
+    chrome.heading(&say.sign_in()).await;
+    visitor.look(chrome, "upstream-sign-in").await;
+    provider.present(WHO, "urn:bank:mfa");
+    chrome.press(&say.upstream_sign_in(NAME)).await;
+    chrome.see(".summary", &say.upstream_unlinked(NAME)).await;
+    visitor.look(chrome, "upstream-unlinked").await;
+    for (id, text) in [
+        ("username", "ada"),
+        ("password", ada.password.as_str()),
+        ("code", ada.recovery_codes[0].as_str()),
+    ] {
+        chrome.fill(id, text).await;
+    }
+    chrome.press(&say.sign_in()).await;
+    chrome.heading(&say.account_hello("ada Example")).await;
+    chrome.open(&server.at("/account/upstream")).await;
+    chrome.heading(&say.upstream_account(NAME)).await;
+    visitor.look(chrome, "upstream-link").await;
+    chrome.fill("current", &ada.password).await;
+    chrome.fill("code", &ada.recovery_codes[1]).await;
+    chrome.press(&say.upstream_account_link()).await;
+    chrome.see("main", &say.upstream_link_then(NAME)).await;
+    visitor.look(chrome, "upstream-link-go").await;
+    chrome.press(&say.upstream_link_go(NAME)).await;
+    chrome.see("[role=status]", &say.upstream_linked()).await;
+    chrome.open(&server.at("/account/upstream")).await;
+    chrome.heading(&say.upstream_unlink(NAME)).await;
+    visitor.look(chrome, "upstream-unlink").await;
+    chrome.open(&server.at("/sign-out")).await;
+    chrome.press(&say.sign_out()).await;
+    chrome.heading(&say.signed_out()).await;
+    provider.present(WHO, "urn:bank:password");
+    chrome.open(&server.at("/sign-in")).await;
+    chrome.press(&say.upstream_sign_in(NAME)).await;
+    chrome.heading(&say.upstream_beside()).await;
+    visitor.look(chrome, "upstream-beside").await;
+    chrome.fill("code", &ada.recovery_codes[2]).await;
+    chrome.press(&say.sign_in()).await;
+    chrome.heading(&say.account_hello("ada Example")).await;
+}
+
 /// The pages that every walk passes.
 pub fn expected() -> BTreeSet<&'static str> {
     BTreeSet::from([
@@ -387,6 +445,12 @@ pub fn expected() -> BTreeSet<&'static str> {
         "signed-out",
         "stop-sharing",
         "too-many",
+        "upstream-beside",
+        "upstream-link",
+        "upstream-link-go",
+        "upstream-sign-in",
+        "upstream-unlink",
+        "upstream-unlinked",
         "wrong-method",
     ])
 }

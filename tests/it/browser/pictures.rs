@@ -39,6 +39,9 @@ const SHOWN: [&[&str]; 3] = [
         "not-me",
         "password",
         "sign-in-refused",
+        "upstream-beside",
+        "upstream-link",
+        "upstream-sign-in",
     ],
 ];
 
