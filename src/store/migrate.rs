@@ -93,16 +93,16 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/postgres/0012_upstream.sql"),
     ),
     (
-        14,
+        13,
         "told",
-        include_str!("../../migrations/sqlite/0014_told.sql"),
-        include_str!("../../migrations/postgres/0014_told.sql"),
+        include_str!("../../migrations/sqlite/0013_told.sql"),
+        include_str!("../../migrations/postgres/0013_told.sql"),
     ),
     (
-        15,
+        14,
         "lookups",
-        include_str!("../../migrations/sqlite/0015_lookups.sql"),
-        include_str!("../../migrations/postgres/0015_lookups.sql"),
+        include_str!("../../migrations/sqlite/0014_lookups.sql"),
+        include_str!("../../migrations/postgres/0014_lookups.sql"),
     ),
 ];
 
