@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use rules::jose::Alg;
+use tokio::sync::Semaphore;
 
 use crate::client_keys::ClientKeys;
 use crate::clock::Clock;
@@ -67,6 +68,8 @@ pub struct App {
     pub outbound: Arc<Outbound>,
     /// What hands mail over; none when people are told nothing by mail.
     pub mailer: Option<Mailer>,
+    /// Whose turn it is to have her data gathered: one person's at a time.
+    pub exports: Arc<Semaphore>,
     /// What clients were issued for themselves.
     pub own_authorizations: Remembered,
     /// Whether this node is about to stop: it answers, but balancers should go elsewhere.
@@ -138,6 +141,7 @@ impl App {
             cleaned: Cleaned::default(),
             follower: Follower::default(),
             readiness: Readiness::default(),
+            exports: Arc::new(Semaphore::new(1)),
             own_authorizations: Remembered::default(),
             leaving: Arc::default(),
             trust,

@@ -15,7 +15,7 @@ list-older = Ältere
 
 ## Vor einer Änderung noch einmal gefragt.
 proof-password = Bisheriges Passwort
-proof-weaker = Sie haben einen Passkey oder Sicherheitsschlüssel; darum genügt ein Code hier nicht: Eine gefälschte Seite könnte ihn Ihnen entlockt haben. Bestätigen Sie mit Ihrem Passkey oder Sicherheitsschlüssel, am Ende dieses Formulars. Wenn Sie alle verloren haben, rufen Sie uns an.
+proof-weaker = Sie haben einen Passkey oder Sicherheitsschlüssel; darum genügt ein Code hier nicht: Eine gefälschte Seite könnte ihn Ihnen entlockt haben. Bestätigen Sie mit Ihrem Passkey oder Sicherheitsschlüssel, am Ende dieses Formulars. Wenn Sie alle verloren oder kürzlich gesperrt haben, rufen Sie uns an.
 sign-in-away = Sie haben Ihre Kontoseiten eine Weile nicht benutzt. Bitte melden Sie sich noch einmal an.
 
 change-password = Passwort ändern

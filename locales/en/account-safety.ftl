@@ -15,7 +15,7 @@ list-older = Older
 
 ## Asked again before a change.
 proof-password = Current password
-proof-weaker = You have a passkey or security key, so a code is not enough here: a false page could have taken it from you. Confirm with your passkey or security key, at the end of this form. If you have lost all of them, call us.
+proof-weaker = You have a passkey or security key, so a code is not enough here: a false page could have taken it from you. Confirm with your passkey or security key, at the end of this form. If you have lost all of them, or blocked them lately, call us.
 sign-in-away = You did not use your account pages for a while, so we ask you to sign in again.
 
 change-password = Change password

@@ -9,6 +9,3 @@ ALTER TABLE users ADD COLUMN change_told_at BIGINT;
 
 -- When a key was blocked because its person said that it is not hers.
 ALTER TABLE webauthn_credentials ADD COLUMN disputed_at BIGINT;
-
--- What of authorizations says something about a person, by person.
-CREATE INDEX authorizations_by_user ON authorizations (user_id) WHERE claims IS NOT NULL OR details IS NOT NULL;

@@ -161,13 +161,18 @@ fn the_defaults_that_the_example_file_shows_are_true() {
         "mtls",
         "outbound.ca_file",
         "mail",
+        "upstream",
     ];
-    // Files that are read with the rest, and have no default.
-    let text = ["attestation_roots", "password_file"]
-        .iter()
-        .fold(everything_set(), |text, name| {
-            text.replace(&format!("\n{name} = "), &format!("\n# {name} = "))
-        });
+    // Files that are read with the rest, and have no default; and the provider whose files they are.
+    let text = [
+        "attestation_roots = ",
+        "password_file = ",
+        "issuer = \"https://login.",
+    ]
+    .iter()
+    .fold(everything_set(), |text, line| {
+        text.replace(&format!("\n{line}"), &format!("\n# {line}"))
+    });
     let mut set = load(&text);
     let plain = load(example());
     assert!(

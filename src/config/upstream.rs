@@ -16,6 +16,7 @@ use url::Url;
 
 use super::Refused;
 use super::file::refuse;
+use super::list::list;
 use crate::secret::Secret;
 use crate::words::Lang;
 
@@ -35,8 +36,11 @@ pub struct UpstreamFile {
     pub client_secret_file: Option<PathBuf>,
     pub private_key_file: Option<PathBuf>,
     pub name: BTreeMap<String, String>,
+    #[serde(deserialize_with = "list")]
     pub scopes: Vec<String>,
+    #[serde(deserialize_with = "list")]
     pub trusted_acr: Vec<String>,
+    #[serde(deserialize_with = "list")]
     pub trusted_amr: Vec<String>,
     pub max_age_minutes: u64,
 }
@@ -254,7 +258,7 @@ mod tests {
             let mut file = UpstreamFile {
                 issuer: Some("https://login.bank.example".to_owned()),
                 client_id: "countersign".to_owned(),
-                client_secret_file: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE").into()),
+                client_secret_file: Some(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md").into()),
                 name: names("Bank"),
                 ..UpstreamFile::default()
             };

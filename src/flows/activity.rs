@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::sessions::SignedIn;
 use crate::app::App;
 use crate::fault::Fault;
+use crate::store::Tx;
 use crate::store::audit::{self, Recorded, Span};
+use crate::store::users::User;
 use crate::vault::PersonKeys;
 
 /// How far back a person looks.
@@ -89,11 +91,7 @@ async fn load(
     before: Option<Uuid>,
     limit: u32,
 ) -> Result<Vec<Entry>, Fault> {
-    let span = Span {
-        since: app.clock.now().minus(REACH),
-        before,
-        limit,
-    };
+    let span = span(app, before, limit);
     let user = held.user.id;
     let recorded = app
         .store
@@ -101,6 +99,26 @@ async fn load(
         .await?;
     let read = |recorded| read(recorded, &held.user.keys);
     Ok(recorded.into_iter().map(read).collect())
+}
+
+/// The newest few of somebody, within a transaction.
+pub(super) async fn of(
+    app: &App,
+    tx: &mut Tx,
+    user: &User,
+    limit: u32,
+) -> Result<Vec<Entry>, Fault> {
+    let recorded = audit::of_subject(tx, user.id, span(app, None, limit)).await?;
+    let read = |recorded| read(recorded, &user.keys);
+    Ok(recorded.into_iter().map(read).collect())
+}
+
+fn span(app: &App, before: Option<Uuid>, limit: u32) -> Span {
+    Span {
+        since: app.clock.now().minus(REACH),
+        before,
+        limit,
+    }
 }
 
 fn read(recorded: Recorded, keys: &PersonKeys) -> Entry {

@@ -50,7 +50,7 @@ pub async fn change_password(
     let proved = after_work_and_proof(
         app,
         fresh,
-        Demand::Strongest,
+        Demand::StrongestNow,
         hashing,
         move |tx, her, hash| {
             Box::pin(async move {

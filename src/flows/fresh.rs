@@ -49,12 +49,29 @@ pub enum Proved<T> {
     },
 }
 
+impl<T> Proved<T> {
+    /// The same end, when nothing was done yet that it could give.
+    pub(super) fn without<U>(self) -> Result<Proved<U>, (T, Token)> {
+        match self {
+            Self::Done(done, token) => Err((done, token)),
+            Self::Weaker(token) => Ok(Proved::Weaker(token)),
+            Self::SignedOut => Ok(Proved::SignedOut),
+            Self::Refused { by_passkey } => Ok(Proved::Refused { by_passkey }),
+            Self::Blocked { until } => Ok(Proved::Blocked { until }),
+        }
+    }
+}
+
 /// How strong a proof must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// The strongest class that she can reach, for whatever makes, changes or removes a way in: whoever
-    /// has a code of hers from a false page must not keep anything by it.
+    /// The strongest class that she can reach, or could until she disputed a key within the last week, for
+    /// whatever makes or removes a way in: whoever has a code of hers from a false page must not keep
+    /// anything by it, nor dispute her key first.
     Strongest,
+    /// The strongest class that she can reach now, for another password: she is told to choose one when she
+    /// disputed something, and it opens nothing by itself.
+    StrongestNow,
     /// Any two factors, for what opens nothing.
     TwoFactors,
 }
@@ -194,8 +211,13 @@ where
         };
         let reached = Some(proven.admission.assurance().acr);
         let policy = self.app.config.passkeys.policy;
-        let strong =
-            self.demand == Demand::TwoFactors || factors::reach(tx, user, policy).await? <= reached;
+        let strong = match self.demand {
+            Demand::TwoFactors => true,
+            Demand::StrongestNow => factors::reach(tx, user, policy).await? <= reached,
+            Demand::Strongest => {
+                factors::reach_of_late(tx, user, policy, proven.at).await? <= reached
+            }
+        };
         let done = if strong {
             Some((self.then)(tx, &her, self.worked).await?)
         } else {

@@ -362,7 +362,7 @@ pub const TOLD: [Kind; 32] = [
 
 const OF_SUBJECT: Sql = Sql(
     "SELECT leaf, personal FROM audit_events WHERE subject = $1 AND id > $2 AND id < $3 \
-     AND kind NOT IN ('token.issued', 'token.refreshed') AND kind IN ('user.invited', 'user.activated', 'user.changed', 'user.disabled', 'user.enabled', \
+     AND kind IN ('user.invited', 'user.activated', 'user.changed', 'user.disabled', 'user.enabled', \
      'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
      'recovery_codes.replaced', 'passkey.added', 'passkey.removed', 'passkey.blocked', \
      'authenticator_app.replaced', 'upstream.linked', 'upstream.unlinked', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \
@@ -504,9 +504,10 @@ mod tests {
 
     #[test]
     fn the_statement_names_every_kind_that_is_told_and_no_other() {
+        let (_, list) = OF_SUBJECT.0.split_once(" AND kind IN (").unwrap();
         let named = Kind::ALL
             .iter()
-            .filter(|kind| OF_SUBJECT.0.contains(&format!("'{kind}'")));
+            .filter(|kind| list.contains(&format!("'{kind}'")));
         let mut named: Vec<_> = named.map(|kind| kind.as_str()).collect();
         let mut told: Vec<_> = TOLD.iter().map(|kind| kind.as_str()).collect();
         named.sort_unstable();

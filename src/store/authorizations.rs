@@ -220,6 +220,49 @@ pub async fn revoke(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, Fault
     Ok(revoked)
 }
 
+/// What a person agreed to beyond scopes, or claim by claim, in one authorization.
+pub struct Agreed {
+    /// To which client.
+    pub client_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// The claims.
+    pub claims: ClaimsRequest,
+    /// What was granted beyond scopes (RFC 9396).
+    pub details: Details,
+}
+
+/// What a person agreed to beyond scopes, newest first.
+pub async fn agreed(tx: &mut Tx, user: Uuid, limit: u32) -> Result<Vec<Agreed>, Fault> {
+    const AGREED: Sql = Sql(
+        "SELECT id, client_id, created_at, expires_at, claims, details FROM authorizations \
+         WHERE user_id = $1 AND (claims IS NOT NULL OR details IS NOT NULL) ORDER BY id DESC LIMIT $2",
+    );
+    let rows = tx.all(AGREED, vec![user.into(), limit.into()]).await?;
+    let mut agreed = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id = row.uuid(0)?;
+        let claims = match row.opt_bytes(4)? {
+            None => ClaimsRequest::default(),
+            Some(sealed) => {
+                let plain = tx.vault()?.open_cell(claims_cell(&id), &sealed)?;
+                serde_json::from_slice(&plain)
+                    .map_err(|_| Fault::Unreadable("authorizations.claims".to_owned()))?
+            }
+        };
+        agreed.push(Agreed {
+            client_id: row.text(1)?,
+            at: row.time(2)?,
+            expires_at: row.time(3)?,
+            claims,
+            details: read_details(tx, id, row, 5)?,
+        });
+    }
+    Ok(agreed)
+}
+
 /// Forgets what was asked claim by claim of a person, and with `details` what she agreed to beyond
 /// scopes.
 pub async fn forget(tx: &mut Tx, user: Uuid, details: bool) -> Result<(), Fault> {

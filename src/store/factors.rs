@@ -1,5 +1,7 @@
 //! Second factors: authenticator apps (TOTP, RFC 6238) and recovery codes.
 
+use std::time::Duration;
+
 use rules::identity::{Acr, Policy};
 use rules::time::Timestamp;
 use uuid::Uuid;
@@ -154,14 +156,40 @@ pub async fn count_strong(tx: &mut Tx, user: Uuid) -> Result<i64, Fault> {
     Ok(count)
 }
 
+/// How long a key that its person disputed still says how strong a proof of hers must be.
+const OF_LATE: Duration = Duration::from_hours(7 * 24);
+
 /// The strongest class that a person can reach by signing in; none when she has no strong factor.
 pub async fn reach(tx: &mut Tx, user: Uuid, policy: Policy) -> Result<Option<Acr>, Fault> {
+    within(tx, user, policy, Timestamp::from_millis(i64::MAX)).await
+}
+
+/// The strongest class that she can reach, or could by keys that were disputed within the last week:
+/// disputing asks for no proof, so it must not make a weaker one enough.
+pub async fn reach_of_late(
+    tx: &mut Tx,
+    user: Uuid,
+    policy: Policy,
+    now: Timestamp,
+) -> Result<Option<Acr>, Fault> {
+    within(tx, user, policy, now.minus(OF_LATE)).await
+}
+
+/// The same with keys that were disputed after a moment.
+async fn within(
+    tx: &mut Tx,
+    user: Uuid,
+    policy: Policy,
+    disputed_after: Timestamp,
+) -> Result<Option<Acr>, Fault> {
     const APP: Sql = Sql("SELECT COUNT(*) FROM totp_factors WHERE user_id = $1");
     const KEYS: Sql = Sql("SELECT MIN(backup_eligible) FROM webauthn_credentials \
-         WHERE user_id = $1 AND blocked_at IS NULL");
+         WHERE user_id = $1 AND (blocked_at IS NULL OR disputed_at > $2)");
     let apps = tx.optional(APP, vec![user.into()]).await?;
     let apps = apps.map(|row| row.int(0)).transpose()?.unwrap_or(0);
-    let keys = tx.optional(KEYS, vec![user.into()]).await?;
+    let keys = tx
+        .optional(KEYS, vec![user.into(), disputed_after.into()])
+        .await?;
     let synced = keys.map(|row| row.opt_int(0)).transpose()?.flatten();
     let by_key = synced.map(|synced| match synced {
         0 => Acr::PhishingResistant,

@@ -75,7 +75,10 @@ pub async fn lock(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Gra
     row.as_ref().map(read).transpose()
 }
 
-/// Everything that stands for a person, newest first.
+/// How many grants of a person are listed, at most.
+pub const LISTED: usize = 500;
+
+/// Everything that stands for a person, newest first; at most [`LISTED`].
 pub async fn of_user(tx: &mut Tx, user: Uuid) -> Result<Vec<Grant>, Fault> {
     const LIST: Sql = Sql(
         "SELECT id, client_id, scopes, resources, created_at, consented_at, claims FROM grants \

@@ -98,12 +98,6 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0013_told.sql"),
         include_str!("../../migrations/postgres/0013_told.sql"),
     ),
-    (
-        14,
-        "lookups",
-        include_str!("../../migrations/sqlite/0014_lookups.sql"),
-        include_str!("../../migrations/postgres/0014_lookups.sql"),
-    ),
 ];
 
 /// A migration that was just applied.

@@ -177,7 +177,10 @@ pub async fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Session>, Fault> {
     row.as_ref().map(read).transpose()
 }
 
-/// A person's sessions that were not ended, newest first.
+/// How many sessions of a person are listed, at most.
+pub const LISTED: usize = 100;
+
+/// A person's sessions that were not ended, newest first; at most [`LISTED`].
 pub async fn of_user(tx: &mut Tx, user: Uuid, since: Timestamp) -> Result<Vec<Session>, Fault> {
     const LIST: Sql = Sql(
         "SELECT id, user_id, proofs, agent, created_at, seen_at, account_seen_at, address, \

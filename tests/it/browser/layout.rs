@@ -97,6 +97,8 @@ async fn every_page_fits_and_is_accessible_in_english_and_in_german() {
         "English",
         "Grace Hopper",
         "Harbour Bank",
+        "Staff Login",
+        "Test Bank",
         "HB",
         "H",
         "Pocket Budget for phones",

@@ -12,6 +12,7 @@ use crate::support::{Browser, Page, Person, TestServer, race};
 on_both![
     an_answer_that_was_overtaken_blocks_nothing,
     a_code_makes_and_removes_no_key_where_there_is_one,
+    a_code_is_no_more_worth_when_the_key_was_disputed,
     a_code_renews_no_recovery_codes_where_there_is_a_key,
     a_code_changes_no_password_where_there_is_a_key,
     fifty_weaker_proofs_at_once_keep_nothing,
@@ -60,6 +61,42 @@ async fn a_code_makes_and_removes_no_key_where_there_is_one(server: TestServer) 
     assert!(browser.is_signed_in().await);
     let page = sign_in(&mut server.browser(), &mut passkey).await;
     assert_eq!(page.status, 303, "{}", page.body);
+}
+
+async fn a_code_is_no_more_worth_when_the_key_was_disputed(server: TestServer) {
+    let (person, mut passkey) = person_with(&server, "ada", "passkey").await;
+    // By the first code that came through the false page her key is blocked.
+    let mut browser = server.browser();
+    browser.sign_in(&server, &person).await;
+    let page = browser.get("/account/not-me").await;
+    let key = page.body.split("name=\"block-").nth(1).unwrap();
+    let key = format!("block-{}", key.split('"').next().unwrap());
+    browser.post("/account/not-me", &[(&key, "yes")]).await;
+    refused(&sign_in(&mut server.browser(), &mut passkey).await);
+    // The second keeps nothing.
+    browser.sign_in(&server, &person).await;
+    for to in ["/account/passkeys/add", CODES, "/account/app"] {
+        let code = person.next_code(&server);
+        let page = by_code(&mut browser, to, &code).await;
+        assert_eq!(page.status, 403, "{to}: {}", page.body);
+        assert!(page.body.contains("a code is not enough"), "{}", page.body);
+    }
+    // She does what she is told to do.
+    let code = person.next_code(&server);
+    let page = by_code(&mut browser, PASSWORD_PAGE, &code).await;
+    assert!(page.status < 400, "{}", page.body);
+    // After a week nobody knows of the key any more.
+    server.clock.advance(Duration::from_hours(8 * 24));
+    let mut browser = server.browser();
+    let own = Person {
+        password: NEW.to_owned(),
+        ..person
+    };
+    browser.sign_in(&server, &own).await;
+    let code = own.next_code(&server);
+    let form = [("current", NEW), ("code", &code)];
+    let page = browser.post(CODES, &form).await;
+    assert!(page.status < 400, "{}", page.body);
 }
 
 const CODES: &str = "/account/recovery-codes";

@@ -59,11 +59,16 @@ const SMALL: [&str; 7] = [
     "vault_keys",
 ];
 
-/// What is meant to see every row: at a restore, for an operator, or of what waits for a second.
-const WHOLE: [&str; 3] = [
+/// What is meant to see every row: at a restore, for an operator, when somebody's access is closed, or of
+/// what waits for a second.
+const WHOLE: [&str; 5] = [
     "epoch.rs",
     "SELECT COUNT(*) FROM users WHERE state = 'active'",
     "SELECT COUNT(*) FROM audit_unsealed",
+    "UPDATE authorizations SET claims = NULL \
+     WHERE user_id = $1 AND (claims IS NOT NULL OR details IS NOT NULL)",
+    "UPDATE authorizations SET claims = NULL, details = NULL \
+     WHERE user_id = $1 AND (claims IS NOT NULL OR details IS NOT NULL)",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

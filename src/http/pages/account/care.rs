@@ -35,7 +35,7 @@ pub async fn data(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let form = ask_data(caller.say()).form((&app, &caller), &headers);
     let proved = my_data::export(&app, form.fresh(&params, held)?).await?;
     Ok(form.conclude(proved, |data| {
-        let mut response = (StatusCode::OK, format!("{data:#}\n")).into_response();
+        let mut response = (StatusCode::OK, data).into_response();
         let plain = response.headers_mut();
         plain.insert(
             header::CONTENT_TYPE,
