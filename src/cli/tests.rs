@@ -167,7 +167,7 @@ fn the_defaults_that_the_example_file_shows_are_true() {
     let text = [
         "attestation_roots = ",
         "password_file = ",
-        "issuer = \"https://login.",
+        "issuer = \"https://people.",
     ]
     .iter()
     .fold(everything_set(), |text, line| {
