@@ -103,9 +103,12 @@ const CODES: &str = "/account/recovery-codes";
 const PASSWORD_PAGE: &str = "/account/password";
 const NEW: &str = "eleven loud plovers 3 glide";
 
-/// Posts a form with her password and a code; a new password, too, for whichever page takes one.
+/// Posts a form with her password and a code; a kind of key and a new password, too, for whichever page
+/// takes one.
 async fn by_code(browser: &mut Browser, to: &str, code: &str) -> Page {
     let form = [
+        ("kind", "passkey"),
+        ("name", ""),
         ("current", PASSWORD),
         ("code", code),
         ("password", NEW),
