@@ -276,13 +276,9 @@ fn spoilt(token: &str) -> String {
 
 /// The public key of the JWTs, from the document that every API reads.
 fn point(app: &App) -> Result<Vec<u8>, Failed> {
-    let set: serde_json::Value = serde_json::from_slice(app.keys.now().document().bytes())?;
-    let keys = set["keys"].as_array().cloned().unwrap_or_default();
-    let key = keys.iter().find(|key| key["alg"] == "ES256");
-    let coordinate = |name: &str| {
-        let text = key.and_then(|key| key[name].as_str()).unwrap_or_default();
-        URL_SAFE_NO_PAD.decode(text)
-    };
+    let signer = app.keys.now().signer(Alg::Es256)?;
+    let public = serde_json::to_value(signer.public_jwk())?;
+    let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(public[name].as_str().unwrap_or_default());
     Ok([vec![4], coordinate("x")?, coordinate("y")?].concat())
 }
 
