@@ -87,6 +87,21 @@ def disconnect():
     return jsonify(disconnected=answer.ok)
 
 
+@app.get("/sign-out")
+def sign_out():
+    """Signs out here, and at the bank too: the ID token says whose session ends."""
+    token = tokens.pop(session.pop("id"))
+    back = url_for("signed_out", _external=True)
+    return bank.logout_redirect(post_logout_redirect_uri=back, id_token_hint=token["id_token"])
+
+
+@app.get("/signed-out")
+def signed_out():
+    """The browser is back; Authlib compares `state`."""
+    bank.validate_logout_response()
+    return jsonify(signed_out=True)
+
+
 @app.errorhandler(OAuthError)
 def refused(error):
     """An OAuth error says what to change."""

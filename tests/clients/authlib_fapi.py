@@ -5,40 +5,25 @@ a key. Authlib makes no DPoP proofs; joserfc does, which it brings along.
     PORT=8080 python authlib_fapi.py
 """
 
-import json
 import os
 import time
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Auth, OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oidc.core import CodeIDToken
 from flask import Flask, jsonify, redirect, request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-ISSUER, HOME = os.environ["ISSUER"], f"http://127.0.0.1:{os.environ['PORT']}"
-bank = requests.get(f"{ISSUER}/.well-known/openid-configuration", timeout=10).json()
-assert bank["issuer"] == ISSUER
+from authlib_key import ISSUER, assertion, bank, key
 
-# The key that authenticates the app; its public half is registered.
-jwk = json.loads(Path(os.environ["KEY"]).read_text())
-
-
-class Assertion(PrivateKeyJWT):
-    """An assertion for this bank: good for a minute (Authlib's own hour is refused), once."""
-
-    def sign(self, auth, token_endpoint):
-        self.claims = {"exp": int(time.time()) + 60}
-        # The audience is the issuer, whatever is asked.
-        return super().sign(auth, ISSUER)
+HOME = f"http://127.0.0.1:{os.environ['PORT']}"
 
 
 class BoundToken(OAuth2Auth):
@@ -61,7 +46,7 @@ class Session(OAuth2Session):
     def __init__(self):
         super().__init__(
             os.environ["CLIENT_ID"],
-            ECKey.import_key(jwk),
+            key,
             token_endpoint_auth_method="private_key_jwt",
             revocation_endpoint_auth_method="private_key_jwt",
             token_endpoint=bank["token_endpoint"],
@@ -69,7 +54,7 @@ class Session(OAuth2Session):
             scope="openid email offline_access accounts:read",
             code_challenge_method="S256",
         )
-        self.register_client_auth_method(Assertion(alg="ES256", headers={"kid": jwk["kid"]}))
+        self.register_client_auth_method(assertion)
         # The key that tokens are bound to. It is made here and never leaves.
         self.key, self.dpop_nonce = ECKey.generate_key("P-256"), None
 

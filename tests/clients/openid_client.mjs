@@ -2,9 +2,8 @@
 //
 //   ISSUER=https://login.bank.example CLIENT_ID=… CLIENT_SECRET=… \
 //   API=https://api.bank.example/accounts PORT=8080 node openid_client.mjs
-import { randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
 import * as client from 'openid-client'
+import { begin, expected, forget, serve } from './web_app.mjs'
 
 const { ISSUER, CLIENT_ID, CLIENT_SECRET, API, PORT } = process.env
 const HOME = `http://127.0.0.1:${PORT}`
@@ -12,8 +11,8 @@ const REDIRECT_URI = `${HOME}/callback`
 const SCOPE = 'openid profile email offline_access accounts:read'
 
 // Everything else about the bank is read from its discovery document.
-// Plain HTTP is for a server on your own machine only.
-const local = new URL(ISSUER).protocol === 'http:'
+// Plain HTTP is for what runs on your own machine only.
+const local = [ISSUER, API].some((address) => new URL(address).protocol === 'http:')
 const bank = await client.discovery(
   new URL(ISSUER),
   CLIENT_ID,
@@ -22,33 +21,18 @@ const bank = await client.discovery(
   { execute: local ? [client.allowInsecureRequests] : [] },
 )
 
-/** Where to send the browser; what must come back with it is kept in its session. */
+/** Where to send the browser: the request is pushed (RFC 9126) and never travels through it. */
 async function signIn(session) {
-  session.verifier = client.randomPKCECodeVerifier()
-  session.state = client.randomState()
-  session.nonce = client.randomNonce()
-  // Pushed first (RFC 9126), so that the request itself never travels through the browser.
-  return client.buildAuthorizationUrlWithPAR(bank, {
-    redirect_uri: REDIRECT_URI,
-    scope: SCOPE,
-    state: session.state,
-    nonce: session.nonce,
-    code_challenge: await client.calculatePKCECodeChallenge(session.verifier),
-    code_challenge_method: 'S256',
-  })
+  return client.buildAuthorizationUrlWithPAR(bank, await begin(session, REDIRECT_URI, SCOPE))
 }
 
 /** The browser is back: checks state and issuer, redeems the code, verifies the ID token. */
 async function callback(session, url) {
-  session.tokens = await client.authorizationCodeGrant(bank, url, {
-    pkceCodeVerifier: session.verifier,
-    expectedState: session.state,
-    expectedNonce: session.nonce,
-    idTokenExpected: true,
-  })
+  session.tokens = await client.authorizationCodeGrant(bank, url, expected(session))
   session.refreshToken = session.tokens.refresh_token
   session.idToken = session.tokens.id_token
   session.person = session.tokens.claims()
+  return new URL(HOME)
 }
 
 /** What the bank says of the person: name and address of mail, when she shared them. */
@@ -72,61 +56,35 @@ async function accounts(session) {
 async function refresh(session) {
   session.tokens = await client.refreshTokenGrant(bank, session.refreshToken)
   session.refreshToken = session.tokens.refresh_token ?? session.refreshToken
+  return session.tokens
 }
 
 /** Gives everything back: the refresh token takes the access tokens along. */
 async function disconnect(session) {
   await client.tokenRevocation(bank, session.refreshToken)
+  forget(session)
+  return { disconnected: true }
 }
 
-/** Where to send the browser to sign out at the bank too; it comes back without being asked. */
+/** Signs out here, and at the bank too: the ID token says whose session ends. */
 function signOut(session) {
+  const { idToken } = session
+  forget(session)
+  session.left = client.randomState()
   return client.buildEndSessionUrl(bank, {
-    id_token_hint: session.idToken,
-    post_logout_redirect_uri: HOME,
+    id_token_hint: idToken,
+    post_logout_redirect_uri: `${HOME}/signed-out`,
+    state: session.left,
   })
 }
 
-// A real app keeps sessions in its database.
-const sessions = new Map()
-
-const server = createServer(async (request, response) => {
-  const url = new URL(request.url, HOME)
-  const id = /app=([\w-]+)/.exec(request.headers.cookie)?.[1] ?? randomUUID()
-  const session = sessions.get(id) ?? {}
-  sessions.set(id, session)
-  const headers = { 'set-cookie': `app=${id}; HttpOnly; SameSite=Lax; Path=/` }
-  const show = (status, value) => {
-    response.writeHead(status, { ...headers, 'content-type': 'application/json' })
-    response.end(JSON.stringify(value))
-  }
-  const go = (location) => response.writeHead(303, { ...headers, location }).end()
-  try {
-    if (url.pathname === '/sign-in') return go((await signIn(session)).href)
-    if (url.pathname === '/callback') {
-      await callback(session, url)
-      return go(HOME)
-    }
-    if (!session.person) return go(`${HOME}/sign-in`)
-    if (url.pathname === '/') return show(200, { ...session.person, ...(await userinfo(session)) })
-    if (url.pathname === '/accounts') return show(200, await accounts(session))
-    if (url.pathname === '/refresh') {
-      await refresh(session)
-      return show(200, session.tokens)
-    }
-    if (url.pathname === '/sign-out') {
-      sessions.delete(id)
-      return go(signOut(session).href)
-    }
-    if (url.pathname === '/disconnect') {
-      await disconnect(session)
-      sessions.delete(id)
-      return show(200, { disconnected: true })
-    }
-    show(404, { error: 'not_found' })
-  } catch (error) {
-    // An OAuth error carries what to change: error, error_description, error_uri.
-    show(502, { error: error.error ?? error.code, error_description: error.error_description ?? error.message })
-  }
+serve(PORT, {
+  '/sign-in': signIn,
+  '/callback': callback,
+  '/': async (session) => ({ ...session.person, ...(await userinfo(session)) }),
+  '/accounts': accounts,
+  '/refresh': refresh,
+  '/disconnect': disconnect,
+  '/sign-out': signOut,
+  '/signed-out': (session, url) => ({ signed_out: url.searchParams.get('state') === session.left }),
 })
-server.listen(Number(PORT), '127.0.0.1', () => console.log(`listening on ${HOME}`))

@@ -85,7 +85,7 @@ fn hidden(page: &Page) -> Vec<(String, String)> {
 }
 
 /// Says yes.
-async fn confirm(browser: &mut Browser, page: &Page) -> Page {
+pub async fn confirm(browser: &mut Browser, page: &Page) -> Page {
     let action = page
         .form("/end_session/confirm")
         .unwrap_or_else(|| panic!("nobody is asked: {} {}", page.status, page.body));

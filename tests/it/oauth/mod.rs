@@ -18,7 +18,7 @@ mod id_token;
 mod introspection;
 mod jwt_access;
 mod late;
-mod logout;
+pub mod logout;
 mod pairwise;
 mod prompt;
 mod pushed;

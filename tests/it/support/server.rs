@@ -1,6 +1,7 @@
 //! A server under test: the whole application in this process, on a port that the system chose.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,14 @@ use countersign::clock::Clock;
 use countersign::config::{self, Config, LimitsFile};
 use countersign::flows::Caller;
 use countersign::http::{Front, Peer};
+use countersign::server::tls::Tls;
+use countersign::server::{self, Listener};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::apps::{self, ClientApp, Spec};
 use super::browser::Browser;
+use super::certificates::{Algorithm, Authority};
 use super::people::{self, Person};
 use super::postgres::Held;
 use super::template::{self, Directory};
@@ -28,7 +32,7 @@ pub const CARDS: &str = "https://api.bank.example/cards";
 pub struct TestServer {
     /// The application itself; tests act through HTTP and look in here only to count.
     pub app: Arc<App>,
-    /// Its issuer, `http://localhost:<port>`.
+    /// Its issuer, `http://localhost:<port>`, or `https` when it speaks TLS.
     pub issuer: String,
     /// Its time.
     pub clock: Clock,
@@ -82,6 +86,28 @@ impl TestServer {
         Self::start_at(engine, Clock::system(), change).await
     }
 
+    /// Starts one that speaks TLS itself, by the machine's clock; who certifies it is in
+    /// [`Self::authority_file`].
+    pub async fn start_over_tls(engine: Engine) -> Self {
+        let authority = Authority::new();
+        let mut server = Self::start_now_with(engine, |file| {
+            let folder = file.vault.root_key_file.parent().unwrap();
+            let files = authority.issue(folder, "localhost", Algorithm::Rsa, 2199);
+            file.issuer = file.issuer.replace("http:", "https:");
+            file.tls.certificate_file = Some(files.certificate);
+            file.tls.key_file = Some(files.key);
+        })
+        .await;
+        std::fs::write(server.authority_file(), authority.pem()).unwrap();
+        server.http = authority.http().build().unwrap();
+        server
+    }
+
+    /// The file of who certifies it, when it speaks TLS.
+    pub fn authority_file(&self) -> PathBuf {
+        self.directory.path().join("authority.pem")
+    }
+
     /// Starts one whose limits are all one rate; what the harness itself asks is spread.
     pub async fn limited(engine: Engine, rate: &str) -> Self {
         Self::start_with(engine, |file| file.limits = LimitsFile::all(rate)).await
@@ -120,7 +146,7 @@ impl TestServer {
             accounts: apps::api(&app, "accounts-api").await,
             cards: apps::api(&app, "cards-api").await,
             app,
-            issuer,
+            issuer: file.issuer.clone(),
             clock,
             engine,
             directory,
@@ -397,21 +423,27 @@ impl TestServer {
     fn serve(&mut self) {
         let listener =
             tokio::net::TcpListener::from_std(self.listener.try_clone().unwrap()).unwrap();
-        let peer = Peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let front = Front::new(Arc::clone(&self.app));
-        let service = axum::Router::new()
-            .fallback(move |request: axum::extract::Request| front.answer(request))
-            .layer(axum::Extension(peer));
         let (stop, stopped) = oneshot::channel::<()>();
-        let done = tokio::spawn(async move {
-            let stopped = async move {
-                let _ = stopped.await;
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        let tls = Tls::open(&self.config, self.clock.now()).unwrap();
+        let done = if tls.is_some() {
+            let listener = Listener {
+                tls,
+                ..Listener::from(listener)
             };
-            axum::serve(listener, service)
-                .with_graceful_shutdown(stopped)
-                .await
-                .unwrap();
-        });
+            let run = server::run(Arc::clone(&self.app), listener, stopped);
+            tokio::spawn(async move { run.await.unwrap() })
+        } else {
+            let peer = Peer(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            let front = Front::new(Arc::clone(&self.app));
+            let service = axum::Router::new()
+                .fallback(move |request: axum::extract::Request| front.answer(request))
+                .layer(axum::Extension(peer));
+            let serve = axum::serve(listener, service).with_graceful_shutdown(stopped);
+            tokio::spawn(async move { serve.await.unwrap() })
+        };
         self.running = Some((stop, done));
     }
 }

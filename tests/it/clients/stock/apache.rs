@@ -7,10 +7,16 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use rules::protocol::Metadata;
+
 use super::program::{Program, examples, free_port};
 use crate::support::{Browser, ClientApp, Reply, Spec, TestServer, jwt};
 
-on_both_now![apache_signs_people_in, apache_asks_about_every_token,];
+on_both_now![
+    apache_signs_people_in,
+    apache_signs_people_out,
+    apache_asks_about_every_token,
+];
 
 const MODULES: [&str; 8] = [
     "mpm_event",
@@ -31,7 +37,12 @@ struct Apache {
 async fn start(server: &TestServer) -> Apache {
     let port = free_port();
     let home = format!("http://127.0.0.1:{port}");
-    let spec = Spec::confidential("site").redirect(&[&format!("{home}/callback")]);
+    let spec = Spec::confidential("site")
+        .redirect(&[&format!("{home}/callback")])
+        .metadata(Metadata {
+            post_logout_redirect_uris: vec![format!("{home}/signed-out.html")],
+            ..Metadata::default()
+        });
     let client = server.register(spec).await;
     let folder = server.directory.path();
     let mut command = Command::new("/usr/sbin/apache2");
@@ -55,7 +66,11 @@ async fn start(server: &TestServer) -> Apache {
 fn around(folder: &Path, port: u16) -> String {
     let site = folder.join("site");
     fs::create_dir(&site).unwrap();
-    for (name, text) in [("index.html", "the site"), ("accounts", "the accounts")] {
+    for (name, text) in [
+        ("index.html", "the site"),
+        ("signed-out.html", "signed out"),
+        ("accounts", "the accounts"),
+    ] {
         fs::write(site.join(name), text).unwrap();
     }
     let shown = folder.display();
@@ -104,6 +119,34 @@ async fn apache_signs_people_in(server: TestServer) {
     let page = other.get(answer.page.location()).await;
     assert!(page.header("x-sub") != ada.id.to_string(), "{page:?}");
     let page = other.get("/index.html").await;
+    assert!(page.location().starts_with(&server.at("/authorize")));
+}
+
+/// Its session ends first, then the one at the bank, which sends her back.
+async fn apache_signs_people_out(server: TestServer) {
+    let apache = start(&server).await;
+    let ada = server.person("ada").await;
+    let mut visitor = Browser::new(server.http.clone(), &apache.home);
+    let page = visitor.get("/index.html").await;
+    let mut bank = server.browser();
+    let page = bank.open(page.location()).await;
+    let answer = bank.go_on(&server, page, &ada).await;
+    let page = visitor.open(answer.page.location()).await;
+    assert_eq!(page.body, "the site");
+    assert!(bank.is_signed_in().await);
+
+    let back = format!("{}/signed-out.html", apache.home);
+    let page = visitor.get(&format!("/callback?logout={back}")).await;
+    let to = page.location().to_owned();
+    assert!(to.starts_with(&server.at("/end_session")), "{page:?}");
+    assert!(to.contains("id_token_hint="), "{to}");
+    let page = bank.open(&to).await;
+    let returned = page.location().to_owned();
+    assert!(returned.starts_with(&back), "{page:?}");
+    assert!(!bank.is_signed_in().await);
+    let page = visitor.get(&returned).await;
+    assert_eq!((page.status, page.body.as_str()), (200, "signed out"));
+    let page = visitor.get("/index.html").await;
     assert!(page.location().starts_with(&server.at("/authorize")));
 }
 

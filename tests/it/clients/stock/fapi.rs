@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use countersign::flows::clients::{self, NewAuth, NewClient};
-use rules::jose::JwkSet;
+use rules::jose::{Alg, JwkSet};
 use rules::protocol::{GrantType, Metadata, Profile, Scopes, Thumbprint};
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::support::{Answer, Browser, Engine, Person, Reply, TestServer};
 
 on_both_now![
     openid_client_does_everything_by_fapi,
+    openid_client_believes_no_userinfo_under_another_signature,
     authlib_does_everything_by_fapi,
     authlib_refuses_an_answer_that_is_not_for_it,
 ];
@@ -23,11 +24,7 @@ on_both_now![
 on_both_engines![openid_client_does_everything_under_a_certificate];
 
 async fn openid_client_does_everything_by_fapi(server: TestServer) {
-    let metadata = Metadata {
-        require_signed_request_object: true,
-        ..Metadata::default()
-    };
-    let mut app = App::start(&server, "openid_fapi.mjs", metadata).await;
+    let mut app = App::start(&server, "openid_fapi.mjs", signed()).await;
     let ada = server.person("ada").await;
     let answer = app.ask(&server, &ada).await;
     let names: Vec<_> = answer.params.keys().collect();
@@ -35,6 +32,27 @@ async fn openid_client_does_everything_by_fapi(server: TestServer) {
     app.take(&answer).await;
     let (_, cnf) = app.has_bound_tokens(&server, &ada, "dpop").await;
     assert!(cnf["jkt"].is_string(), "{cnf}");
+}
+
+async fn openid_client_believes_no_userinfo_under_another_signature(server: TestServer) {
+    let between = program::node_options_with("forged_userinfo.cjs");
+    let more = [("NODE_OPTIONS", Path::new(&between))];
+    let mut app = App::start_among(&server, "openid_fapi.mjs", signed(), &more).await;
+    let ada = server.person("ada").await;
+    let answer = app.ask(&server, &ada).await;
+    app.take(&answer).await;
+    let page = app.browser.get("/").await;
+    assert_eq!(page.status, 502, "{}", page.body);
+    assert!(page.body.contains("signature"), "{}", page.body);
+}
+
+/// What openid-client's app is registered with: everything is signed.
+fn signed() -> Metadata {
+    Metadata {
+        require_signed_request_object: true,
+        userinfo_signed_response_alg: Some(Alg::Es256),
+        ..Metadata::default()
+    }
 }
 
 async fn openid_client_does_everything_under_a_certificate(engine: Engine) {
@@ -100,6 +118,16 @@ struct App {
 impl App {
     /// Makes its key, registers it, to be held to nonces, and starts it.
     async fn start(server: &TestServer, script: &str, metadata: Metadata) -> Self {
+        Self::start_among(server, script, metadata, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    async fn start_among(
+        server: &TestServer,
+        script: &str,
+        metadata: Metadata,
+        more: &[(&str, &Path)],
+    ) -> Self {
         let folder = server.directory.path();
         let mut command = program::command("make_key.mjs");
         command.arg(folder);
@@ -111,7 +139,8 @@ impl App {
             ..metadata
         };
         let key = folder.join("private-key.jwk.json");
-        Self::start_with(server, script, (auth, metadata), &[("KEY", &key)]).await
+        let environment = [&[("KEY", &*key)], more].concat();
+        Self::start_with(server, script, (auth, metadata), &environment).await
     }
 
     /// Registers it and starts it, with files that its environment names.
@@ -137,9 +166,8 @@ impl App {
         let registered = clients::register(&server.app, new, &caller())
             .await
             .unwrap();
-        let mut command = program::command(script);
+        let mut command = program::client_of(server, script);
         command
-            .env("ISSUER", &server.issuer)
             .env("CLIENT_ID", &registered.client.id)
             .env("PORT", port.to_string())
             .envs(files.iter().copied());

@@ -17,6 +17,7 @@ use rules::jose::JwkSet;
 use rules::protocol::{GrantType, Metadata, Profile, Scopes};
 use serde_json::Value;
 
+use crate::oauth::logout;
 use crate::support::server::{ACCOUNTS, caller};
 use crate::support::{Browser, ClientApp, Person, Spec, TestServer};
 use program::{Program, free_port};
@@ -37,13 +38,12 @@ impl WebApp {
         let spec = Spec::confidential("pocket-budget")
             .redirect(&[&format!("{home}/callback")])
             .metadata(Metadata {
-                post_logout_redirect_uris: vec![home.clone()],
+                post_logout_redirect_uris: vec![format!("{home}/signed-out")],
                 ..Metadata::default()
             });
         let client = server.register(spec).await;
-        let mut command = program::command(script);
+        let mut command = program::client_of(server, script);
         command
-            .env("ISSUER", &server.issuer)
             .env("CLIENT_ID", &client.id)
             .env("CLIENT_SECRET", &client.secret)
             .env("API", format!("http://127.0.0.1:{}", api.port))
@@ -81,9 +81,8 @@ impl WebApp {
 /// The bank's accounts API: the example of an API in Node.js.
 async fn accounts_api(server: &TestServer) -> Program {
     let port = free_port();
-    let mut command = program::command("accounts_api.mjs");
+    let mut command = program::client_of(server, "accounts_api.mjs");
     command
-        .env("ISSUER", &server.issuer)
         .env("CLIENT_ID", &server.accounts.id)
         .env("CLIENT_SECRET", &server.accounts.secret)
         .env("RESOURCE", ACCOUNTS)
@@ -145,6 +144,37 @@ async fn a_web_app_refuses_what_it_did_not_ask_for(server: &TestServer, script: 
     }
 }
 
+/// At the bank too. The ID token says whose session ends, so that she is asked nothing; when somebody
+/// else signed in there since, he is asked.
+async fn a_web_app_signs_a_person_out(server: &TestServer, script: &str) {
+    let api = accounts_api(server).await;
+    let mut app = WebApp::start(server, script, &api).await;
+    for (name, then) in [("ada", None), ("bea", Some("carl"))] {
+        let person = server.person(name).await;
+        let mut bank = server.browser();
+        app.sign_in(server, &mut bank, &person).await;
+        if let Some(then) = then {
+            bank = server.browser();
+            bank.sign_in(server, &server.person(then).await).await;
+        }
+        let page = app.browser.get("/sign-out").await;
+        let to = page.location().to_owned();
+        assert!(to.starts_with(&server.at("/end_session")), "{page:?}");
+        let mut page = bank.open(&to).await;
+        assert_eq!(bank.is_signed_in().await, then.is_some());
+        if then.is_some() {
+            page = logout::confirm(&mut bank, &page).await;
+            assert!(!bank.is_signed_in().await);
+        }
+        let back = page.location().to_owned();
+        let home = format!("{}/signed-out?state=", app.home);
+        assert!(back.starts_with(&home), "{page:?}");
+        assert_eq!(app.show(&back).await["signed_out"], true);
+        let page = app.browser.get("/").await;
+        assert!(page.location().ends_with("/sign-in"), "{page:?}");
+    }
+}
+
 /// Its access tokens end so soon that an app must refresh before every call.
 async fn short_lived(server: &TestServer) {
     let all = resources::list(&server.app).await.unwrap();
@@ -181,9 +211,8 @@ async fn a_job_with_a_key_calls_the_api(server: &TestServer, script: &str) {
         .await
         .unwrap();
     let job = job.client;
-    let mut command = program::command(script);
+    let mut command = program::client_of(server, script);
     command
-        .env("ISSUER", &server.issuer)
         .env("CLIENT_ID", &job.id)
         .env("KEY", folder.join("private-key.jwk.json"))
         .env("API", format!("http://127.0.0.1:{}", api.port))

@@ -6,6 +6,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::support::TestServer;
+
+/// Debian 12's Node.js has the Web Crypto API behind a switch; newer ones ignore it.
+const NODE_OPTIONS: &str = "--experimental-global-webcrypto";
+
+/// What Node.js is told so that it loads a file of the examples before the program.
+pub fn node_options_with(before: &str) -> String {
+    let file = examples().join(before);
+    format!("{NODE_OPTIONS} --require={}", file.display())
+}
+
 /// The folder with the examples.
 pub fn examples() -> PathBuf {
     root().join("tests/clients")
@@ -33,13 +44,27 @@ pub fn command(script: &str) -> Command {
         Some("py") => Command::new(root().join("target/python/bin/python")),
         _ => panic!("nothing runs {script}"),
     };
-    // Debian 12's Node.js has the Web Crypto API behind a switch; newer ones ignore it.
     command
-        .env("NODE_OPTIONS", "--experimental-global-webcrypto")
+        .env("NODE_OPTIONS", NODE_OPTIONS)
         // A script finds no packages but the pinned ones.
         .env_remove("PYTHONPATH")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(file)
         .stdin(Stdio::null());
+    command
+}
+
+/// Runs an example that speaks to the server, and trusts it.
+pub fn client_of(server: &TestServer, script: &str) -> Command {
+    let mut command = command(script);
+    command.env("ISSUER", &server.issuer);
+    let authority = server.authority_file();
+    if authority.exists() {
+        command
+            // Beside the authorities that Node.js trusts by itself.
+            .env("NODE_EXTRA_CA_CERTS", &authority)
+            .env("REQUESTS_CA_BUNDLE", &authority);
+    }
     command
 }
 
