@@ -3,6 +3,7 @@
 //! they would.
 
 mod nginx;
+mod package;
 mod pages;
 mod release;
 mod roles;

@@ -1,7 +1,7 @@
 //! `packaging/release`: the archive is whole, says so, and installs without a network.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -31,7 +31,7 @@ fn copied_to(machine: &Machine) {
     }
 }
 
-fn has(program: &str) -> bool {
+pub fn has(program: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
         .output();
@@ -126,17 +126,22 @@ fn its_bill_of_materials_names_what_is_inside() {
     }
 }
 
+/// The package of this release, where there is cargo-deb.
+pub fn debian_package() -> PathBuf {
+    let mut files = fs::read_dir(RELEASE.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    files
+        .find(|path| path.extension().is_some_and(|e| e == "deb"))
+        .unwrap()
+}
+
 #[test]
 fn its_debian_package_has_everything_in_its_place() {
     if !has("cargo-deb") || !has("dpkg-deb") {
         return eprintln!("not tried: cargo-deb is missing");
     }
-    let mut files = fs::read_dir(RELEASE.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let package = files
-        .find(|path| path.extension().is_some_and(|e| e == "deb"))
-        .unwrap();
+    let package = debian_package();
     let show = |option: &str, package: &Path| {
         let output = Command::new("dpkg-deb")
             .arg(option)
