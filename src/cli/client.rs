@@ -17,8 +17,8 @@ use rules::jose::{Alg, JwkSet};
 use rules::protocol::client::CertificateSubject;
 use rules::protocol::{GrantType, Profile, Scopes};
 
-use super::{Failed, door};
-use crate::http::admin::{AdminCommand, AdminReply, AuthRequest, ClientRequest, ClientView};
+use super::Failed;
+use crate::http::admin::{AdminCommand, AuthRequest, ClientRequest, ClientView};
 use set::Set;
 
 /// The largest JWK set that is read from a file, in bytes.
@@ -211,34 +211,14 @@ enum Grant {
     None,
 }
 
-/// Scopes that belong to no resource: the server's own (OpenID Connect Core §5.4, §11).
-const OWN_SCOPES: [&str; 6] = [
-    "openid",
-    "profile",
-    "email",
-    "address",
-    "phone",
-    "offline_access",
-];
-
 /// Says on standard error which scopes of a client no resource has: a slip of the pen, or an API
 /// that is still to be registered. Nothing is refused for it.
-pub(super) async fn warn_of_unknown_scopes(config: &Path, client: &ClientView) {
-    let known = door::carry_out(config, AdminCommand::ResourceList).await;
-    let Ok(AdminReply::Resources(resources)) = known else {
-        return;
-    };
-    let has = |scope: &str| {
-        let mut of_apis = resources.iter().flat_map(|one| &one.scopes);
-        OWN_SCOPES.contains(&scope) || of_apis.any(|one| one.name == scope)
-    };
-    for scope in client.scope.split(' ').filter(|scope| !scope.is_empty()) {
-        if !has(scope) {
-            eprintln!(
-                "warning: no resource has the scope {scope}; register the API that has it with \
-                 `countersign resource add`, or correct the client's scopes"
-            );
-        }
+pub(super) fn warn_of_unknown_scopes(client: &ClientView) {
+    for scope in client.unknown_scope.iter().flat_map(|all| all.split(' ')) {
+        eprintln!(
+            "warning: no resource has the scope {scope}; register the API that has it with \
+             `countersign resource add`, or correct the client's scopes"
+        );
     }
 }
 

@@ -230,10 +230,10 @@ pub async fn run(cli: Cli) -> Result<(), Failed> {
     let reply = door::carry_out(&config, act).await?;
     match &reply {
         AdminReply::Registered { client, .. } => {
-            client::warn_of_unknown_scopes(&config, client).await;
+            client::warn_of_unknown_scopes(client);
         }
         AdminReply::ClientChanged { after, .. } => {
-            client::warn_of_unknown_scopes(&config, after).await;
+            client::warn_of_unknown_scopes(after);
         }
         _ => {}
     }

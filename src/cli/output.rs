@@ -183,6 +183,9 @@ fn client_rows(client: &ClientView) -> Vec<(&'static str, String)> {
         ("Scopes", or_none(&client.scope)),
         ("ID tokens", client.id_token_signed_response_alg.clone()),
     ];
+    if let Some(unknown) = &client.unknown_scope {
+        rows.push(("Ignored", format!("{unknown} (no resource has it)")));
+    }
     rows.extend(
         client
             .redirect_uris

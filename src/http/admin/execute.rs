@@ -12,6 +12,7 @@ use crate::flows::{
     AdminFailure, Caller, Progress, close, inspect, read_audit, resources, rotate_keys, seal_audit,
     send_mail, tell_logouts,
 };
+use rules::protocol::{Scopes, target};
 
 /// Carries a command out, for the socket or for the command line itself.
 ///
@@ -24,7 +25,7 @@ pub async fn execute(
     progress: &Progress,
 ) -> Result<AdminReply, AdminFailure> {
     use AdminCommand as C;
-    Ok(match command {
+    let mut reply = match command {
         C::UserAdd { username, claims } => {
             let new = NewUser { username, claims };
             users::invite(app, new, caller).await?.into()
@@ -113,7 +114,23 @@ pub async fn execute(
         C::KeyRotate { alg } => {
             AdminReply::Keys(views(rotate_keys::rotate(app, alg, caller).await?))
         }
-    })
+    };
+    say_unknown_scopes(app, &mut reply);
+    Ok(reply)
+}
+
+/// Says of a client that is shown by itself which of its scopes nothing here has.
+fn say_unknown_scopes(app: &App, reply: &mut AdminReply) {
+    let (AdminReply::Client(client)
+    | AdminReply::Registered { client, .. }
+    | AdminReply::ClientChanged { after: client, .. }) = reply
+    else {
+        return;
+    };
+    if let Ok(scopes) = Scopes::parse(&client.scope) {
+        let unknown = target::unknown(&scopes, app.registry.now().resources());
+        client.unknown_scope = Some(unknown.to_string()).filter(|names| !names.is_empty());
+    }
 }
 
 /// A person, and the re-proofing that stands for her.

@@ -232,6 +232,10 @@ pub struct ClientView {
     pub grant_types: Vec<String>,
     /// Which scopes it may ask for, space-delimited.
     pub scope: String,
+    /// Those of them that no resource has, space-delimited: they are ignored when they are asked for
+    /// beside `openid`, and refused otherwise. Where one client alone is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_scope: Option<String>,
     /// How its ID tokens are signed.
     pub id_token_signed_response_alg: String,
     /// Its rules.
@@ -369,6 +373,7 @@ impl From<Client> for ClientView {
                 .map(|grant| grant.as_str().to_owned())
                 .collect(),
             scope: client.scopes.to_string(),
+            unknown_scope: None,
             id_token_signed_response_alg: client.id_token_signed_response_alg.to_string(),
             profile: client.profile,
             metadata: client.metadata,

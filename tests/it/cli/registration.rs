@@ -185,3 +185,38 @@ fn a_client_with_a_key_lives_by_fapi_2_unless_somebody_says_otherwise() {
     }
     serving.stop();
 }
+
+#[test]
+fn scopes_of_a_client_that_no_resource_has_are_named() {
+    let (new, _) = Installation::new();
+    let add = words(
+        "client add --id app --name App --redirect-uri https://app.example/cb \
+         --scope openid --scope accounts.read --scope acounts.read",
+    );
+    let said = text(&new.run(&add).stderr);
+    for scope in ["accounts.read", "acounts.read"] {
+        let warning = format!("no resource has the scope {scope};");
+        assert!(said.contains(&warning), "{said}");
+    }
+    new.done("client add --id api --name API --grant none");
+    new.done(
+        "resource add https://api.bank.example/a --name Accounts --client api \
+         --scope accounts.read=Accounts",
+    );
+    // Beside a server, which keeps resources in memory, and without.
+    let serving = new.serve();
+    let told = new.done("client show app");
+    assert_eq!(told["client"]["unknown_scope"], "acounts.read");
+    serving.stop();
+    let shown = text(&new.run("client show app").stdout);
+    let line = "Ignored         acounts.read (no resource has it)";
+    assert!(shown.lines().any(|found| found == line), "{shown}");
+    let said = new.run("client set app --scope openid --scope accounts.read");
+    assert_eq!(text(&said.stderr), "");
+    let told = new.done("client show app");
+    assert!(told["client"]["unknown_scope"].is_null(), "{told}");
+    // It had its API, and has it no more.
+    new.done("resource remove https://api.bank.example/a --yes");
+    let told = new.done("client show app");
+    assert_eq!(told["client"]["unknown_scope"], "accounts.read");
+}

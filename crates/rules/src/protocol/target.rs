@@ -36,6 +36,14 @@ impl Target {
     }
 }
 
+/// Those scopes that are neither the server's own nor any resource's.
+#[must_use]
+pub fn unknown(scopes: &Scopes, resources: &[Resource]) -> Scopes {
+    scopes.filter(|scope| {
+        !OPENID_SCOPES.contains(&scope) && !resources.iter().any(|resource| resource.owns(scope))
+    })
+}
+
 /// What a client asks of a person.
 ///
 /// # Errors
@@ -46,12 +54,9 @@ pub fn for_person(
     named: &[String],
     resources: &[Resource],
 ) -> Result<Target, OAuthError> {
-    let known = |scope: &str| {
-        OPENID_SCOPES.contains(&scope) || resources.iter().any(|resource| resource.owns(scope))
-    };
     // OpenID Connect Core §3.1.2.1: scopes that are not understood are ignored.
     let scopes = if asked.contains("openid") {
-        asked.filter(known)
+        asked.difference(&unknown(asked, resources))
     } else {
         asked.clone()
     };
