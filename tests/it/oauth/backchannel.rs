@@ -1,6 +1,7 @@
 //! Clients are told that sessions ended (OpenID Connect Back-Channel Logout 1.0): whom, and of what. How
 //! it goes on when it does not go well is in [`outbox`].
 
+mod bound;
 mod outbox;
 
 use countersign::flows::{tell_logouts, users};
