@@ -5,6 +5,7 @@ sign-in-title-for = Anmelden, um mit { $app } fortzufahren
 sign-in-for = um mit { $app } fortzufahren
 sign-in-username = Benutzername
 sign-in-password = Passwort
+show-password = Passwort anzeigen
 sign-in-code = Code
 sign-in-code-hint = Die 6 Ziffern, die Ihre Authenticator-App jetzt zeigt, oder ein Wiederherstellungscode.
 sign-in-cancel = Nicht fortfahren; zurück zu { $app }

@@ -5,6 +5,7 @@ sign-in-title-for = Sign in to continue to { $app }
 sign-in-for = to continue to { $app }
 sign-in-username = User name
 sign-in-password = Password
+show-password = Show password
 sign-in-code = Code
 sign-in-code-hint = The 6 digits your authenticator app shows now, or a recovery code.
 sign-in-cancel = Don’t continue; go back to { $app }

@@ -12,7 +12,9 @@ use super::view::{
     ActivateCodes, ActivateDone, ActivateFactor, ActivatePassword, ActivateStart, Problem, Qr,
 };
 use super::weakness::weakness;
-use super::{Notice, Stop, chrome, own_form, page, page_with_keys, see_other, set_cookie};
+use super::{
+    Notice, Stop, chrome, own_form, page, page_with_keys, page_with_password, see_other, set_cookie,
+};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -169,7 +171,7 @@ async fn render(
                 username,
                 problem,
             };
-            page(status, &view, None)
+            page_with_password(status, &view)
         }
         Some(View::Factor { username, secret }) => {
             let address = totp::address(&secret, &app.config.institution.name, &username)?;

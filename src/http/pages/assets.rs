@@ -24,6 +24,7 @@ struct Static;
 
 const CSS: &str = "countersign.css";
 const KEYS: &str = "passkeys.js";
+const REVEAL: &str = "reveal.js";
 
 /// The style sheet's address; it changes with the content, so that caches never keep an old one.
 #[must_use]
@@ -41,14 +42,23 @@ pub fn css_href(institution: &Institution) -> String {
     format!("/static/{CSS}?v={}{colours}", *OWN)
 }
 
-/// The script's address; it changes with the content.
+/// The address of the script that asks for keys; it changes with the content.
 #[must_use]
 pub fn keys_href() -> String {
-    static OWN: LazyLock<String> = LazyLock::new(|| {
-        let hash = Static::get(KEYS).map(|file| file.metadata.sha256_hash());
-        URL_SAFE_NO_PAD.encode(&hash.unwrap_or_default()[..6])
-    });
-    format!("/static/{KEYS}?v={}", *OWN)
+    static OWN: LazyLock<String> = LazyLock::new(|| script(KEYS));
+    OWN.clone()
+}
+
+/// The address of the script that shows passwords; it changes with the content.
+#[must_use]
+pub fn reveal_href() -> String {
+    static OWN: LazyLock<String> = LazyLock::new(|| script(REVEAL));
+    OWN.clone()
+}
+
+fn script(name: &str) -> String {
+    let bytes = Static::get(name).map(|file| file.data);
+    format!("/static/{name}?v={}", version(&bytes.unwrap_or_default()))
 }
 
 /// The address of a logo; it changes with the picture.

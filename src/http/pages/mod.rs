@@ -55,6 +55,7 @@ fn chrome(app: &App, caller: &Caller) -> Chrome {
             .as_ref()
             .map(|one| assets::logo_href("logo-dark", one)),
         css_href: assets::css_href(institution),
+        reveal_href: assets::reveal_href(),
         keys_href: app.config.issuer.takes_passkeys().then(assets::keys_href),
         languages: institution.languages.clone(),
         say: caller.say(),
@@ -69,7 +70,12 @@ fn page(status: StatusCode, page: &impl Template, returns_to: Option<&str>) -> R
     rendered(status, page, returns_to, "script-src 'none'")
 }
 
-/// A page that asks for a passkey or a security key, with our one script.
+/// A page on which a password is typed, with the script that shows it.
+fn page_with_password(status: StatusCode, page: &impl Template) -> Response {
+    rendered(status, page, None, "script-src 'self'")
+}
+
+/// A page that asks for a passkey or a security key, with our scripts.
 fn page_with_keys(status: StatusCode, page: &impl Template, returns_to: Option<&str>) -> Response {
     rendered(
         status,

@@ -6,3 +6,4 @@ mod journey;
 mod layout;
 mod passkeys;
 mod pictures;
+mod reveal;

@@ -13,6 +13,8 @@ pub struct Chrome {
     /// Address of the script that asks for passkeys and security keys; none where this server's
     /// address takes none.
     pub keys_href: Option<String>,
+    /// Address of the script that shows passwords: `/static/reveal.js?v=…`.
+    pub reveal_href: String,
     /// Address of its logo; without one its name is shown.
     pub logo: Option<String>,
     /// Address of its logo for dark pages, when that is another one.

@@ -6,6 +6,7 @@ fn chrome() -> Chrome {
         institution: "Meridian Bank".into(),
         help_phone: Some("+31 (20) 555-0100".into()),
         css_href: "/static/countersign.css?v=1".into(),
+        reveal_href: "/static/reveal.js?v=1".into(),
         keys_href: Some("/static/passkeys.js?v=1".into()),
         logo: None,
         logo_dark: None,
