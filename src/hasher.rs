@@ -2,13 +2,16 @@
 
 mod memory;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Params, Version};
 use rules::identity::{Password, Weakness};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 use crate::config::Argon2Cost;
 use crate::fault::Fault;
@@ -19,6 +22,8 @@ use memory::Memory;
 
 /// How many hashes may wait for each thread.
 const WAITING: usize = 128;
+/// How many may wait to make secrets of their own.
+const MAKING: usize = 256;
 
 /// Hashes and verifies.
 #[derive(Clone)]
@@ -30,10 +35,47 @@ pub struct Hasher {
     decoy: Arc<Secret>,
     made: Arc<AtomicU64>,
     places: Arc<Semaphore>,
+    /// Whatever is asked of it here, nobody who signs in waits for it.
+    makers: Workers,
+    turns: Arc<Turns>,
+}
+
+/// Who makes secrets of her own.
+struct Turns {
+    making: Mutex<HashSet<Uuid>>,
+    over: Notify,
+    waiting: Semaphore,
+}
+
+impl Turns {
+    fn making(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A place among those who sign in at once.
 pub struct Place(#[expect(dead_code, reason = "held until it is dropped")] OwnedSemaphorePermit);
+
+/// Somebody's turn to make secrets of her own: a password, recovery codes. She has one at a time, and
+/// it is not over before all is done that was asked for in it, whether or not anybody still waits.
+#[derive(Clone)]
+pub struct Turn {
+    hasher: Hasher,
+    her: Arc<Her>,
+}
+
+/// Whose turn it is.
+struct Her {
+    id: Uuid,
+    turns: Arc<Turns>,
+}
+
+impl Drop for Her {
+    fn drop(&mut self) {
+        self.turns.making().remove(&self.id);
+        self.turns.over.notify_waiters();
+    }
+}
 
 impl Hasher {
     /// Starts the threads.
@@ -47,20 +89,28 @@ impl Hasher {
         let decoy = hash(&argon2, &memory, b"nobody", &rng::bytes::<16>()?)?;
         memory.rest();
         memory.rest();
-        let waiting = WAITING * cost.threads;
+        // More threads than processors would take turns, each with the memory of the other to fetch.
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = cost.threads.min(processors);
+        let waiting = WAITING * threads;
         let places = Arc::new(Semaphore::new(waiting / 2));
         Ok(Self {
-            workers: Workers::start("hashing", cost.threads, waiting, Urgency::Idle)?,
+            workers: Workers::start("hashing", threads, waiting, Urgency::Idle)?,
             argon2,
             memory,
             decoy: Arc::new(decoy),
             made: Arc::default(),
             places,
+            makers: Workers::start("making secrets", 1, MAKING, Urgency::Idle)?,
+            turns: Arc::new(Turns {
+                making: Mutex::default(),
+                over: Notify::new(),
+                waiting: Semaphore::new(MAKING),
+            }),
         })
     }
 
-    /// A place for one sign-in, of as many as can be served before their people give up. The other
-    /// half of the queue is for those who set up an account.
+    /// A place for one sign-in, of as many as can be served before their people give up.
     ///
     /// # Errors
     /// [`Fault::Busy`] when there is none.
@@ -71,17 +121,29 @@ impl Hasher {
             .map_err(|_| Fault::Busy("sign-in"))
     }
 
-    /// The hash of a new password, as a PHC string.
+    /// A turn for a person to make secrets of her own; the next one waits until hers is over.
     ///
     /// # Errors
-    /// [`Fault::Busy`].
-    pub async fn hash(&self, password: Password) -> Result<Secret, Fault> {
-        let salt = rng::bytes::<16>()?;
-        let (argon2, memory) = (self.argon2.clone(), Arc::clone(&self.memory));
-        self.count();
-        self.workers
-            .run(move || hash(&argon2, &memory, password.reveal().as_bytes(), &salt))
-            .await?
+    /// [`Fault::Busy`] when too many wait.
+    pub async fn turn(&self, id: Uuid) -> Result<Turn, Fault> {
+        let turns = Arc::clone(&self.turns);
+        let waiting = turns.waiting.try_acquire();
+        let waiting = waiting.map_err(|_| Fault::Busy("making secrets"))?;
+        loop {
+            let over = std::pin::pin!(turns.over.notified());
+            let mut over = over;
+            // From here on no end of a turn is missed.
+            over.as_mut().enable();
+            if turns.making().insert(id) {
+                break;
+            }
+            over.await;
+        }
+        drop(waiting);
+        Ok(Turn {
+            hasher: self.clone(),
+            her: Arc::new(Her { id, turns }),
+        })
     }
 
     /// Whether the password is the hashed one; without a hash, no, after the same time.
@@ -101,43 +163,27 @@ impl Hasher {
             .await?
     }
 
-    /// 32 bytes from a recovery code and the salt of its set.
+    /// 32 bytes from a recovery code that is typed and the salt of its set.
     ///
     /// # Errors
     /// [`Fault::Busy`].
     pub async fn derive(&self, code: Secret, salt: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let (argon2, memory) = (self.argon2.clone(), Arc::clone(&self.memory));
-        self.count();
-        self.workers
-            .run(move || {
-                let mut out = vec![0; 32];
-                fill(
-                    &argon2,
-                    &memory,
-                    (code.expose().as_bytes(), &salt),
-                    &mut out,
-                )
-                .map_err(internal)?;
-                Ok(out)
-            })
-            .await?
+        self.workers.run(self.derivation(code, salt)).await?
     }
 
-    /// Judges a new password; slow enough to keep off the async threads.
-    ///
-    /// # Errors
-    /// [`Fault::Busy`].
-    pub async fn judge(
+    fn derivation(
         &self,
-        password: Password,
-        context: Vec<String>,
-    ) -> Result<Result<(), Weakness>, Fault> {
-        self.workers
-            .run(move || {
-                let words: Vec<&str> = context.iter().map(String::as_str).collect();
-                rules::identity::password::judge(&password, &words)
-            })
-            .await
+        code: Secret,
+        salt: Vec<u8>,
+    ) -> impl FnOnce() -> Result<Vec<u8>, Fault> + Send + 'static {
+        let (argon2, memory) = (self.argon2.clone(), Arc::clone(&self.memory));
+        self.count();
+        move || {
+            let mut out = vec![0; 32];
+            let typed = (code.expose().as_bytes(), salt.as_slice());
+            fill(&argon2, &memory, typed, &mut out).map_err(internal)?;
+            Ok(out)
+        }
     }
 
     /// Gives the memory back that no hash has needed since the last call.
@@ -153,6 +199,57 @@ impl Hasher {
 
     fn count(&self) {
         self.made.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Turn {
+    /// The hash of a new password, as a PHC string.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`].
+    pub async fn hash(&self, password: Password) -> Result<Secret, Fault> {
+        let salt = rng::bytes::<16>()?;
+        let of = &self.hasher;
+        let (argon2, memory) = (of.argon2.clone(), Arc::clone(&of.memory));
+        of.count();
+        self.run(move || hash(&argon2, &memory, password.reveal().as_bytes(), &salt))
+            .await?
+    }
+
+    /// 32 bytes from a new recovery code and the salt of its set.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`].
+    pub async fn derive(&self, code: Secret, salt: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        self.run(self.hasher.derivation(code, salt)).await?
+    }
+
+    /// Judges a new password: awkward ones take longer than a hash.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`].
+    pub async fn judge(
+        &self,
+        password: Password,
+        context: Vec<String>,
+    ) -> Result<Result<(), Weakness>, Fault> {
+        self.run(move || {
+            let words: Vec<&str> = context.iter().map(String::as_str).collect();
+            rules::identity::password::judge(&password, &words)
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let her = Arc::clone(&self.her);
+        let job = move || {
+            let _hers = her;
+            job()
+        };
+        self.hasher.makers.run(job).await
     }
 }
 
@@ -204,11 +301,57 @@ fn internal(error: impl std::fmt::Display) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn cheap() -> Argon2<'static> {
         let params = Params::new(64, 1, 1, Some(32)).unwrap();
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_over_when_its_work_is_and_not_when_nobody_waits_for_it() {
+        let cost = Argon2Cost {
+            memory: 64,
+            passes: 1,
+            threads: 1,
+        };
+        let hasher = Hasher::start(cost).unwrap();
+        let (ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let turn = hasher.turn(ada).await.unwrap();
+        assert!(hasher.turn(ada).now_or_never().is_none(), "she waits");
+        assert!(hasher.turn(bob).await.is_ok());
+
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (started, running) = tokio::sync::oneshot::channel();
+        let gone = tokio::spawn({
+            let turn = turn.clone();
+            async move {
+                turn.run(move || {
+                    let _ = started.send(());
+                    held.recv()
+                })
+                .await
+            }
+        });
+        running.await.unwrap();
+        gone.abort();
+        assert!(gone.await.unwrap_err().is_cancelled());
+        drop(turn);
+        let next = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.turn(ada).await.is_ok() }
+        });
+        assert!(
+            hasher.turn(ada).now_or_never().is_none(),
+            "her work is not done yet"
+        );
+        // Meanwhile nobody who signs in waits for it.
+        let anybody = hasher.verify(Password::normalise("a password"), None);
+        assert!(!anybody.await.unwrap());
+        release.send(()).unwrap();
+        assert!(next.await.unwrap());
     }
 
     #[test]

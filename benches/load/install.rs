@@ -202,7 +202,8 @@ async fn fill(app: &Arc<App>, host: String, options: &Options) -> Result<Install
     }
     let (public, _) = client(app, "bench-public", NewAuth::None, &code, person).await?;
 
-    let password = app.hasher.hash(Password::normalise(PASSWORD)).await?;
+    let password = app.hasher.turn(Uuid::nil()).await?;
+    let password = password.hash(Password::normalise(PASSWORD)).await?;
     let mut filled = Filled::default();
     for first in (0..options.people).step_by(CHUNK) {
         let chunk = Chunk {

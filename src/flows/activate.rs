@@ -194,12 +194,13 @@ pub async fn choose_password(
     let Stage::Password = &activation.state else {
         return Ok(Stepped::Next);
     };
-    let password = match passwords::choose(app, &user, typed, repeated).await? {
+    let turn = app.hasher.turn(user.id).await?;
+    let password = match passwords::choose(app, (&user, &turn), typed, repeated).await? {
         Ok(password) => password,
         Err(Unfit::Differ) => return Ok(Stepped::Mend(Mend::Differ)),
         Err(Unfit::Weak(weakness)) => return Ok(Stepped::Mend(Mend::Weak(weakness))),
     };
-    let hash = app.hasher.hash(password).await?;
+    let hash = turn.hash(password).await?;
     let next = Stage::Factor {
         password: hash.expose().to_owned(),
         secret: STANDARD.encode(totp::new_secret()?.as_slice()),
@@ -324,7 +325,7 @@ pub async fn confirm_codes(
     if !set.is_asked(typed) {
         return Ok(Stepped::Mend(Mend::WrongRecovery));
     }
-    let hashed = set.hash(app).await?;
+    let hashed = set.hash(&app.hasher.turn(user.id).await?).await?;
     let event = app
         .event(Kind::UserActivated, caller)?
         .by(Actor::User(user.id))

@@ -32,7 +32,9 @@ pub async fn change_password(
     fresh: Fresh<'_>,
     (new, repeat): (&Secret, &Secret),
 ) -> Result<Result<Proved<()>, Mend>, Fault> {
-    let new = match passwords::choose(app, &fresh.held.user, new, repeat).await? {
+    let user = &fresh.held.user;
+    let turn = app.hasher.turn(user.id).await?;
+    let new = match passwords::choose(app, (user, &turn), new, repeat).await? {
         Ok(new) => new,
         Err(Unfit::Differ) => return Ok(Err(Mend::Differ)),
         Err(Unfit::Weak(weakness)) => return Ok(Err(Mend::Weak(weakness))),
@@ -43,8 +45,7 @@ pub async fn change_password(
     {
         return Ok(Err(Mend::Same));
     }
-    let hashing = Arc::clone(app);
-    let hashing = async move { hashing.hasher.hash(new).await };
+    let hashing = async move { turn.hash(new).await };
     let device = fresh.device.as_deref();
     let device = device.map(|token| TokenHash::of(Purpose::Device, token));
     let proved = after_work_and_proof(

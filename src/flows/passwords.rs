@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 
 use crate::app::App;
 use crate::fault::Fault;
+use crate::hasher::Turn;
 use crate::secret::Secret;
 use crate::store::users::User;
 
@@ -20,7 +21,7 @@ pub(super) enum Unfit {
 /// A password that was typed twice, when it is good enough for this person.
 pub(super) async fn choose(
     app: &App,
-    user: &User,
+    (user, turn): (&User, &Turn),
     typed: &Secret,
     repeated: &Secret,
 ) -> Result<Result<Password, Unfit>, Fault> {
@@ -28,7 +29,7 @@ pub(super) async fn choose(
     if !same(&password, &Password::normalise(repeated.expose())) {
         return Ok(Err(Unfit::Differ));
     }
-    let judged = app.hasher.judge(password.clone(), context(app, user));
+    let judged = turn.judge(password.clone(), context(app, user));
     Ok(judged.await?.map(|()| password).map_err(Unfit::Weak))
 }
 

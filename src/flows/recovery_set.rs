@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use crate::app::App;
 use crate::fault::Fault;
+use crate::hasher::Turn;
 use crate::rng;
 use crate::secret::Secret;
 use crate::store::factors::HashedSet;
@@ -67,7 +67,7 @@ impl RecoverySet {
     ///
     /// # Errors
     /// [`Fault::Busy`].
-    pub(super) async fn hash(&self, app: &App) -> Result<HashedSet, Fault> {
+    pub(super) async fn hash(&self, turn: &Turn) -> Result<HashedSet, Fault> {
         let salt = rng::bytes::<16>()?.to_vec();
         let mut hashes = Vec::with_capacity(self.codes.len());
         for code in self
@@ -76,7 +76,7 @@ impl RecoverySet {
             .filter_map(|code| RecoveryCode::parse(code))
         {
             let code = Secret::new(code.as_str().to_owned());
-            hashes.push(app.hasher.derive(code, salt.clone()).await?);
+            hashes.push(turn.derive(code, salt.clone()).await?);
         }
         Ok(HashedSet { salt, hashes })
     }

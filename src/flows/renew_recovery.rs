@@ -69,15 +69,14 @@ pub async fn confirm(
     typed: &str,
     caller: &Caller,
 ) -> Result<Confirmed, Fault> {
-    // One hash after another, and never more people at it than may sign in at once.
-    let _place = app.hasher.place()?;
+    let turn = app.hasher.turn(held.user.id).await?;
     let Some((renewal, set)) = find(app, held).await? else {
         return Ok(Confirmed::Gone);
     };
     if !set.is_asked(typed) {
         return Ok(Confirmed::WrongCode);
     }
-    let hashed = set.hash(app).await?;
+    let hashed = set.hash(&turn).await?;
     let (user, session) = (held.user.id, held.session.id);
     let event = app
         .event(Kind::RecoveryCodesReplaced, caller)?

@@ -14,6 +14,7 @@ on_both![
     a_recovery_code_proves_as_well_and_is_spent,
     a_weak_unequal_or_same_password_is_refused_and_nothing_is_spent,
     an_empty_field_is_refused,
+    who_makes_one_makes_no_other_and_keeps_nobody_from_signing_in,
     five_failures_block_here_and_at_sign_in,
     fifty_changes_at_once_are_one,
     nobody_changes_it_from_another_site_or_without_a_session,
@@ -227,6 +228,26 @@ async fn an_empty_field_is_refused(server: TestServer) {
         assert_eq!(page.status, 400, "{missing}");
     }
     assert!(enters(&server, &ada, PASSWORD).await);
+}
+
+async fn who_makes_one_makes_no_other_and_keeps_nobody_from_signing_in(server: TestServer) {
+    let ada = server.person("ada").await;
+    let bob = server.person("bob").await;
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    let before = server.app.hasher.made();
+    let turn = server.app.hasher.turn(ada.id).await.unwrap();
+    server.advance(30);
+    let code = ada.code(&server);
+    let changing = submit(&mut browser, PASSWORD, &code, NEW);
+    let meanwhile = async {
+        server.browser().sign_in(&server, &bob).await;
+        assert_eq!(server.app.hasher.made(), before + 1);
+        drop(turn);
+    };
+    let (page, ()) = tokio::join!(changing, meanwhile);
+    assert_eq!(page.location(), "/account?password", "{}", page.body);
+    assert!(enters(&server, &ada, NEW).await);
 }
 
 async fn five_failures_block_here_and_at_sign_in(server: TestServer) {

@@ -230,6 +230,7 @@ fn estimate(password: &str, words: &[String]) -> Result<(), Weakness> {
             .filter(|c| !c.is_whitespace())
             .take(JUDGED_CHARS),
     );
+    one_sign_for_a_letter(&mut start);
     let inputs: Vec<&str> = words.iter().map(String::as_str).collect();
     let estimate = zxcvbn(&start, &inputs);
     if estimate.score() >= Score::Three {
@@ -239,6 +240,29 @@ fn estimate(password: &str, words: &[String]) -> Result<(), Weakness> {
         .feedback()
         .and_then(zxcvbn::feedback::Feedback::warning);
     Err(warning.map_or(Weakness::Guessable, Weakness::from))
+}
+
+/// Signs that stand for one letter, as in `p4ssw0rd`.
+const SIGNS: [&str; 6] = ["4@", "({[<", "69", "1!|7+", "$5", "0"];
+
+/// Writes each letter that signs stand for with one sign throughout, when many different signs are
+/// used: zxcvbn tries all their combinations, which multiply.
+fn one_sign_for_a_letter(text: &mut Zeroizing<String>) {
+    const FEW: usize = 4;
+    let alike = |sign: char| SIGNS.into_iter().find(|signs| signs.contains(sign));
+    let mut used = [None::<char>; SIGNS.len()];
+    let mut kinds: Vec<char> = text.chars().filter(|c| alike(*c).is_some()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.len() <= FEW {
+        return;
+    }
+    let first = |sign: char| {
+        let group = SIGNS.iter().position(|signs| signs.contains(sign));
+        group.map_or(sign, |group| *used[group].get_or_insert(sign))
+    };
+    let written: String = text.chars().map(first).collect();
+    *text = Zeroizing::new(written);
 }
 
 impl From<Warning> for Weakness {
@@ -316,6 +340,26 @@ mod tests {
         let longest: String = ('a'..='z').cycle().step_by(7).take(128).collect();
         assert_eq!(verdict(&longest), Ok(()));
         assert_eq!(verdict(&format!("{longest}x")), Err(Weakness::TooLong));
+    }
+
+    #[test]
+    fn many_signs_for_the_same_letters_do_not_multiply_the_work() {
+        let mut awkward =
+            Zeroizing::new("4@8({[<369&#!1/|0$5+7%201234567894@8({[<369&#!1/".to_owned());
+        one_sign_for_a_letter(&mut awkward);
+        for signs in SIGNS {
+            let used = signs.chars().filter(|sign| awkward.contains(*sign));
+            assert!(used.count() <= 1, "{signs} in {}", awkward.as_str());
+        }
+        for few in [
+            "p4ssw0rd@1!",
+            "copper lantern vivid marsh",
+            "wQ7#mz0Lr!x2Vt",
+        ] {
+            let mut text = Zeroizing::new(few.to_owned());
+            one_sign_for_a_letter(&mut text);
+            assert_eq!(text.as_str(), few);
+        }
     }
 
     #[test]
