@@ -67,18 +67,10 @@ impl Recognised {
         let Some(id) = self.assertion else {
             return Ok(());
         };
-        let client_id = self.client.id.clone();
         // The row outlives the assertion by the leeway given to clocks.
         let until = id.exp.plus(std::time::Duration::from_mins(1));
-        let fresh = app
-            .store
-            .write(move |tx| {
-                Box::pin(
-                    async move { store::consume_assertion(tx, &client_id, &id.jti, until).await },
-                )
-            })
-            .await?;
-        if fresh {
+        let spent = store::consume_assertion(&self.client.id, &id.jti, until);
+        if app.store.write_alone(spent).await? == 1 {
             return Ok(());
         }
         app.refusals

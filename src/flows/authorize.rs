@@ -92,13 +92,9 @@ pub async fn push(
     bind_to_key(&mut request, possession)?;
     let token = Token::generate(Purpose::PushedRequest)?;
     let (hash, now) = (token.hash(), app.clock.now());
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                pushed::insert(tx, hash, &request, now, now.plus(Lifetimes::PUSHED)).await
-            })
-        })
-        .await?;
+    let times = (now, now.plus(Lifetimes::PUSHED));
+    let request = pushed::insert(&app.store, hash, &request, times)?;
+    app.store.write_alone(request).await?;
     Ok(token)
 }
 

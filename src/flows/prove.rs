@@ -82,13 +82,8 @@ impl Held {
     pub async fn spend(self, app: &App, client: &Client) -> Result<Proved, Failure> {
         let until = self.id.expires_at.plus(REMEMBERED);
         let (key, id) = (self.proved.key, self.id);
-        let fresh = app
-            .store
-            .write(move |tx| {
-                Box::pin(async move { store::consume_proof(tx, key, &id, until).await })
-            })
-            .await?;
-        if fresh {
+        let spent = store::consume_proof(key, &id, until);
+        if app.store.write_alone(spent).await? == 1 {
             return Ok(self.proved);
         }
         let error = ProofError::Replayed.into();

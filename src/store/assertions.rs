@@ -2,24 +2,16 @@
 
 use rules::time::Timestamp;
 
-use super::Tx;
+use super::Alone;
 use super::sql::Sql;
-use crate::fault::Fault;
 use crate::secret::sha256;
 
-/// Spends an assertion of a client; false when it was used before.
-pub async fn consume(
-    tx: &mut Tx,
-    client_id: &str,
-    jti: &str,
-    expires_at: Timestamp,
-) -> Result<bool, Fault> {
+/// Spends an assertion of a client; no row is changed when it was used before.
+#[must_use]
+pub fn consume(client_id: &str, jti: &str, expires_at: Timestamp) -> Alone {
     const CONSUME: Sql = Sql(
         "INSERT INTO assertion_ids (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
     );
     let id = sha256(&[client_id.as_bytes(), b"\0", jti.as_bytes()]);
-    Ok(tx
-        .execute(CONSUME, vec![id.into(), expires_at.into()])
-        .await?
-        == 1)
+    Alone::new(CONSUME, vec![id.into(), expires_at.into()])
 }

@@ -56,7 +56,7 @@ use crate::fault::Fault;
 use crate::vault::Vault;
 use audit::PendingEvent;
 use feed::{Change, Revocations};
-use sql::{Conn, Row, Sql, Value};
+use sql::{Conn, Row, Sql, Statement, Value};
 
 pub use migrate::{Applied, schema_version};
 
@@ -98,6 +98,26 @@ struct Shared {
     vault: std::sync::OnceLock<Arc<Vault>>,
     revocations: Revocations,
     statements: AtomicU64,
+}
+
+impl Shared {
+    fn vault(&self) -> Result<&Arc<Vault>, Fault> {
+        let vault = self.vault.get();
+        vault.ok_or_else(|| Fault::Internal("the vault is not open".to_owned()))
+    }
+}
+
+/// A statement that is all of its transaction, and so needs nothing around it.
+#[derive(Debug)]
+pub struct Alone {
+    sql: Sql,
+    values: Vec<Value>,
+}
+
+impl Alone {
+    const fn new(sql: Sql, values: Vec<Value>) -> Self {
+        Self { sql, values }
+    }
 }
 
 /// What a flow does inside one transaction; it awaits nothing but its [`Tx`].
@@ -199,6 +219,24 @@ impl Store {
                 commit.pass(Moment::Answer);
             }
             done
+        }
+    }
+
+    /// Runs one statement durably; tells how many rows it changed.
+    ///
+    /// # Errors
+    /// [`Fault`]: as for [`Self::write`].
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn write_alone(&self, alone: Alone) -> impl Future<Output = Result<u64, Fault>> + Send {
+        let commit = Commit::asked_here();
+        async move {
+            self.shared.statements.fetch_add(1, Ordering::Relaxed);
+            let changed = match &self.db {
+                Db::Sqlite(db) => db.write_alone(commit, alone).await?,
+                Db::Postgres(db) => db.write_alone(commit, alone, &self.shared).await?,
+            };
+            commit.pass(Moment::Answer);
+            Ok(changed)
         }
     }
 
@@ -353,27 +391,34 @@ impl Tx {
     }
 
     async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
-        self.prepare_for(sql).await?;
-        self.conn.execute(sql, values).await
+        let statement = self.guarded(sql).await?;
+        self.conn.execute(statement, values).await
     }
 
     async fn optional(&mut self, sql: Sql, values: Vec<Value>) -> Result<Option<Row>, Fault> {
-        self.prepare_for(sql).await?;
-        self.conn.optional(sql, values).await
+        let statement = self.guarded(sql).await?;
+        self.conn.optional(statement, values).await
     }
 
     async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, Fault> {
-        self.prepare_for(sql).await?;
-        self.conn.all(sql, values).await
+        let statement = self.guarded(sql).await?;
+        self.conn.all(statement, values).await
     }
 
-    /// Opens the guard before the first statement that does more than read.
-    async fn prepare_for(&mut self, sql: Sql) -> Result<(), Fault> {
+    /// The statement, with the guard before the first one that does more than read. `SQLite` is told
+    /// both at once, because each turn of the writer's thread costs more than most statements.
+    async fn guarded(&mut self, sql: Sql) -> Result<Statement, Fault> {
         self.shared.statements.fetch_add(1, Ordering::Relaxed);
-        match self.guard {
-            Guard::Armed(_) if sql.only_reads() => Ok(()),
-            Guard::Armed(_) => self.open_guard().await,
-            Guard::Off | Guard::Open => Ok(()),
+        match (self.guard, &self.conn) {
+            (Guard::Armed(guard), Conn::Sqlite(_)) if !sql.only_reads() => {
+                self.guard = Guard::Open;
+                Ok(Statement::after(guard, sql))
+            }
+            (Guard::Armed(_), Conn::Postgres(_)) if !sql.only_reads() => {
+                self.open_guard().await?;
+                Ok(sql.into())
+            }
+            _ => Ok(sql.into()),
         }
     }
 
@@ -386,8 +431,7 @@ impl Tx {
     }
 
     fn vault(&self) -> Result<Arc<Vault>, Fault> {
-        let vault = self.shared.vault.get().map(Arc::clone);
-        vault.ok_or_else(|| Fault::Internal("the vault is not open".to_owned()))
+        self.shared.vault().map(Arc::clone)
     }
 
     /// Writes the audit events, mails and feed rows of work that ended well. The feed's counter is taken

@@ -16,7 +16,7 @@ use tokio::time::error::Elapsed;
 
 use super::audit::{self, PendingEvent};
 use super::sql::Conn;
-use super::{Guard, Shared, Tx, Work, unreachable};
+use super::{Alone, Guard, Shared, Tx, Work, unreachable};
 use crate::crash::{Commit, Moment};
 use crate::fault::Fault;
 
@@ -220,6 +220,36 @@ impl Postgres {
         let mut tx = Tx::new(Conn::Postgres(conn), Arc::clone(shared));
         tx.guard = Guard::Armed("BEGIN");
         tokio::spawn(transact(tx, commit, work, self.appends.clone()))
+            .await
+            .map_err(|error| Fault::Internal(error.to_string()))?
+    }
+
+    pub(super) async fn write_alone(
+        &self,
+        commit: Commit,
+        alone: Alone,
+        shared: &Arc<Shared>,
+    ) -> Result<u64, Fault> {
+        if !self.pool.prepares {
+            // Behind a pooler only a transaction keeps a statement at one connection.
+            return self
+                .write(
+                    commit,
+                    move |tx| Box::pin(tx.conn.execute(alone.sql, alone.values)),
+                    shared,
+                )
+                .await;
+        }
+        let conn = self.acquire().await?;
+        let alone = async move {
+            commit.pass(Moment::Before);
+            let mut conn = Conn::Postgres(conn);
+            let changed = conn.execute(alone.sql, alone.values).await?;
+            commit.pass(Moment::After);
+            Ok(changed)
+        };
+        // Whoever goes away meanwhile breaks no connection.
+        tokio::spawn(alone)
             .await
             .map_err(|error| Fault::Internal(error.to_string()))?
     }

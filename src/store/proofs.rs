@@ -4,24 +4,16 @@ use rules::protocol::Thumbprint;
 use rules::protocol::dpop::ProofId;
 use rules::time::Timestamp;
 
-use super::Tx;
+use super::Alone;
 use super::sql::Sql;
-use crate::fault::Fault;
 use crate::secret::sha256;
 
-/// Spends a proof made with a key; false when it was used before. The row is kept until
+/// Spends a proof made with a key; no row is changed when it was used before. The row is kept until
 /// `expires_at`.
-pub async fn consume(
-    tx: &mut Tx,
-    key: Thumbprint,
-    id: &ProofId,
-    expires_at: Timestamp,
-) -> Result<bool, Fault> {
+#[must_use]
+pub fn consume(key: Thumbprint, id: &ProofId, expires_at: Timestamp) -> Alone {
     const CONSUME: Sql =
         Sql("INSERT INTO proof_ids (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING");
     let hash = sha256(&[key.to_string().as_bytes(), b"\0", id.jti.as_bytes()]);
-    Ok(tx
-        .execute(CONSUME, vec![hash.into(), expires_at.into()])
-        .await?
-        == 1)
+    Alone::new(CONSUME, vec![hash.into(), expires_at.into()])
 }

@@ -3,26 +3,29 @@
 use rules::protocol::AuthorizeRequest;
 use rules::time::Timestamp;
 
-use super::Tx;
 use super::sql::Sql;
+use super::{Alone, Store, Tx};
 use crate::fault::Fault;
 use crate::secret::TokenHash;
 use crate::vault::{Cell, KeyUse};
 
 /// Stores a request.
-pub async fn insert(
-    tx: &mut Tx,
+///
+/// # Errors
+/// [`Fault::Randomness`].
+pub fn insert(
+    store: &Store,
     hash: TokenHash,
     request: &AuthorizeRequest,
-    now: Timestamp,
-    expires_at: Timestamp,
-) -> Result<(), Fault> {
+    (now, expires_at): (Timestamp, Timestamp),
+) -> Result<Alone, Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO pushed_requests (uri_hash, client_id, request, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5)",
     );
     let plain = serde_json::to_vec(request).map_err(|error| Fault::Internal(error.to_string()))?;
-    let sealed = tx.vault()?.seal(KeyUse::Columns, cell(&hash), &plain)?;
+    let vault = store.shared.vault()?;
+    let sealed = vault.seal(KeyUse::Columns, cell(&hash), &plain)?;
     let values = vec![
         hash.into(),
         (&request.client_id).into(),
@@ -30,7 +33,7 @@ pub async fn insert(
         now.into(),
         expires_at.into(),
     ];
-    tx.execute(INSERT, values).await.map(drop)
+    Ok(Alone::new(INSERT, values))
 }
 
 /// A client's request that is neither used nor expired; looking spends nothing.

@@ -1,11 +1,12 @@
 //! One SQL for two engines: `$1` placeholders; TEXT, BIGINT and bytes only.
 
+use futures_util::TryStreamExt as _;
 use rules::time::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Postgres, Row as _, Sqlite};
+use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres, Row as _, Sqlite};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -21,6 +22,28 @@ impl Sql {
     /// Whether it changes and locks nothing.
     pub(super) fn only_reads(self) -> bool {
         self.0.starts_with("SELECT ") && !self.0.contains(" FOR ")
+    }
+}
+
+/// What is sent in one turn: a statement, and what must be done right before it.
+pub(super) struct Statement {
+    /// Without values.
+    before: Option<&'static str>,
+    sql: Sql,
+}
+
+impl Statement {
+    pub(super) const fn after(before: &'static str, sql: Sql) -> Self {
+        Self {
+            before: Some(before),
+            sql,
+        }
+    }
+}
+
+impl From<Sql> for Statement {
+    fn from(sql: Sql) -> Self {
+        Self { before: None, sql }
     }
 }
 
@@ -139,9 +162,25 @@ pub(super) enum Conn {
 }
 
 impl Conn {
-    pub(super) async fn execute(&mut self, sql: Sql, values: Vec<Value>) -> Result<u64, Fault> {
+    /// How many rows the statement changed.
+    pub(super) async fn execute(
+        &mut self,
+        sql: impl Into<Statement>,
+        values: Vec<Value>,
+    ) -> Result<u64, Fault> {
+        let sql = sql.into();
         Ok(match self {
-            Self::Sqlite(c) => sqlite(sql, values).execute(&mut **c).await?.rows_affected(),
+            Self::Sqlite(c) => {
+                let mut results = (&mut **c).fetch_many(sqlite(sql, values));
+                let mut changed = 0;
+                // What stands before it repeats the count of an older one.
+                while let Some(result) = results.try_next().await? {
+                    if let Either::Left(done) = result {
+                        changed = done.rows_affected();
+                    }
+                }
+                changed
+            }
             Self::Postgres(c) => {
                 let query = postgres(sql, values).persistent(c.prepares());
                 c.asks();
@@ -153,9 +192,10 @@ impl Conn {
 
     pub(super) async fn optional(
         &mut self,
-        sql: Sql,
+        sql: impl Into<Statement>,
         values: Vec<Value>,
     ) -> Result<Option<Row>, Fault> {
+        let sql = sql.into();
         Ok(match self {
             Self::Sqlite(c) => sqlite(sql, values)
                 .fetch_optional(&mut **c)
@@ -170,7 +210,12 @@ impl Conn {
         })
     }
 
-    pub(super) async fn all(&mut self, sql: Sql, values: Vec<Value>) -> Result<Vec<Row>, Fault> {
+    pub(super) async fn all(
+        &mut self,
+        sql: impl Into<Statement>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Fault> {
+        let sql = sql.into();
         Ok(match self {
             Self::Sqlite(c) => {
                 let rows = sqlite(sql, values).fetch_all(&mut **c).await?;
@@ -191,7 +236,7 @@ impl Conn {
         sql: String,
         values: Vec<Value>,
     ) -> Result<(), Fault> {
-        let sql = sqlx::AssertSqlSafe(sql);
+        let sql = AssertSqlSafe(sql);
         match self {
             Self::Sqlite(c) => {
                 let query = values.into_iter().fold(sqlx::query(sql), bind_sqlite);
@@ -209,7 +254,7 @@ impl Conn {
     /// A statement without values, sent as it is (`BEGIN`, `COMMIT`, `SAVEPOINT`).
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Fault> {
         match self {
-            Self::Sqlite(c) => sqlx::raw_sql(sql).execute(&mut **c).await.map(|_| ())?,
+            Self::Sqlite(c) => sqlx::query(sql).execute(&mut **c).await.map(|_| ())?,
             Self::Postgres(c) => c.control(sql).await?,
         }
         Ok(())
@@ -225,8 +270,13 @@ impl Conn {
     }
 }
 
-fn sqlite(sql: Sql, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
-    values.into_iter().fold(sqlx::query(sql.0), bind_sqlite)
+fn sqlite(statement: Statement, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
+    let query = match (statement.before, statement.sql.0) {
+        (None, sql) => sqlx::query(sql),
+        // Names nothing but constants; prepared once, like any other.
+        (Some(before), sql) => sqlx::query(AssertSqlSafe(format!("{before}; {sql}"))),
+    };
+    values.into_iter().fold(query, bind_sqlite)
 }
 
 fn bind_sqlite(
@@ -240,8 +290,11 @@ fn bind_sqlite(
     }
 }
 
-fn postgres(sql: Sql, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
-    values.into_iter().fold(sqlx::query(sql.0), bind_postgres)
+/// What stands before a statement was said in a turn of its own.
+fn postgres(statement: Statement, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
+    debug_assert!(statement.before.is_none());
+    let query = sqlx::query(statement.sql.0);
+    values.into_iter().fold(query, bind_postgres)
 }
 
 fn bind_postgres(

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::audit::{self, PendingEvent};
 use super::feed::Change;
 use super::sql::Conn;
-use super::{Guard, Purpose, Shared, Tx, Work};
+use super::{Alone, Guard, Purpose, Shared, Tx, Work};
 use crate::crash::{Commit, Moment};
 use crate::fault::Fault;
 use crate::paths::beside;
@@ -59,7 +59,7 @@ impl Sqlite {
             .busy_timeout(DEADLINE)
             .pragma("wal_autocheckpoint", "0")
             .pragma("trusted_schema", "OFF")
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(512);
         let writer = SqlitePoolOptions::new()
             .max_connections(2)
             .test_before_acquire(false)
@@ -106,14 +106,36 @@ impl Sqlite {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
+        self.run(|reply| {
+            Box::new(Write {
+                commit,
+                work: Some(work),
+                done: None,
+                reply,
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn write_alone(&self, commit: Commit, alone: Alone) -> Result<u64, Fault> {
+        self.run(|reply| {
+            Box::new(WriteAlone {
+                commit,
+                alone: Some(alone),
+                changed: 0,
+                reply,
+            })
+        })
+        .await
+    }
+
+    /// Lets the writer do a job, which tells its outcome.
+    async fn run<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, Fault>>) -> Box<dyn Job>,
+    ) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Queued::Work(Box::new(Write {
-            commit,
-            work: Some(work),
-            done: None,
-            reply,
-        })))
-        .await?;
+        self.submit(Queued::Work(job(reply))).await?;
         answer
             .await
             .map_err(|_| Fault::Busy("the writer stopped"))?
@@ -255,6 +277,33 @@ where
     }
 }
 
+/// A statement that undoes itself when it fails: no savepoint is opened for it.
+struct WriteAlone {
+    commit: Commit,
+    alone: Option<Alone>,
+    changed: u64,
+    reply: oneshot::Sender<Result<u64, Fault>>,
+}
+
+impl Job for WriteAlone {
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> BoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            if let Some(Alone { sql, values }) = self.alone.take() {
+                self.changed = tx.conn.execute(sql, values).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<(), Fault>) {
+        let _ = self.reply.send(outcome.map(|()| self.changed));
+    }
+
+    fn commit(&self) -> Commit {
+        self.commit
+    }
+}
+
 /// What of a batch was done, and is told when the batch is committed.
 #[derive(Default)]
 struct Done {
@@ -289,6 +338,13 @@ async fn run(mut jobs: mpsc::Receiver<Queued>, mut tx: Tx) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut clean = true;
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        // What is ready to write along is let in: a commit costs the same for all of them.
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH
+            && let Ok(queued) = jobs.try_recv()
+        {
+            batch.push(queued);
+        }
         // What is written on a transaction that stayed open would be acknowledged without a commit.
         clean = clean || roll_back(&mut tx).await;
         if clean {

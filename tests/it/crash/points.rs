@@ -194,7 +194,7 @@ fn commits() -> BTreeMap<String, String> {
             }
             let source = fs::read_to_string(&path).unwrap();
             let name = path.strip_prefix(&root).unwrap().display().to_string();
-            for word in [".write(", ".append("] {
+            for word in [".write(", ".write_alone(", ".append("] {
                 for (at, _) in source.match_indices(word) {
                     if source[..at].trim_end().ends_with("store") {
                         let line = source[..at].lines().count();
