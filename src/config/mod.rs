@@ -331,6 +331,10 @@ impl Config {
         if self.people.account_idle > file::ACCOUNT_IDLE {
             loosened.push("people.account_idle_minutes");
         }
+        let provider = self.upstream.as_ref();
+        if provider.is_some_and(|provider| !provider.max_age.is_zero()) {
+            loosened.push("upstream.max_age_minutes");
+        }
         if self.recovery.wait.is_zero() {
             loosened.push("recovery.wait_hours");
         }

@@ -84,7 +84,14 @@ impl Written<'_> {
             address.into(),
             now.into(),
             vouched,
+            self.shown_at(now).into(),
         ])
+    }
+
+    /// When she last showed herself: what the provider vouches for may be of before.
+    fn shown_at(&self, now: Timestamp) -> Timestamp {
+        let newest = self.proofs.iter().map(|proof| proof.at).max();
+        newest.map_or(now, |at| at.min(now))
     }
 }
 
@@ -110,7 +117,7 @@ pub async fn insert(
 ) -> Result<(), Fault> {
     const INSERT: Sql = Sql(
         "INSERT INTO sessions (id, token_hash, user_id, proofs, agent, address, created_at, \
-         seen_at, account_seen_at, upstream_proofs) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8)",
+         seen_at, account_seen_at, upstream_proofs) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $9, $8)",
     );
     let values = new.values(keys, now)?;
     tx.execute(INSERT, values).await.map(drop)
@@ -125,7 +132,7 @@ pub async fn renew(
 ) -> Result<(), Fault> {
     const RENEW: Sql = Sql(
         "UPDATE sessions SET token_hash = $2, proofs = $4, agent = $5, address = $6, \
-         created_at = $7, seen_at = $7, account_seen_at = $7, upstream_proofs = $8 \
+         created_at = $7, seen_at = $7, account_seen_at = $9, upstream_proofs = $8 \
          WHERE id = $1 AND user_id = $3 AND ended_at IS NULL",
     );
     let values = again.values(keys, now)?;

@@ -84,9 +84,15 @@ pub(super) async fn settle<A: Act>(
                     Some(shown) => users::find(tx, shown.user()).await?,
                     None => None,
                 };
+                let at = app.clock.now();
                 let proven = match (heard, user) {
+                    (Some(_), Some(user)) if !users::lock(tx, user.id).await? => Err(Some(user)),
                     (Some(shown), Some(user)) => {
-                        prove((&app, &caller), tx, (shown, device), user).await?
+                        // Before anything is spent, and noted as used.
+                        if let Some(until) = too_often(&app, tx, (A::BLOCKED, user.id), at).await? {
+                            return Ok(Ruling::Blocked { until });
+                        }
+                        prove((&app, &caller), tx, (shown, device), (user, at)).await?
                     }
                     _ => Err(None),
                 };
@@ -98,11 +104,6 @@ pub(super) async fn settle<A: Act>(
                         return Ok(Ruling::Refused);
                     }
                 };
-                if let Some(until) =
-                    too_often(&app, tx, (A::BLOCKED, proven.user.id), proven.at).await?
-                {
-                    return Ok(Ruling::Blocked { until });
-                }
                 if let Some(gain) = act.perform(tx, &proven).await? {
                     return Ok(Ruling::Granted(gain));
                 }
@@ -114,17 +115,13 @@ pub(super) async fn settle<A: Act>(
         .await
 }
 
-/// Holds her account, notes that what she showed was used, and admits her.
+/// Notes that what she showed was used, and admits her; her account is held.
 async fn prove(
     (app, caller): (&App, &Caller),
     tx: &mut Tx,
     (shown, device): (Shown, Option<TokenHash>),
-    user: User,
+    (user, at): (User, Timestamp),
 ) -> Result<Result<Proven, Option<User>>, Fault> {
-    let at = app.clock.now();
-    if !users::lock(tx, user.id).await? {
-        return Ok(Err(Some(user)));
-    }
     let Some(proof) = shown.spend((app, caller), tx, at).await? else {
         return Ok(Err(Some(user)));
     };

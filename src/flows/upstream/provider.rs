@@ -7,6 +7,7 @@ use rules::jose::JwsError;
 use rules::protocol::upstream::{self, Expected, Refused, Vouched};
 use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::app::App;
@@ -20,6 +21,8 @@ const FRESH: Duration = Duration::from_mins(10);
 const APART: Duration = Duration::from_secs(2);
 /// How long it may take to say it.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How many codes may be on their way to it at once: whoever comes back with one needs no account here.
+const CALLS: usize = 32;
 /// The most that any answer may hold, in bytes.
 const LARGEST: usize = 64 * 1024;
 /// How long an assertion is good.
@@ -29,8 +32,19 @@ const ASSERTION: Duration = Duration::from_mins(1);
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What the provider says of itself, as this node knows it.
-#[derive(Default)]
-pub struct Provider(tokio::sync::Mutex<State>);
+pub struct Provider {
+    state: tokio::sync::Mutex<State>,
+    calls: Semaphore,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Self {
+            state: tokio::sync::Mutex::default(),
+            calls: Semaphore::new(CALLS),
+        }
+    }
+}
 
 #[derive(Default)]
 struct State {
@@ -75,7 +89,7 @@ impl Provider {
         upstream: &Upstream,
     ) -> Result<Arc<Metadata>, String> {
         // One asks, the others wait for what it learns.
-        let mut state = self.0.lock().await;
+        let mut state = self.state.lock().await;
         let now = app.clock.now();
         if let Some((known, at)) = &state.known
             && now.since(*at) < FRESH
@@ -151,6 +165,9 @@ pub(super) async fn redeem(
     code: Code<'_>,
     expected: &Expected<'_>,
 ) -> Result<Vouched, Not> {
+    let Ok(_call) = app.provider.calls.try_acquire() else {
+        return Err(Not::Reached(format!("{CALLS} calls to it are under way")));
+    };
     let assertion;
     let mut form = vec![
         ("grant_type", "authorization_code"),

@@ -11,7 +11,7 @@ use axum::response::Response;
 use rules::protocol::Params;
 
 use super::proof::presented;
-use super::sign_in::{Again, Attempt, destination, held, judged, signed_in};
+use super::sign_in::{Again, Attempt, destination, held, judged};
 use super::view::{Beside, Problem};
 use super::{
     Notice, Stop, chrome, gone, interaction, not_found_page, own_form, page_with_keys, refused,
@@ -35,11 +35,16 @@ pub(super) fn name(app: &App, caller: &Caller) -> Option<String> {
 pub async fn to_account(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
     let to = destination(request.uri()).unwrap_or_else(|| "/account".to_owned());
-    let headers = request.headers();
-    // Who is still signed in was away for too long: she signs in there anew, too.
-    let away = signed_in(&app, headers).await?.is_some();
-    let max_age = away.then_some(Duration::ZERO);
-    there(&app, headers, Onward::Account(to), max_age, &caller).await
+    // Her account opens to her alone who is there now, whenever she signed in there before.
+    let onward = Onward::Account(to);
+    there(
+        &app,
+        request.headers(),
+        onward,
+        Some(Duration::ZERO),
+        &caller,
+    )
+    .await
 }
 
 /// `GET /interaction/{id}/upstream`: there, and back to an app's request.

@@ -3,11 +3,11 @@
 use countersign::config::UpstreamFile;
 use rules::protocol::client::Profile;
 
-use super::{TRUSTED, UNTRUSTED, half_way, linked};
+use super::{TRUSTED, UNTRUSTED, action, half_way, linked};
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Provider, link_in, names, of, pem};
 use crate::support::template::Directory;
-use crate::support::{Browser, Engine, Person, Spec, TestServer};
+use crate::support::{AuthRequest, Browser, Engine, Person, Spec, TestServer};
 
 on_both_engines![
     a_countersign_is_a_provider_for_another,
@@ -102,10 +102,16 @@ async fn who_signed_in_there_lately_comes_in_where_it_is_set(engine: Engine) {
         .server(engine, |file| file.upstream.max_age_minutes = 60)
         .await;
     linked(&server, &provider, "ada", TRUSTED.0).await;
+    let app = server.register(Spec::confidential("app")).await;
+    let request = AuthRequest::new(&app, "openid accounts:read");
     let mut browser = server.browser();
     for (ago, status) in [(3500, 200), (3700, 400)] {
         browser.post("/sign-out", &[]).await;
-        let asked = provider.sent(&mut browser, "/sign-in/upstream").await;
+        let page = browser.begin(&server, &request).await;
+        let form = action(&page, "/interaction/").unwrap();
+        let (interaction, _) = form.rsplit_once('/').unwrap();
+        let there = format!("{interaction}/upstream");
+        let asked = provider.sent(&mut browser, &there).await;
         assert_eq!(of(&asked, "max_age"), "3600");
         assert_eq!(of(&asked, "prompt"), "");
         let back = provider.answer(&server, &asked, TRUSTED, |claims| {
@@ -113,14 +119,16 @@ async fn who_signed_in_there_lately_comes_in_where_it_is_set(engine: Engine) {
         });
         let page = browser.open(&back).await;
         assert_eq!(page.status, status, "{}", page.body);
-        assert_eq!(browser.is_signed_in().await, status == 200);
+        assert_eq!(page.form("/consent").is_some(), status == 200);
+        // That was for an app: her account asks who is there now.
+        assert!(!browser.is_signed_in().await);
     }
-    // Who is still signed in, and was away for too long, signs in anew there as well.
-    provider.walk(&server, &mut browser, TRUSTED).await;
-    server.advance(301);
-    assert!(!browser.is_signed_in().await);
     let asked = provider.sent(&mut browser, "/sign-in/upstream").await;
     assert_eq!(of(&asked, "prompt"), "login");
+    provider.walk(&server, &mut browser, TRUSTED).await;
+    assert!(browser.is_signed_in().await);
+    server.advance(301);
+    assert!(!browser.is_signed_in().await);
 }
 
 async fn without_the_setting_nothing_is_there(engine: Engine) {
