@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
 use rules::protocol::jar;
+use rules::protocol::params::Flaw;
 use rules::protocol::{
     AuthorizeRequest, Client, Details, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
 };
@@ -27,6 +28,9 @@ use crate::store::pushed;
 
 /// What a `request_uri` of this server begins with (RFC 9126 §2.2).
 pub const REQUEST_URI: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// Who asks, and where the answer goes: while one of these cannot be read, nobody can be told.
+const WHERE: [&str; 3] = ["client_id", "redirect_uri", "request_uri"];
 
 /// What a browser that came with a request gets.
 pub enum Begun {
@@ -131,21 +135,32 @@ fn bind_to_key(request: &mut AuthorizeRequest, possession: Possession) -> Result
     }
 }
 
-/// A browser brings a request.
+/// A browser brings a request, in which some parameters could not be read.
 pub async fn begin(
     app: &Arc<App>,
-    params: &Params,
+    (params, flaws): (&Params, Vec<Flaw>),
     signed_in: Option<&SignedIn>,
     caller: &Caller,
 ) -> Result<Begun, NotBegun> {
     super::follow::fresh(app).await?;
+    let unknown = |flaw: &&Flaw| WHERE.contains(&flaw.name.as_str());
+    if let Some(flaw) = flaws.iter().find(unknown) {
+        return Err(flaw.error.clone().into());
+    }
     let client_id = params.require("client_id")?;
     let client = app.registry.client(client_id).ok_or_else(|| {
         app.refusals
             .count(Kind::AuthorizeRefused, None, "unknown_client");
         OAuthError::invalid_request("client_id is not registered here").about("client-id")
     })?;
-    let (request, pushed) = match read(app, params, &client).await? {
+    let read = match flaws.into_iter().next() {
+        None => read(app, params, &client).await?,
+        Some(flaw) => {
+            let return_to = authorize::return_to(params, &client)?;
+            Err(Reply::error(app, return_to, &flaw.error))
+        }
+    };
+    let (request, pushed) = match read {
         Ok(read) => read,
         Err(reply) => {
             app.refusals

@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::header::{self, HeaderMap};
 use axum::http::request::Parts;
 use bytes::Bytes;
+use rules::protocol::params::Flaw;
 use rules::protocol::{OAuthError, Params};
 
 use super::MAX_BODY;
@@ -34,6 +35,14 @@ pub async fn read(request: Request) -> Result<(HeaderMap, Params), BadForm> {
     let bytes = read_body(&parts, body).await?;
     let params = Params::parse(&bytes).map_err(BadForm::Invalid)?;
     Ok((parts.headers, params))
+}
+
+/// Reads the form of a program each parameter for itself; see [`Params::parse_each`].
+pub async fn read_each(request: Request) -> Result<(HeaderMap, Params, Vec<Flaw>), BadForm> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(&parts, body).await?;
+    let (params, flaws) = Params::parse_each(&bytes).map_err(BadForm::Invalid)?;
+    Ok((parts.headers, params, flaws))
 }
 
 /// Reads the form of a page, whose check boxes are all named `scope`.

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use rules::protocol::OAuthError;
 
 use super::forwarded::{self, Asked};
 use super::oauth::verify::FromHook;
@@ -81,10 +82,20 @@ where
         forwarded::misdirected(&app.config, &request, asked, route)
     };
     let limited = limit::of_address(app, (route, &method), &caller);
+    let early = early(request.headers(), certificate.err());
+    let refused = early.is_some() || misdirected.is_some();
+    let limited = limited.and_then(|allowance| {
+        let counted = if refused {
+            limit::counted(app, &caller)
+        } else {
+            Ok(())
+        };
+        counted.map(|()| allowance)
+    });
     let allowance = limited.as_ref().ok().copied().flatten();
     let mut response = if let Err(turned_away) = limited {
         *turned_away
-    } else if let Err(error) = certificate {
+    } else if let Some(error) = early {
         reply::ApiError::from(error).into_response()
     } else if let Some(why) = misdirected {
         if asked.through_proxy {
@@ -119,6 +130,14 @@ where
         took,
     );
     response
+}
+
+/// Why nobody looks at a request.
+fn early(headers: &HeaderMap, certificate: Option<OAuthError>) -> Option<OAuthError> {
+    // RFC 9112 §3.2
+    let hosts = headers.get_all(header::HOST).iter().count();
+    let repeated = || OAuthError::invalid_request("the Host header is sent more than once");
+    certificate.or_else(|| (hosts > 1).then(repeated))
 }
 
 /// The answer when there is none: nothing was decided that was told.

@@ -86,7 +86,7 @@ pub fn of_address(
 
 /// Counts requests that show no good token against what limits the failures of their address.
 pub async fn wrong_tokens(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let address = caller(&request).address;
+    let caller = caller(&request);
     let response = next.run(request).await;
     let is_refused = matches!(
         response.status(),
@@ -100,9 +100,26 @@ pub async fn wrong_tokens(State(app): State<Arc<App>>, request: Request, next: N
     if !is_refused || is_told {
         return response;
     }
-    match limit::take(&app, Limit::FailuresPerAddress, Whose::Address(address)) {
-        Ok(_) => response,
-        Err(exceeded) => ApiError::from(exceeded).into_response(),
+    counted(&app, &caller).map_or_else(|limited| *limited, |()| response)
+}
+
+/// Counts requests for what there is not against what limits the failures of their address.
+pub async fn strays(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let caller = caller(&request);
+    let response = next.run(request).await;
+    if response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    counted(&app, &caller).map_or_else(|limited| *limited, |()| response)
+}
+
+/// Counts a request that is refused before anybody looks at it against what limits the failures of its
+/// address.
+pub fn counted(app: &App, caller: &Caller) -> Result<(), Box<Response>> {
+    let address = Whose::Address(caller.address);
+    match limit::take(app, Limit::FailuresPerAddress, address) {
+        Ok(_) => Ok(()),
+        Err(exceeded) => Err(Box::new(ApiError::from(exceeded).into_response())),
     }
 }
 

@@ -68,14 +68,28 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(pages::wrong_method)
         .layer(middleware::from_fn(layer::cross_origin));
 
-    let routes = Router::new()
-        .merge(open_to_browsers)
-        .merge(account_pages())
+    let counting_strays = Router::new()
         .route("/verify", any(verify::ask))
         .route("/verify/", any(verify::ask))
         .route("/verify/{*original}", any(verify::ask))
+        .route("/static/{file}", get(assets::file))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            limit::strays,
+        ));
+
+    let routes = Router::new()
+        .merge(open_to_browsers)
+        .merge(account_pages())
+        .merge(counting_strays)
         .route("/introspect", post(introspect::introspect))
-        .route("/authorize", get(authorize::get).post(authorize::post))
+        .route(
+            "/authorize",
+            // Asking for the head alone must not spend anything.
+            get(authorize::get)
+                .post(authorize::post)
+                .head(authorize::head),
+        )
         .route("/interaction/{id}", get(interaction::show))
         .route("/interaction/{id}/sign-in", post(interaction::sign_in))
         .route("/interaction/{id}/step-up", post(interaction::step_up))
@@ -112,7 +126,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/errors/{code}", get(errors::show))
         .route("/about", get(assets::about))
         .route("/language", post(language::choose))
-        .route("/static/{file}", get(assets::file))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(pages::not_found)

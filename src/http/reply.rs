@@ -1,7 +1,7 @@
 //! Answers to programs: JSON, and the one place where a failure becomes one.
 
 use axum::body::Body;
-use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use rules::protocol::{ErrorCode, OAuthError};
@@ -191,10 +191,7 @@ impl IntoResponse for ApiError {
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
-        headers.insert(
-            HeaderName::from_static("pragma"),
-            HeaderValue::from_static("no-cache"),
-        );
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
         let told = Told(self.error.clone());
         response.extensions_mut().insert(told);
         response

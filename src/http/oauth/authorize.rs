@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::HeaderMap;
+use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::response::Response;
 use rules::protocol::Params;
+use rules::protocol::params::Flaw;
 
 use super::caller;
 use crate::app::App;
@@ -22,28 +23,41 @@ use crate::http::pages;
 pub async fn get(State(app): State<Arc<App>>, request: Request) -> Response {
     let caller = caller(&request);
     let query = request.uri().query().unwrap_or_default();
-    match Params::parse(query.as_bytes()) {
-        Ok(params) => begin(&app, &params, request.headers(), &caller).await,
+    match Params::parse_each(query.as_bytes()) {
+        Ok((params, flaws)) => begin(&app, (&params, flaws), request.headers(), &caller).await,
         Err(error) => pages::refused(&app, &caller, &error),
     }
+}
+
+/// Refused: what answers a request is not undone by leaving out its body.
+pub async fn head(app: State<Arc<App>>, request: Request) -> Response {
+    let mut response = pages::wrong_method(app, request).await;
+    let right = HeaderValue::from_static("GET, POST");
+    response.headers_mut().insert(header::ALLOW, right);
+    response
 }
 
 /// With the parameters in the form (OpenID Connect Core §3.1.2.1).
 pub async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
     let caller = caller(&request);
-    match form::read(request).await {
-        Ok((headers, params)) => begin(&app, &params, &headers, &caller).await,
+    match form::read_each(request).await {
+        Ok((headers, params, flaws)) => begin(&app, (&params, flaws), &headers, &caller).await,
         Err(bad) => pages::bad_form(&app, &caller, &bad),
     }
 }
 
-async fn begin(app: &Arc<App>, params: &Params, headers: &HeaderMap, caller: &Caller) -> Response {
+async fn begin(
+    app: &Arc<App>,
+    asked: (&Params, Vec<Flaw>),
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Response {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let signed_in = match sessions::current(app, cookies.get(cookies::SESSION)).await {
         Ok(signed_in) => signed_in,
         Err(fault) => return pages::failed(app, caller, &fault),
     };
-    match authorize::begin(app, params, signed_in.as_ref(), caller).await {
+    match authorize::begin(app, asked, signed_in.as_ref(), caller).await {
         Ok(Begun::Reply(reply)) => pages::answer(app, caller, reply).await,
         Ok(Begun::Interaction { id, token }) => {
             let name = format!("{}{id}", cookies::INTERACTION);

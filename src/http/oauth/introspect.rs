@@ -16,28 +16,33 @@ use crate::http::reply::{ApiError, json_text};
 /// What a signed answer is called (RFC 9701 §4).
 const SIGNED: &str = "application/token-introspection+jwt";
 
-/// Whether an API asks for a signed answer.
+/// Whether an API asks for a signed answer, and for none in JSON that it would rather have (RFC 9110
+/// §12.5.1).
 fn wants_signed(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter();
-    let mut ranges = accepted
+    let (mut signed, mut plain) = (0.0_f32, 0.0_f32);
+    for range in accepted
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    ranges.any(|range| {
+        .flat_map(|value| value.split(','))
+    {
         let mut parts = range.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(SIGNED));
-        // RFC 9110 §12.4.2: a weight of 0 says that it is not wanted.
-        named && !parts.any(is_zero_weight)
-    })
+        let kind = parts.next().unwrap_or_default();
+        let weight = parts.find_map(weight).unwrap_or(1.0);
+        if kind.eq_ignore_ascii_case(SIGNED) {
+            signed = weight;
+        } else if kind.eq_ignore_ascii_case("application/json") {
+            plain = weight;
+        }
+    }
+    signed > 0.0 && signed >= plain
 }
 
-/// `q=0`, `q=0.000`.
-fn is_zero_weight(parameter: &str) -> bool {
-    let value = parameter
-        .strip_prefix("q=")
-        .or_else(|| parameter.strip_prefix("Q="));
-    value.is_some_and(|value| value.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
+/// `q=0.5`
+fn weight(parameter: &str) -> Option<f32> {
+    let (name, value) = parameter.split_once('=')?;
+    name.trim()
+        .eq_ignore_ascii_case("q")
+        .then(|| value.trim().parse().unwrap_or(1.0))
 }
 
 /// Tells an API whether a token is good.

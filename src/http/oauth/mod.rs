@@ -86,10 +86,10 @@ impl Authenticated {
 /// the same assertion again: nothing is spent by that answer.
 async fn authenticated(
     app: &App,
-    request: Request,
+    mut request: Request,
     (limited, proved_at): (Limit, Option<&'static str>),
 ) -> Result<Authenticated, ApiError> {
-    let caller = caller(&request);
+    let caller: Caller = request.extensions_mut().remove().unwrap_or_default();
     let proof = proved_at.map(|path| (path, proof::of(request.headers())));
     let (credentials, params) = match credentials(request).await {
         Ok(read) => read,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderValue};
 use axum::response::Response;
 use rules::protocol::token_request::{Grant, TokenRequest};
 
@@ -59,5 +60,10 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
             Box::pin(own).await?
         }
     };
-    Ok(told.with(json(&tokens)))
+    let mut response = json(&tokens);
+    // RFC 6749 §5.1
+    response
+        .headers_mut()
+        .insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    Ok(told.with(response))
 }

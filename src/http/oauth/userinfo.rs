@@ -165,8 +165,11 @@ pub(super) fn in_header(
     let Some(text) = value else {
         return Ok(None);
     };
-    let (scheme, token) = text.split_once(' ').ok_or_else(&malformed)?;
-    let scheme = TokenType::from_scheme(scheme).ok_or_else(&malformed)?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    // RFC 6750 §3.1: credentials of another kind are none.
+    let Some(scheme) = TokenType::from_scheme(scheme) else {
+        return Ok(None);
+    };
     if token.trim().is_empty() {
         return Err(malformed());
     }

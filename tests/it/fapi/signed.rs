@@ -288,6 +288,8 @@ async fn an_api_may_ask_for_a_signed_answer(server: TestServer) {
     let plain = ask(token, "application/json").await.ok();
     let unwanted = "application/token-introspection+jwt; Q=0.0, */*";
     assert_eq!(ask(token, unwanted).await.ok(), plain);
+    let rather = "application/json, application/token-introspection+jwt;q=0.5";
+    assert_eq!(ask(token, rather).await.ok(), plain);
     assert_eq!(signed.claims["token_introspection"], plain);
     assert_eq!(plain["cnf"]["jkt"], app.holder.jkt.as_str());
     let signed = jwt::verify(&server, &ask("x", accept).await.body).await;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use rules::audit::Kind;
 
-use super::support::{Got, as_client, get, guessing, send};
+use super::support::{Got, as_client, get, guessing, send, send_to};
 use crate::support::{ClientApp, Spec, TestServer};
 
 on_both_limited!["10/min";
@@ -24,6 +24,7 @@ on_both_limited!["10/min";
     what_little_is_left_is_told,
     what_is_turned_away_is_counted_for_the_audit_log,
     assets_and_probes_are_not_limited,
+    what_is_refused_before_anybody_looks_is_cut_off,
 ];
 
 const OWN: [(&str, &str); 2] = [
@@ -279,6 +280,30 @@ async fn what_is_turned_away_is_counted_for_the_audit_log(server: TestServer) {
         counted.contains(&(None, "documents_per_address", 500)),
         "{counted:?}"
     );
+}
+
+async fn what_is_refused_before_anybody_looks_is_cut_off(server: TestServer) {
+    let own = server.issuer.strip_prefix("http://").unwrap();
+    for (n, (hosts, path, status)) in [
+        (vec![own], "/static/nope", 404),
+        (vec![own], "/verify", 404),
+        (vec!["evil.example"], "/token", 421),
+        (vec![own, own], "/token", 400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let from = format!("192.0.2.{n}");
+        let request = || Request::get(path).body(Body::empty()).unwrap();
+        for _ in 0..10 {
+            let got = send_to(&server, &hosts, &from, request()).await;
+            assert_eq!(got.status, status, "{path}");
+        }
+        let got = send_to(&server, &hosts, &from, request()).await;
+        got.wait("failures_per_address");
+        // Others are heard.
+        assert_eq!(get(&server, "198.51.100.9", "/sign-in").await.status, 200);
+    }
 }
 
 async fn assets_and_probes_are_not_limited(server: TestServer) {

@@ -48,9 +48,20 @@ impl Got {
 
 /// Sends a request from an address.
 pub async fn send(server: &TestServer, from: &str, request: Request<Body>) -> Got {
-    let mut request = request;
     let host = server.issuer.strip_prefix("http://").unwrap();
-    request.headers_mut().insert("host", host.parse().unwrap());
+    send_to(server, &[host], from, request).await
+}
+
+/// The same to hosts of the test's own.
+pub async fn send_to(
+    server: &TestServer,
+    hosts: &[&str],
+    from: &str,
+    mut request: Request<Body>,
+) -> Got {
+    for host in hosts {
+        request.headers_mut().append("host", host.parse().unwrap());
+    }
     let from: IpAddr = from.parse().unwrap();
     request.extensions_mut().insert(Peer(from));
     let response = router(Arc::clone(&server.app))

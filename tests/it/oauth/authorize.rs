@@ -1,7 +1,7 @@
 //! The authorization endpoint (RFC 6749 §4.1, RFC 9207, OAuth 2.0 Form Post Response Mode).
 
 use crate::support::browser::unescape;
-use crate::support::{Answer, AuthRequest, Browser, ClientApp, Page, Spec, TestServer};
+use crate::support::{Answer, AuthRequest, Browser, ClientApp, Page, Reply, Spec, TestServer};
 
 on_both![
     a_success_carries_code_state_and_issuer,
@@ -12,6 +12,8 @@ on_both![
     each_mistake_has_its_own_code,
     an_unverified_redirect_uri_never_redirects,
     a_repeated_client_id_or_redirect_uri_shows_a_page,
+    what_cannot_be_read_is_told_to_the_client,
+    asking_for_the_head_alone_spends_nothing,
     a_disabled_client_shows_a_page,
     a_request_may_be_posted,
     unknown_parameters_are_ignored,
@@ -241,6 +243,49 @@ async fn a_repeated_client_id_or_redirect_uri_shows_a_page(server: TestServer) {
         let request = AuthRequest::new(&app, "openid").and(name, value);
         stays(&server.browser().begin(&server, &request).await);
     }
+}
+
+async fn what_cannot_be_read_is_told_to_the_client(server: TestServer) {
+    let app = app(&server).await;
+    let ok = AuthRequest::new(&app, "openid");
+    let long = "x".repeat(9000);
+    for (name, value) in [
+        ("state", "another"),
+        ("nonce", "another"),
+        ("scope", "openid"),
+        ("response_mode", "form_post"),
+        ("extra", "\u{0}"),
+        ("extra", "\u{fffd}"),
+        ("extra", &long),
+    ] {
+        let request = ok.clone().and(name, value).and("response_mode", "query");
+        let page = server.browser().begin(&server, &request).await;
+        let answer = Answer::of(&page);
+        assert_eq!(answer.to, app.redirect_uri, "{name}");
+        assert_eq!(answer.error(), "invalid_request", "{name}");
+        assert_eq!(answer.get("iss"), server.issuer);
+        // Which of two states was meant is not known.
+        let state = answer.params.get("state");
+        assert_eq!(state.is_none(), name == "state", "{name}");
+    }
+}
+
+async fn asking_for_the_head_alone_spends_nothing(server: TestServer) {
+    let app = app(&server).await;
+    let ada = server.person("ada").await;
+    let request = AuthRequest::new(&app, "openid accounts:read");
+    let mut browser = server.browser();
+    browser.walk(&server, &request, &ada).await;
+    let held = browser.cookies.iter();
+    let held: Vec<String> = held
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let sent = server.http.head(request.url(&server));
+    let sent = sent.header("cookie", held.join("; "));
+    let reply = Reply::of(sent).await;
+    assert_eq!(reply.status, 405);
+    assert!(reply.header("allow").contains("GET"));
+    assert_eq!(reply.header("location"), "");
 }
 
 async fn a_disabled_client_shows_a_page(server: TestServer) {

@@ -9,6 +9,7 @@ on_both![
     it_is_asked_by_get_and_by_post,
     a_token_in_the_query_is_not_accepted,
     without_a_token_it_says_which_scheme,
+    credentials_of_another_kind_are_none,
     a_bad_token_is_refused_with_a_challenge,
     a_clients_own_token_has_nobody_behind_it,
     an_id_token_is_no_access_token,
@@ -78,6 +79,20 @@ async fn without_a_token_it_says_which_scheme(server: TestServer) {
     assert!(challenge.starts_with("Bearer"), "{challenge}");
     // RFC 6750 §3.1: no error code when no credentials were sent.
     assert!(!challenge.contains("error="), "{challenge}");
+}
+
+async fn credentials_of_another_kind_are_none(server: TestServer) {
+    for sent in ["Basic YTpi", "Negotiate abc", "basic"] {
+        let request = server.http.get(server.at("/userinfo"));
+        let reply = Reply::of(request.header("authorization", sent)).await;
+        assert_eq!(reply.status, 401, "{sent}");
+        let challenge = reply.header("www-authenticate");
+        assert!(
+            challenge.contains("Bearer") && challenge.contains("DPoP"),
+            "{challenge}"
+        );
+        assert!(!challenge.contains("error="), "RFC 6750 §3.1: {challenge}");
+    }
 }
 
 async fn a_bad_token_is_refused_with_a_challenge(server: TestServer) {
@@ -156,10 +171,10 @@ async fn a_client_may_register_for_signed_answers(server: TestServer) {
 
 async fn a_malformed_request_is_challenged_too(server: TestServer) {
     let get = server.http.get(server.at("/userinfo"));
-    let basic = Reply::of(get.header("authorization", "Basic x")).await;
+    let empty = Reply::of(get.header("authorization", "Bearer")).await;
     let post = server.http.post(server.at("/userinfo")).bearer_auth("x");
     let twice = Reply::of(post.form(&[("access_token", "x")])).await;
-    for reply in [basic, twice] {
+    for reply in [empty, twice] {
         assert_eq!(reply.status, 400, "{}", reply.body);
         let challenge = reply.header("www-authenticate");
         assert!(

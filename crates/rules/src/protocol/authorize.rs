@@ -376,11 +376,14 @@ fn prompt(value: Option<&str>) -> Result<Prompt, OAuthError> {
 fn max_age(value: Option<&str>) -> Result<Option<Duration>, OAuthError> {
     value
         .map(|text| {
-            text.parse::<u32>()
-                .map(|secs| Duration::from_secs(secs.into()))
-                .map_err(|_| {
-                    OAuthError::invalid_request("max_age must be a whole number of seconds")
-                })
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                let why = "max_age must be a whole number of seconds";
+                return Err(OAuthError::invalid_request(why));
+            }
+            // Whatever is longer than anything lasts here demands nothing.
+            Ok(Duration::from_secs(
+                text.parse::<u32>().unwrap_or(u32::MAX).into(),
+            ))
         })
         .transpose()
 }
@@ -443,6 +446,7 @@ mod tests {
             ("&state=s", "&prompt=none+login", "invalid_request"),
             ("&state=s", "&prompt=create", "invalid_request"),
             ("&state=s", "&max_age=-1", "invalid_request"),
+            ("&state=s", "&max_age=+5", "invalid_request"),
             ("&state=s", "&response_mode=fragment", "invalid_request"),
             ("&state=s", "&request=e30", "request_not_supported"),
             ("&state=s", "&registration={}", "registration_not_supported"),

@@ -99,7 +99,6 @@ pub fn document<'r>(
 
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "protected_resources": owned.iter().map(|r| r.uri.as_str()).collect::<Vec<_>>(),
         "ui_locales_supported": languages,
     });
     let signed = [
@@ -124,6 +123,11 @@ pub fn document<'r>(
     ];
     for (name, value) in signed {
         document[name] = value;
+    }
+    let resources: Vec<&str> = owned.iter().map(|resource| resource.uri.as_str()).collect();
+    if !resources.is_empty() {
+        // RFC 9728 §4; RFC 8414 §3.2: what would be empty is left out.
+        document["protected_resources"] = resources.into();
     }
     if let Some(mtls) = mtls {
         let alias = |(name, path): (&str, &str)| (name.to_owned(), format!("{mtls}{path}").into());

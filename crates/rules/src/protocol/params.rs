@@ -26,6 +26,15 @@ impl std::fmt::Debug for Params {
     }
 }
 
+/// A parameter that cannot be read, and why.
+#[derive(Clone, Debug)]
+pub struct Flaw {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it.
+    pub error: OAuthError,
+}
+
 impl Params {
     /// Reads `application/x-www-form-urlencoded`.
     ///
@@ -41,26 +50,61 @@ impl Params {
     /// # Errors
     /// As [`Params::parse`].
     pub fn parse_repeating(form: &[u8], repeatable: &[&str]) -> Result<Self, OAuthError> {
+        Self::read(form, repeatable, |_, error| Err(error))
+    }
+
+    /// Reads a form or query each parameter for itself: of one that cannot be read nothing is kept, and
+    /// why is told beside the others (RFC 6749 §4.1.2.1 lets the client know of it).
+    ///
+    /// # Errors
+    /// `invalid_request` for too many parameters.
+    pub fn parse_each(form: &[u8]) -> Result<(Self, Vec<Flaw>), OAuthError> {
+        let mut flaws: Vec<Flaw> = Vec::new();
+        let mut params = Self::read(form, &REPEATABLE, |name, error| {
+            let name = name.to_owned();
+            flaws.push(Flaw { name, error });
+            Ok(())
+        })?;
+        // Which of two was meant is not known.
+        params
+            .0
+            .retain(|(name, _)| flaws.iter().all(|flaw| flaw.name != *name));
+        Ok((params, flaws))
+    }
+
+    /// Hands what is wrong with a parameter to `flawed`, which may end the reading.
+    fn read(
+        form: &[u8],
+        repeatable: &[&str],
+        mut flawed: impl FnMut(&str, OAuthError) -> Result<(), OAuthError>,
+    ) -> Result<Self, OAuthError> {
         let mut params = Self::default();
         let mut count = 0;
-        let mut one = |name: &str, value: String| {
+        let mut one = |name: &str, value: String, is_printable: bool| {
             count += 1;
             if count > MAX_COUNT {
                 return Err(OAuthError::invalid_request(format!(
                     "more than {MAX_COUNT} parameters"
                 )));
             }
-            params.take(name, value, repeatable)
+            let checked = if is_printable {
+                Ok(())
+            } else {
+                check_printable(name, &value)
+            };
+            checked
+                .and_then(|()| params.take(name, value, repeatable))
+                .or_else(|error| flawed(name, error))
         };
         for pair in form.split(|byte| *byte == b'&') {
-            // Most are what they say, and need no decoding.
+            // Most are what they say: printable, and in need of no decoding.
             if let Some(plain) = plain(pair) {
                 let (name, value) = plain.split_once('=').unwrap_or((plain, ""));
-                one(name, value.to_owned())?;
+                one(name, value.to_owned(), true)?;
                 continue;
             }
             for (name, value) in url::form_urlencoded::parse(pair) {
-                one(&name, value.into_owned())?;
+                one(&name, value.into_owned(), false)?;
             }
         }
         Ok(params)
@@ -80,13 +124,13 @@ impl Params {
                     "more than {MAX_COUNT} parameters"
                 )));
             }
+            check_printable(name, &value)?;
             params.take(name, value, &REPEATABLE)?;
         }
         Ok(params)
     }
 
     fn take(&mut self, name: &str, value: String, repeatable: &[&str]) -> Result<(), OAuthError> {
-        let shown = || name.chars().take(40).collect::<String>();
         let longest = if JWTS.contains(&name) {
             MAX_TOKEN_BYTES
         } else {
@@ -95,13 +139,7 @@ impl Params {
         if value.len() > longest || name.len() > 256 {
             return Err(OAuthError::invalid_request(format!(
                 "{} is longer than {longest} bytes",
-                shown()
-            )));
-        }
-        if !is_printable(&value) {
-            return Err(OAuthError::invalid_request(format!(
-                "{} is not printable UTF-8; encode it as application/x-www-form-urlencoded",
-                shown()
+                shown(name)
             )));
         }
         if value.is_empty() {
@@ -111,7 +149,7 @@ impl Params {
             None => self.0.push((name.to_owned(), vec![value])),
             Some((_, values)) if repeatable.contains(&name) => values.push(value),
             Some(_) => {
-                let text = format!("{} is repeated; send it once", shown());
+                let text = format!("{} is repeated; send it once", shown(name));
                 return Err(OAuthError::invalid_request(text).about("repeated-parameter"));
             }
         }
@@ -148,19 +186,32 @@ impl Params {
     }
 }
 
+/// As much of a name as an error says.
+fn shown(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
 /// Whether a value is text that can be shown, and every byte of it was UTF-8.
-fn is_printable(value: &str) -> bool {
-    if value.is_ascii() {
-        return !value.bytes().any(|byte| byte.is_ascii_control());
+fn check_printable(name: &str, value: &str) -> Result<(), OAuthError> {
+    if !value.chars().any(|c| c == '\u{fffd}' || c.is_control()) {
+        return Ok(());
     }
-    !value.chars().any(|c| c == '\u{fffd}' || c.is_control())
+    Err(OAuthError::invalid_request(format!(
+        "{} is not printable UTF-8; encode it as application/x-www-form-urlencoded",
+        shown(name)
+    )))
 }
 
 /// The text of bytes that mean themselves in a form: printable ASCII without escapes.
 pub(super) fn plain(bytes: &[u8]) -> Option<&str> {
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'%' | b'+' | b'&');
-    let is_plain = !bytes.is_empty() && bytes.iter().all(plain);
-    is_plain.then(|| std::str::from_utf8(bytes).ok()).flatten()
+    let odd = |byte: u8| !matches!(byte, b' '..=b'~') | matches!(byte, b'%' | b'+' | b'&');
+    // All of them, without a branch between: many are looked at together.
+    let is_odd = bytes
+        .iter()
+        .fold(false, |odd_so_far, byte| odd_so_far | odd(*byte));
+    (!bytes.is_empty() && !is_odd)
+        .then(|| std::str::from_utf8(bytes).ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -179,6 +230,20 @@ mod tests {
     fn resource_may_repeat() {
         let params = Params::parse(b"resource=a&resource=b").unwrap();
         assert_eq!(params.resources(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_leaves_the_rest_standing() {
+        let (params, flaws) = Params::parse_each(b"a=1&state=x&b=%ff&state=y&c=2").unwrap();
+        let flawed: Vec<&str> = flaws.iter().map(|flaw| flaw.name.as_str()).collect();
+        assert_eq!(flawed, ["b", "state"]);
+        assert_eq!(
+            params.get("state"),
+            None,
+            "which one was meant is not known"
+        );
+        assert_eq!((params.get("a"), params.get("c")), (Some("1"), Some("2")));
+        assert!(Params::parse_each("a=1&".repeat(MAX_COUNT + 1).as_bytes()).is_err());
     }
 
     #[test]

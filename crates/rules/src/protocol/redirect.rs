@@ -4,6 +4,17 @@ use url::{Host, Url};
 
 use crate::network::is_loopback_host;
 
+/// What an answer adds to the query of a redirect URI (RFC 6749 §4.1.2, RFC 9207 §2, JARM §2.3).
+const ANSWERED: [&str; 7] = [
+    "code",
+    "state",
+    "iss",
+    "error",
+    "error_description",
+    "error_uri",
+    "response",
+];
+
 /// Whether a URI may be registered (RFC 6749 §3.1.2, RFC 9700 §2.1, RFC 8252 §7).
 ///
 /// # Errors
@@ -22,6 +33,14 @@ pub fn check_registrable(uri: &str) -> Result<(), String> {
         || uri.contains(|c: char| c.is_ascii_control() || c == ' ')
     {
         return bad("it must be at most 2000 printable ASCII characters");
+    }
+    if let Some((name, _)) = url
+        .query_pairs()
+        .find(|(name, _)| ANSWERED.contains(&&**name))
+    {
+        return bad(&format!(
+            "its query must not have {name}, which answers carry"
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return bad("it must not carry a user name or password");
@@ -103,6 +122,15 @@ mod tests {
             ("com.example.app:/cb", "com.example.app:"),
         ] {
             assert_eq!(csp_source(uri).as_deref(), Some(source));
+        }
+    }
+
+    #[test]
+    fn what_answers_carry_is_in_no_registered_query() {
+        assert_eq!(check_registrable("https://app.example/cb?tenant=7"), Ok(()));
+        for name in ANSWERED {
+            let uri = format!("https://app.example/cb?tenant=7&{name}=x");
+            assert!(check_registrable(&uri).unwrap_err().contains(name));
         }
     }
 
