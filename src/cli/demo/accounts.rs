@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::Lang;
+
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -105,9 +107,13 @@ impl Money {
         }
     }
 
-    /// For people: `€2,480.35`, `−€8.40`.
+    /// For people: `€2,480.35` and `−€8.40` in English, `2.480,35 €` in German.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn shown(&self, lang: Lang) -> String {
+        let (group, point) = match lang {
+            Lang::En => (',', '.'),
+            Lang::De => ('.', ','),
+        };
         let (sign, digits) = match self.amount.strip_prefix('-') {
             Some(digits) => ("\u{2212}", digits),
             None => ("", self.amount.as_str()),
@@ -116,7 +122,7 @@ impl Money {
         let mut grouped = String::new();
         for (i, digit) in whole.chars().enumerate() {
             if i > 0 && (whole.len() - i).is_multiple_of(3) {
-                grouped.push(',');
+                grouped.push(group);
             }
             grouped.push(digit);
         }
@@ -124,7 +130,10 @@ impl Money {
             "EUR" => "€",
             other => other,
         };
-        format!("{sign}{symbol}{grouped}.{cents}")
+        match lang {
+            Lang::En => format!("{sign}{symbol}{grouped}{point}{cents}"),
+            Lang::De => format!("{sign}{grouped}{point}{cents}\u{a0}{symbol}"),
+        }
     }
 
     /// Whether money went out.
@@ -173,13 +182,14 @@ mod tests {
 
     #[test]
     fn money_is_shown_as_people_write_it() {
-        for (amount, shown) in [
-            ("2480.35", "€2,480.35"),
-            ("-8.40", "−€8.40"),
-            ("312.08", "€312.08"),
-            ("1234567.00", "€1,234,567.00"),
+        for (amount, english, german) in [
+            ("2480.35", "€2,480.35", "2.480,35\u{a0}€"),
+            ("-8.40", "−€8.40", "−8,40\u{a0}€"),
+            ("312.08", "€312.08", "312,08\u{a0}€"),
+            ("1234567.00", "€1,234,567.00", "1.234.567,00\u{a0}€"),
         ] {
-            assert_eq!(Money::eur(amount).shown(), shown);
+            assert_eq!(Money::eur(amount).shown(Lang::En), english);
+            assert_eq!(Money::eur(amount).shown(Lang::De), german);
         }
     }
 

@@ -1,5 +1,7 @@
 //! A walk past every page of the bank, in one language, looking at each.
 
+mod elsewhere;
+
 use std::collections::BTreeSet;
 
 use countersign::words::Lang;
@@ -7,8 +9,6 @@ use countersign::words::Lang;
 use super::demo::{Authenticator, Demo, Person};
 use super::journey::PASSWORD;
 use crate::support::chrome::{Chrome, Device};
-use crate::support::provider::Provider;
-use crate::support::{Engine, TestServer};
 
 /// Who stands before each page of the walk.
 pub trait Visitor {
@@ -36,7 +36,8 @@ pub async fn walk(lang: Lang, visitor: &mut impl Visitor) {
     activate(&demo, &chrome, lang, visitor).await;
     fail(&demo, &chrome, lang, visitor).await;
     explain(&demo, &chrome, lang, visitor).await;
-    come_through(&chrome, lang, visitor).await;
+    elsewhere::come_through(&chrome, lang, visitor).await;
+    elsewhere::read_letters(&chrome, lang, visitor).await;
     assert_eq!(chrome.violations().await, [""; 0]);
 }
 
@@ -95,7 +96,8 @@ async fn go_on(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Visi
     visitor.look(chrome, "consent-claims").await;
 }
 
-async fn sign_in(chrome: &Chrome, lang: Lang, who: &Person, code: &str) {
+/// Fills in the sign-in page, and sends it.
+pub async fn sign_in(chrome: &Chrome, lang: Lang, who: &Person, code: &str) {
     chrome.fill("username", &who.username).await;
     chrome.fill("password", &who.password).await;
     chrome.fill("code", code).await;
@@ -185,7 +187,7 @@ async fn add_passkey(
     (password, codes, visitor): (&str, &[String], &mut impl Visitor),
 ) {
     let say = lang.words();
-    chrome.authenticator(&Device::phone()).await;
+    let phone = chrome.authenticator(&Device::phone()).await;
     chrome.open(&demo.bank("/account/passkeys/add")).await;
     chrome.heading(&say.passkey_add()).await;
     visitor.look(chrome, "passkey-add").await;
@@ -202,7 +204,35 @@ async fn add_passkey(
     chrome.press(&say.passkey_manage()).await;
     chrome.heading("Pixel").await;
     visitor.look(chrome, "passkey").await;
+    use_passkey(demo, chrome, lang, (&phone, visitor)).await;
     chrome.no_authenticators().await;
+}
+
+/// The app asks for what only a passkey opens; and she signs in with it, though not at first.
+async fn use_passkey(
+    demo: &Demo,
+    chrome: &Chrome,
+    lang: Lang,
+    (phone, visitor): (&str, &mut impl Visitor),
+) {
+    let say = lang.words();
+    chrome.open(&demo.partner("/accounts")).await;
+    chrome.press("Card number of Current account").await;
+    chrome.heading(&say.step_up_title()).await;
+    visitor.look(chrome, "step-up").await;
+    chrome.press(&say.step_up_passkey()).await;
+    chrome.heading("Hello, Ada Lovelace").await;
+    chrome.open(&demo.bank("/sign-out")).await;
+    chrome.press(&say.sign_out()).await;
+    chrome.heading(&say.signed_out()).await;
+    chrome.unlocks(phone, false).await;
+    chrome.open(&demo.bank("/sign-in")).await;
+    chrome.press(&say.sign_in_with_passkey()).await;
+    chrome.see("[data-failed]", &say.passkey_failed()).await;
+    visitor.look(chrome, "sign-in-passkey").await;
+    chrome.unlocks(phone, true).await;
+    chrome.press(&say.sign_in_with_passkey()).await;
+    chrome.heading(&say.account_hello("Ada Lovelace")).await;
 }
 
 /// Types the one of the codes on the page that it asks for; gives them all.
@@ -342,61 +372,6 @@ async fn explain(demo: &Demo, chrome: &Chrome, lang: Lang, visitor: &mut impl Vi
     visitor.look(chrome, "too-many").await;
 }
 
-/// She comes through the institution's own provider, another site to her browser: linked, then not
-/// believed, then believed.
-async fn come_through(chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
-    const NAME: &str = "Staff Login";
-    const WHO: &str = "ada-at-the-bank";
-    let say = lang.words();
-    let provider = Provider::start().await;
-    let server = TestServer::start_now_with(Engine::Sqlite, |file| {
-        file.upstream = provider.settings();
-    })
-    .await;
-    let ada = server.person("ada").await;
-    // The language was chosen before: to a browser, another port is the same site.
-    chrome.open(&server.at("/sign-in")).await;
-    chrome.heading(&say.sign_in()).await;
-    visitor.look(chrome, "upstream-sign-in").await;
-    provider.present(WHO, "urn:bank:mfa");
-    chrome.press(&say.upstream_sign_in(NAME)).await;
-    chrome.see(".summary", &say.upstream_unlinked(NAME)).await;
-    visitor.look(chrome, "upstream-unlinked").await;
-    for (id, text) in [
-        ("username", "ada"),
-        ("password", ada.password.as_str()),
-        ("code", ada.recovery_codes[0].as_str()),
-    ] {
-        chrome.fill(id, text).await;
-    }
-    chrome.press(&say.sign_in()).await;
-    chrome.heading(&say.account_hello("ada Example")).await;
-    chrome.open(&server.at("/account/upstream")).await;
-    chrome.heading(&say.upstream_account(NAME)).await;
-    visitor.look(chrome, "upstream-link").await;
-    chrome.fill("current", &ada.password).await;
-    chrome.fill("code", &ada.recovery_codes[1]).await;
-    chrome.press(&say.upstream_account_link()).await;
-    chrome.see("main", &say.upstream_link_then(NAME)).await;
-    visitor.look(chrome, "upstream-link-go").await;
-    chrome.press(&say.upstream_link_go(NAME)).await;
-    chrome.see("[role=status]", &say.upstream_linked()).await;
-    chrome.open(&server.at("/account/upstream")).await;
-    chrome.heading(&say.upstream_unlink(NAME)).await;
-    visitor.look(chrome, "upstream-unlink").await;
-    chrome.open(&server.at("/sign-out")).await;
-    chrome.press(&say.sign_out()).await;
-    chrome.heading(&say.signed_out()).await;
-    provider.present(WHO, "urn:bank:password");
-    chrome.open(&server.at("/sign-in")).await;
-    chrome.press(&say.upstream_sign_in(NAME)).await;
-    chrome.heading(&say.upstream_beside()).await;
-    visitor.look(chrome, "upstream-beside").await;
-    chrome.fill("code", &ada.recovery_codes[2]).await;
-    chrome.press(&say.sign_in()).await;
-    chrome.heading(&say.account_hello("ada Example")).await;
-}
-
 /// The pages that every walk passes.
 pub fn expected() -> BTreeSet<&'static str> {
     BTreeSet::from([
@@ -427,6 +402,8 @@ pub fn expected() -> BTreeSet<&'static str> {
         "errors",
         "gone",
         "invitation-over",
+        "mail-invitation",
+        "mail-sign-in",
         "not-found",
         "not-me",
         "passkey",
@@ -438,11 +415,13 @@ pub fn expected() -> BTreeSet<&'static str> {
         "recovery-codes-new",
         "sessions",
         "sign-in",
+        "sign-in-passkey",
         "sign-in-refused",
         "sign-out",
         "sign-out-asked",
         "sign-out-failed",
         "signed-out",
+        "step-up",
         "stop-sharing",
         "too-many",
         "upstream-beside",

@@ -107,6 +107,7 @@ async fn every_page_fits_and_is_accessible_in_english_and_in_german() {
         "ada",
         "grace",
         "Authenticator",
+        "Browser",
         "Chrome",
         "localhost",
         "http://",
@@ -159,6 +160,48 @@ async fn pocket_budget_fits_the_narrowest_phone() {
     chrome.press("What just happened").await;
     let (wide, _) = chrome.extent().await;
     assert!(wide <= width, "the accounts are {wide} pixels wide");
+}
+
+/// In the language that the browser likes best; the bank goes on in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pocket_budget_speaks_german_on_the_narrowest_phone() {
+    let demo = Demo::start();
+    let chrome = Chrome::speaking("de-DE,de").await;
+    let say = Lang::De.words();
+    let (width, height, scale) = WINDOWS[0];
+    chrome.resize(width, height, scale).await;
+    let axe = axe();
+    let check = async |at: &str| {
+        let (wide, _) = chrome.extent().await;
+        assert!(wide <= width, "{at} is {wide} pixels wide");
+        assert_eq!(chrome.axe(&axe).await, [""; 0], "{at}");
+        assert_eq!(chrome.page().await[1], "de", "{at}");
+    };
+    chrome.open(&demo.partner("/")).await;
+    chrome.heading("Wissen, was Sie ausgeben können").await;
+    check("home").await;
+    chrome.press("Bank verbinden").await;
+    chrome.heading(&say.sign_in()).await;
+    assert_eq!(chrome.page().await[1], "de");
+    let mut ada = demo.ada();
+    let code = ada.phone.code();
+    gallery::sign_in(&chrome, Lang::De, &ada, &code).await;
+    chrome
+        .heading(&say.consent_share_with("Pocket Budget", "Konten"))
+        .await;
+    chrome.tick_first().await;
+    chrome.press(&say.consent_share("Konten")).await;
+    chrome.heading("Guten Tag, Ada Lovelace").await;
+    let accounts = chrome.text("#accounts").await;
+    assert!(
+        accounts.contains("2.480,35") && accounts.contains("−8,40"),
+        "{accounts}"
+    );
+    chrome.press("Was gerade geschehen ist").await;
+    check("accounts").await;
+    chrome.press("Harbour Bank trennen").await;
+    chrome.heading("Ihre Bank ist getrennt").await;
+    check("disconnected").await;
 }
 
 /// Deque's accessibility rules, as tests/clients/install fetches them.

@@ -9,7 +9,7 @@ use crate::support::TestServer;
 use crate::support::smtp::{Got, Smtp};
 
 /// Ticks the job until nothing is due, and gives what came.
-async fn delivered(server: &TestServer, smtp: &Smtp) -> Vec<Got> {
+pub async fn delivered(server: &TestServer, smtp: &Smtp) -> Vec<Got> {
     for _ in 0..20 {
         mails::tick(&server.app).await.unwrap();
         if server.number("SELECT COUNT(*) FROM mails").await == 0 {

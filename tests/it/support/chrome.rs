@@ -134,6 +134,13 @@ impl Chrome {
         Self::with_preferences(json!({ blocked: 2 })).await
     }
 
+    /// Opens one that likes a language best, such as `de-DE,de`.
+    pub async fn speaking(languages: &str) -> Self {
+        let preferences = ["intl.accept_languages", "intl.selected_languages"];
+        let preferences = preferences.map(|name| (name.to_owned(), languages.into()));
+        Self::with_preferences(Value::Object(preferences.into_iter().collect())).await
+    }
+
     async fn with_preferences(preferences: Value) -> Self {
         let browser = find(
             &["chromium", "chromium-browser", "google-chrome"],

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -32,6 +32,7 @@ use super::web::{cookie, fields, see_other};
 use super::window::Window;
 use crate::clock::Clock;
 use crate::secret::Secret;
+use crate::words::{self, Lang, Words};
 use accounts_api::Refused;
 use pages::{AccountView, Accounts, Home, Message, Strip};
 use relying_party::{Callback, Connection, Trouble, check_iss};
@@ -75,6 +76,7 @@ async fn home(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Respon
         return see_other("/accounts");
     }
     partner.page(&Home {
+        say: words_for(&headers),
         bank: &partner.bank,
     })
 }
@@ -90,15 +92,16 @@ async fn card(
     Path(account): Path<String>,
     headers: HeaderMap,
 ) -> Response {
+    let say = words_for(&headers);
     let Some((_, connection)) = partner.connection(&headers) else {
         return see_other("/");
     };
     match partner.api.card(&account, &connection.access_token).await {
-        Ok(number) => partner.page(&Message::card(&partner.bank, &number)),
+        Ok(number) => partner.page(&Message::card(say, &partner.bank, &number)),
         Err(Refused::Proof(acr)) => partner.go_to_bank(&headers, Some(&acr)).await,
         // The list knows what to do about a token that is no longer good.
         Err(Refused::Token | Refused::Scope) => see_other("/accounts"),
-        Err(Refused::Broken(why)) => partner.trouble(&Trouble::Broken(why)),
+        Err(Refused::Broken(why)) => partner.trouble(say, &Trouble::Broken(why)),
     }
 }
 
@@ -107,6 +110,7 @@ async fn callback(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let say = words_for(&headers);
     let answer = fields(query.unwrap_or_default().as_bytes()).unwrap_or_default();
     let id = cookie(&headers, COOKIE).unwrap_or_default();
     // RFC 6749 §10.12: the answer belongs to something this browser asked for.
@@ -114,41 +118,43 @@ async fn callback(
         .get("state")
         .and_then(|state| partner.sessions.take_attempt(id, state));
     let Some(attempt) = attempt else {
-        return partner.page(&Message::waited_too_long(&partner.bank));
+        return partner.page(&Message::waited_too_long(say, &partner.bank));
     };
     let iss = answer.get("iss").cloned();
     if let Some(error) = answer.get("error") {
         let known = check_iss(iss.as_deref(), &partner.relying_party.issuer, true);
         return match (known, error.as_str()) {
             (Ok(()), "access_denied" | "unmet_authentication_requirements") => {
-                partner.page(&Message::denied(&partner.bank))
+                partner.page(&Message::denied(say, &partner.bank))
             }
             (Ok(()), error) => {
                 let why = answer.get("error_description").map_or("", String::as_str);
-                partner.trouble(&Trouble::Broken(format!("{error}: {why}")))
+                partner.trouble(say, &Trouble::Broken(format!("{error}: {why}")))
             }
-            (Err(trouble), _) => partner.trouble(&trouble),
+            (Err(trouble), _) => partner.trouble(say, &trouble),
         };
     }
     let Some(code) = answer.get("code").cloned() else {
-        return partner.trouble(&Trouble::Broken(
-            "the answer has neither code nor error".to_owned(),
-        ));
+        return partner.trouble(
+            say,
+            &Trouble::Broken("the answer has neither code nor error".to_owned()),
+        );
     };
     let finished = partner
         .relying_party
         .finish(attempt, Callback { code, iss });
     let connected = match finished.await {
         Ok(connection) => partner.sessions.connect(id, connection),
-        Err(trouble) => return partner.trouble(&trouble),
+        Err(trouble) => return partner.trouble(say, &trouble),
     };
     match connected {
         Ok(id) => with_cookie(see_other("/accounts"), &id),
-        Err(fault) => partner.trouble(&Trouble::Broken(fault.to_string())),
+        Err(fault) => partner.trouble(say, &Trouble::Broken(fault.to_string())),
     }
 }
 
 async fn accounts(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let say = words_for(&headers);
     let Some((id, mut connection)) = partner.connection(&headers) else {
         return see_other("/");
     };
@@ -161,19 +167,20 @@ async fn accounts(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Re
                 partner.sessions.renew(&id, connection.clone());
                 found = partner.api.accounts(&connection.access_token).await;
             }
-            Err(Trouble::Ended) => return partner.ended(&id, &connection).await,
-            Err(trouble) => return partner.trouble(&trouble),
+            Err(Trouble::Ended) => return partner.ended(say, &id, &connection).await,
+            Err(trouble) => return partner.trouble(say, &trouble),
         }
     }
     match found {
-        Ok(found) => partner.show(found, &connection).await,
-        Err(Refused::Token | Refused::Proof(_)) => partner.ended(&id, &connection).await,
-        Err(Refused::Scope) => partner.page(&Message::not_shared(&partner.bank)),
-        Err(Refused::Broken(why)) => partner.trouble(&Trouble::Broken(why)),
+        Ok(found) => partner.show(say, found, &connection).await,
+        Err(Refused::Token | Refused::Proof(_)) => partner.ended(say, &id, &connection).await,
+        Err(Refused::Scope) => partner.page(&Message::not_shared(say, &partner.bank)),
+        Err(Refused::Broken(why)) => partner.trouble(say, &Trouble::Broken(why)),
     }
 }
 
 async fn disconnect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let say = words_for(&headers);
     let id = cookie(&headers, COOKIE).unwrap_or_default();
     let Some(connection) = partner.sessions.disconnect(id) else {
         return see_other("/");
@@ -181,26 +188,27 @@ async fn disconnect(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> 
     match partner.relying_party.revoke(&connection).await {
         Ok(()) => {
             let strip = partner.strip(&connection).await;
-            partner.page(&Message::disconnected(&partner.bank, strip))
+            partner.page(&Message::disconnected(say, &partner.bank, strip))
         }
-        Err(trouble) => partner.trouble(&trouble),
+        Err(trouble) => partner.trouble(say, &trouble),
     }
 }
 
 /// Signs her out here, and sends her to the bank to be signed out there.
 async fn sign_out(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    let say = words_for(&headers);
     let id = cookie(&headers, COOKIE).unwrap_or_default();
     let Some(connection) = partner.sessions.disconnect(id) else {
         return see_other("/signed-out");
     };
     match partner.relying_party.sign_out_url(&connection).await {
         Ok(url) => see_other(&url),
-        Err(trouble) => partner.trouble(&trouble),
+        Err(trouble) => partner.trouble(say, &trouble),
     }
 }
 
-async fn signed_out(State(partner): State<Arc<Partner>>) -> Response {
-    partner.page(&Message::signed_out(&partner.bank))
+async fn signed_out(State(partner): State<Arc<Partner>>, headers: HeaderMap) -> Response {
+    partner.page(&Message::signed_out(words_for(&headers), &partner.bank))
 }
 
 /// The bank says that a session there ended (OpenID Connect Back-Channel Logout 1.0 §2.5).
@@ -228,14 +236,15 @@ async fn bank_session_ended(State(partner): State<Arc<Partner>>, body: Bytes) ->
 impl Partner {
     /// Sends the browser to the bank, to connect or to prove more.
     async fn go_to_bank(&self, headers: &HeaderMap, acr: Option<&str>) -> Response {
-        let attempt = match self.relying_party.begin(acr).await {
+        let say = words_for(headers);
+        let attempt = match self.relying_party.begin(acr, say.lang).await {
             Ok(attempt) => attempt,
-            Err(trouble) => return self.trouble(&trouble),
+            Err(trouble) => return self.trouble(say, &trouble),
         };
         let url = attempt.url.clone();
         match self.sessions.attempt(cookie(headers, COOKIE), attempt) {
             Ok(id) => with_cookie(see_other(&url), &id),
-            Err(fault) => self.trouble(&Trouble::Broken(fault.to_string())),
+            Err(fault) => self.trouble(say, &Trouble::Broken(fault.to_string())),
         }
     }
 
@@ -245,7 +254,7 @@ impl Partner {
         Some((id.to_owned(), connection))
     }
 
-    async fn show(&self, found: Vec<Account>, connection: &Connection) -> Response {
+    async fn show(&self, say: Words, found: Vec<Account>, connection: &Connection) -> Response {
         let token = &connection.access_token;
         let shared = connection
             .scopes
@@ -259,12 +268,13 @@ impl Partner {
             } else {
                 None
             };
-            views.push(AccountView::new(&account, movements.as_deref()));
+            views.push(AccountView::new(&account, movements.as_deref(), say.lang));
         }
         self.page(&Accounts {
+            say,
             bank: &self.bank,
             manage: format!("{}/account", self.relying_party.issuer),
-            name: connection.name.as_deref().unwrap_or("there"),
+            name: connection.name.as_deref(),
             transactions: shared,
             rows: views,
             strip: Some(self.strip(connection).await),
@@ -272,16 +282,16 @@ impl Partner {
     }
 
     /// The bank says no, and will go on saying it.
-    async fn ended(&self, id: &str, connection: &Connection) -> Response {
+    async fn ended(&self, say: Words, id: &str, connection: &Connection) -> Response {
         self.sessions.disconnect(id);
         let strip = self.strip(connection).await;
-        self.page(&Message::stopped(&self.bank, strip))
+        self.page(&Message::stopped(say, &self.bank, strip))
     }
 
-    fn trouble(&self, trouble: &Trouble) -> Response {
+    fn trouble(&self, say: Words, trouble: &Trouble) -> Response {
         let why = trouble.to_string();
         tracing::warn!(error.detail = %why, "Pocket Budget cannot go on");
-        self.page(&Message::broken(&self.bank, why))
+        self.page(&Message::broken(say, &self.bank, why))
     }
 
     async fn strip(&self, connection: &Connection) -> Strip {
@@ -314,6 +324,14 @@ impl Partner {
         );
         super::web::page(page.status(), page, &policy)
     }
+}
+
+/// The texts in the language that the browser likes best (RFC 9110 §12.5.4).
+fn words_for(headers: &HeaderMap) -> Words {
+    let asked = headers.get(ACCEPT_LANGUAGE);
+    let asked = asked.and_then(|value| value.to_str().ok());
+    let lang = asked.and_then(|header| words::accepted(header, &Lang::ALL));
+    lang.unwrap_or_default().words()
 }
 
 /// Enough of a token to recognise it, too little to use it.

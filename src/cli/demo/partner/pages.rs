@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 
 use crate::cli::demo::accounts::{Account, Movement};
+use crate::words::{Lang, Words};
 
 /// A page with the status that it is answered with.
 pub trait Page: Template {
@@ -17,6 +18,8 @@ pub trait Page: Template {
 #[derive(Template)]
 #[template(path = "demo/home.html")]
 pub struct Home<'a> {
+    /// The page's texts.
+    pub say: Words,
     /// The bank that can be connected.
     pub bank: &'a str,
 }
@@ -27,12 +30,14 @@ impl Page for Home<'_> {}
 #[derive(Template)]
 #[template(path = "demo/accounts.html")]
 pub struct Accounts<'a> {
+    /// The page's texts.
+    pub say: Words,
     /// Where they are.
     pub bank: &'a str,
     /// Where the bank lists connected apps.
     pub manage: String,
-    /// Whose they are.
-    pub name: &'a str,
+    /// Whose they are, when that is known.
+    pub name: Option<&'a str>,
     /// Whether transactions are shared.
     pub transactions: bool,
     /// Each of them.
@@ -71,23 +76,27 @@ pub struct MovementView {
 
 impl AccountView {
     /// An account and, when they are shared, its movements.
-    pub fn new(account: &Account, movements: Option<&[Movement]>) -> Self {
+    pub fn new(account: &Account, movements: Option<&[Movement]>, lang: Lang) -> Self {
+        let shown = |all: &[Movement]| {
+            let one = |movement| MovementView::new(movement, lang);
+            all.iter().map(one).collect()
+        };
         Self {
             id: account.id.clone(),
             name: account.name.clone(),
             iban: account.iban_shown(),
-            balance: account.balance.shown(),
-            movements: movements.map(|found| found.iter().map(MovementView::new).collect()),
+            balance: account.balance.shown(lang),
+            movements: movements.map(shown),
         }
     }
 }
 
 impl MovementView {
-    fn new(movement: &Movement) -> Self {
+    fn new(movement: &Movement, lang: Lang) -> Self {
         Self {
             date: movement.date.clone(),
             counterparty: movement.counterparty.clone(),
-            amount: movement.amount.shown(),
+            amount: movement.amount.shown(lang),
             out: movement.amount.is_negative(),
         }
     }
@@ -124,16 +133,18 @@ pub struct Strip {
 #[template(path = "demo/message.html")]
 pub struct Message<'a> {
     status: StatusCode,
+    /// The page's texts.
+    pub say: Words,
     /// The bank.
     pub bank: &'a str,
     /// What happened.
-    pub title: &'static str,
+    pub title: String,
     /// What that means, and what to do.
     pub text: String,
     /// For the developer.
     pub detail: Option<String>,
     /// What the button says.
-    pub again: &'static str,
+    pub again: String,
     /// What just happened.
     pub strip: Option<Strip>,
 }
@@ -145,96 +156,78 @@ impl Page for Message<'_> {
 }
 
 impl<'a> Message<'a> {
-    fn new(bank: &'a str, title: &'static str, text: String) -> Self {
+    fn new(say: Words, bank: &'a str, (title, text): (String, String)) -> Self {
         Self {
             status: StatusCode::OK,
+            say,
             bank,
             title,
             text,
             detail: None,
-            again: "Connect your bank",
+            again: say.demo_again(),
             strip: None,
         }
     }
 
     /// The person said no.
-    pub fn denied(bank: &'a str) -> Self {
-        let text = format!(
-            "You chose not to share, so {bank} told us nothing. You can connect it whenever you like."
-        );
-        Self::new(bank, "Nothing was shared", text)
-    }
-
-    /// What only a strong proof shows.
-    pub fn card(bank: &'a str, number: &str) -> Self {
-        let text =
-            format!("{bank} shows it to us because you proved who you are with a key: {number}");
+    pub fn denied(say: Words, bank: &'a str) -> Self {
         Self {
-            again: "Connect again",
-            ..Self::new(bank, "The number of your card", text)
+            again: say.demo_connect(),
+            ..Self::new(say, bank, (say.demo_denied(), say.demo_denied_text(bank)))
         }
     }
 
+    /// What only a strong proof shows.
+    pub fn card(say: Words, bank: &'a str, number: &str) -> Self {
+        let text = say.demo_card_text(bank, number);
+        Self::new(say, bank, (say.demo_card_title(), text))
+    }
+
     /// The person, or the bank, stopped it.
-    pub fn stopped(bank: &'a str, strip: Strip) -> Self {
-        let text = format!(
-            "{bank} no longer shows us your accounts, and we have forgotten what we knew. Connect \
-             it again if you want them back."
-        );
+    pub fn stopped(say: Words, bank: &'a str, strip: Strip) -> Self {
         Self {
-            again: "Connect again",
             strip: Some(strip),
-            ..Self::new(bank, "Your bank says you stopped sharing", text)
+            ..Self::new(say, bank, (say.demo_stopped(), say.demo_stopped_text(bank)))
         }
     }
 
     /// The person stopped it here.
-    pub fn disconnected(bank: &'a str, strip: Strip) -> Self {
-        let text =
-            format!("We gave our access back to {bank}. We can no longer see your accounts.");
+    pub fn disconnected(say: Words, bank: &'a str, strip: Strip) -> Self {
+        let text = say.demo_disconnected_text(bank);
         Self {
-            again: "Connect again",
             strip: Some(strip),
-            ..Self::new(bank, "Your bank is disconnected", text)
+            ..Self::new(say, bank, (say.demo_disconnected(), text))
         }
     }
 
     /// She signed out here and at the bank.
-    pub fn signed_out(bank: &'a str) -> Self {
-        let text = format!("You are signed out here and at {bank}. What you share stays shared.");
-        Self {
-            again: "Connect again",
-            ..Self::new(bank, "You are signed out", text)
-        }
+    pub fn signed_out(say: Words, bank: &'a str) -> Self {
+        let text = say.demo_signed_out_text(bank);
+        Self::new(say, bank, (say.demo_signed_out(), text))
     }
 
     /// The token is good, but accounts are not part of what is shared.
-    pub fn not_shared(bank: &'a str) -> Self {
-        let text = format!("{bank} says that you do not share your accounts with us.");
-        Self {
-            again: "Connect again",
-            ..Self::new(bank, "Your accounts are not shared", text)
-        }
+    pub fn not_shared(say: Words, bank: &'a str) -> Self {
+        let text = say.demo_not_shared_text(bank);
+        Self::new(say, bank, (say.demo_not_shared(), text))
     }
 
     /// The answer belongs to nothing that this browser asked for.
-    pub fn waited_too_long(bank: &'a str) -> Self {
-        let text = "This page waited too long, or belongs to another tab. Nothing was shared.";
+    pub fn waited_too_long(say: Words, bank: &'a str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
-            again: "Start again",
-            ..Self::new(bank, "Please start again", text.to_owned())
+            again: say.demo_late_again(),
+            ..Self::new(say, bank, (say.demo_late(), say.demo_late_text()))
         }
     }
 
     /// Something is wrong that no person can mend.
-    pub fn broken(bank: &'a str, why: String) -> Self {
-        let text = format!("We could not finish this with {bank}. Please try again in a minute.");
+    pub fn broken(say: Words, bank: &'a str, why: String) -> Self {
         Self {
             status: StatusCode::BAD_GATEWAY,
             detail: Some(why),
-            again: "Try again",
-            ..Self::new(bank, "That did not work", text)
+            again: say.demo_broken_again(),
+            ..Self::new(say, bank, (say.demo_broken(), say.demo_broken_text(bank)))
         }
     }
 }

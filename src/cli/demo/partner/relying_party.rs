@@ -20,7 +20,7 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AdditionalProviderMetadata, AuthenticationContextClass, AuthenticationFlow,
-    IssuerUrl, Nonce, ProviderMetadata, TokenResponse as _,
+    IssuerUrl, LanguageTag, Nonce, ProviderMetadata, TokenResponse as _,
 };
 use rules::jose::JwkSet;
 use rules::time::Timestamp;
@@ -29,6 +29,7 @@ use url::Url;
 
 use super::keys::Keys;
 use crate::secret::Secret;
+use crate::words::Lang;
 
 /// What Pocket Budget asks for.
 pub const SCOPES: [&str; 5] = [
@@ -187,11 +188,12 @@ impl<'c> AsyncHttpClient<'c> for Http {
 }
 
 impl RelyingParty {
-    /// Begins an attempt to connect, or to have the person prove more: `acr` is what the API wants.
+    /// Begins an attempt to connect, or to have the person prove more: `acr` is what the API wants,
+    /// `lang` what the app speaks with her.
     ///
     /// # Errors
     /// [`Trouble::Broken`].
-    pub async fn begin(&self, acr: Option<&str>) -> Result<Attempt, Trouble> {
+    pub async fn begin(&self, acr: Option<&str>, lang: Lang) -> Result<Attempt, Trouble> {
         let (provider, more) = self.discover().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = provider.authorize_url(
@@ -204,6 +206,8 @@ impl RelyingParty {
                 request.add_auth_context_value(AuthenticationContextClass::new(acr.to_owned()));
         }
         let (url, state, nonce) = request
+            // The bank goes on in the language of the app.
+            .add_ui_locale(LanguageTag::new(lang.tag().to_owned()))
             .add_scopes(SCOPES.iter().map(|scope| Scope::new((*scope).to_owned())))
             .set_pkce_challenge(challenge)
             .url();
