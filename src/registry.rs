@@ -39,7 +39,10 @@ impl Registry {
         let spoken = config.institution.languages.iter().map(|lang| lang.tag());
         let languages: Vec<&str> = spoken.collect();
         let issuer = config.issuer.as_str();
-        let mtls = config.mtls.as_ref().map(|mtls| mtls.url.as_str());
+        let mtls = config.mtls.as_ref().map(|mtls| metadata::Mtls {
+            url: mtls.url.as_str(),
+            certified: mtls.authorities_file.is_some(),
+        });
         let mut metadata = metadata::document(issuer, &languages, resources.iter(), mtls);
         let whose = &config.institution;
         for (name, uri) in [

@@ -376,10 +376,14 @@ async fn the_curl_lines_work_when_pasted() {
         );
     }
     let anybody = Visitor::new().http.get(&api).send().await.unwrap();
-    assert_eq!(
-        anybody.headers()["www-authenticate"],
-        "Bearer realm=\"accounts\""
-    );
+    let challenge = anybody.headers()["www-authenticate"].to_str().unwrap();
+    let told = challenge.strip_prefix("Bearer realm=\"accounts\", resource_metadata=\"");
+    // RFC 9728 §5.1: an app that knows the API alone finds its way to tokens.
+    let metadata = told.unwrap().trim_end_matches('"');
+    let metadata = Visitor::new().http.get(metadata).send().await.unwrap();
+    let metadata: serde_json::Value = metadata.json().await.unwrap();
+    assert_eq!(metadata["resource"], api.as_str());
+    assert_eq!(metadata["authorization_servers"][0], demo.told("/issuer"));
     demo.stop();
 }
 

@@ -35,6 +35,8 @@ const STRONG: Acr = Acr::PhishingResistant;
 const PROOF: HeaderName = HeaderName::from_static("dpop");
 /// One call's identifier, in the logs of both sides (FAPI 1.0 Baseline §6.2.1).
 const INTERACTION: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
+/// Where the API says what it is (RFC 9728 §3.1): before the path of its identifier.
+const METADATA: &str = "/.well-known/oauth-protected-resource/accounts";
 /// The longest that is echoed.
 const INTERACTION_MAX: usize = 64;
 
@@ -42,8 +44,8 @@ const INTERACTION_MAX: usize = 64;
 pub struct Api {
     /// Its resource identifier (RFC 8707).
     pub resource: String,
-    /// Where it asks.
-    pub introspection_endpoint: String,
+    /// Who makes the tokens, and is asked about them.
+    pub issuer: String,
     /// Its `client_id`.
     pub client_id: String,
     /// Its client secret.
@@ -118,6 +120,7 @@ enum Refusal {
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/", get(about))
+        .route(METADATA, get(metadata))
         .route("/accounts", get(list))
         .route("/accounts/{id}/transactions", get(transactions))
         .route("/accounts/{id}/card", get(card))
@@ -151,6 +154,21 @@ async fn about(State(api): State<Arc<Api>>) -> Response {
         "name": "Accounts API",
         "resource": api.resource,
         "endpoints": ["/accounts", "/accounts/{id}/transactions", "/accounts/{id}/card"],
+    });
+    json_reply(StatusCode::OK, &body)
+}
+
+/// What an app must know to get tokens for this API (RFC 9728 §2).
+async fn metadata(State(api): State<Arc<Api>>) -> Response {
+    let bound = api.possessions.are_demanded();
+    let body = json!({
+        "resource": api.resource,
+        "resource_name": "Accounts",
+        "authorization_servers": [api.issuer],
+        "scopes_supported": [ACCOUNTS_READ, TRANSACTIONS_READ],
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": dpop::ALGS,
+        "tls_client_certificate_bound_access_tokens": bound,
     });
     json_reply(StatusCode::OK, &body)
 }
@@ -207,13 +225,15 @@ impl Api {
             Err(_) if self.possessions.are_demanded() => TokenType::Dpop,
             Err(_) => TokenType::Bearer,
         };
-        refusal.reply(scheme)
+        let origin = self.resource.strip_suffix("/accounts");
+        let metadata = format!("{}{METADATA}", origin.unwrap_or(&self.resource));
+        refusal.reply(scheme, &metadata)
     }
 
     async fn introspect(&self, token: &str) -> Result<Value, Refusal> {
         let ask = self
             .http
-            .post(&self.introspection_endpoint)
+            .post(format!("{}/introspect", self.issuer))
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(&[("token", token)]);
         let asked = async { ask.send().await?.error_for_status()?.json().await };
@@ -328,14 +348,17 @@ impl Refusal {
         Some((error, description.to_owned()))
     }
 
-    fn challenge(&self, scheme: TokenType) -> String {
+    /// `metadata` is the address of [`METADATA`] (RFC 9728 §5.1).
+    fn challenge(&self, scheme: TokenType, metadata: &str) -> String {
         let algs = match scheme {
             TokenType::Dpop => format!(", algs=\"{}\"", dpop::ALGS.join(" ")),
             TokenType::Bearer => String::new(),
         };
         let scheme = scheme.as_str();
         let Some((error, description)) = self.error() else {
-            return format!("{scheme} realm=\"accounts\"{algs}");
+            return format!(
+                "{scheme} realm=\"accounts\", resource_metadata=\"{metadata}\"{algs}"
+            );
         };
         let demand = match self {
             Self::InsufficientScope(scope) => format!(", scope=\"{scope}\""),
@@ -345,11 +368,11 @@ impl Refusal {
             _ => String::new(),
         };
         format!(
-            "{scheme} realm=\"accounts\", error=\"{error}\", error_description=\"{description}\"{demand}{algs}"
+            "{scheme} realm=\"accounts\", error=\"{error}\", error_description=\"{description}\"{demand}, resource_metadata=\"{metadata}\"{algs}"
         )
     }
 
-    fn reply(&self, scheme: TokenType) -> Response {
+    fn reply(&self, scheme: TokenType, metadata: &str) -> Response {
         let body = match self.error() {
             Some((error, description)) => {
                 json!({ "error": error, "error_description": description })
@@ -360,7 +383,7 @@ impl Refusal {
         };
         let mut response = json_reply(self.status(), &body);
         if *self != Self::Unavailable
-            && let Ok(challenge) = HeaderValue::from_str(&self.challenge(scheme))
+            && let Ok(challenge) = HeaderValue::from_str(&self.challenge(scheme, metadata))
         {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
@@ -450,7 +473,7 @@ mod tests {
             is_strong(&json!({})),
             Err(Refusal::InsufficientAuthentication)
         );
-        let challenge = Refusal::InsufficientAuthentication.challenge(TokenType::Bearer);
+        let challenge = Refusal::InsufficientAuthentication.challenge(TokenType::Bearer, "here");
         assert!(
             challenge.contains("error=\"insufficient_user_authentication\"")
                 && challenge.contains("acr_values=\"urn:countersign:acr:phr\""),
@@ -461,15 +484,15 @@ mod tests {
     #[test]
     fn challenges_say_what_rfc_6750_asks_for() {
         assert_eq!(
-            Refusal::NoToken.challenge(TokenType::Bearer),
-            "Bearer realm=\"accounts\""
+            Refusal::NoToken.challenge(TokenType::Bearer, "here"),
+            "Bearer realm=\"accounts\", resource_metadata=\"here\""
         );
-        let bound = Refusal::NoToken.challenge(TokenType::Dpop);
+        let bound = Refusal::NoToken.challenge(TokenType::Dpop, "here");
         assert!(
             bound.starts_with("DPoP ") && bound.contains("algs=\"ES256"),
             "{bound}"
         );
-        let challenge = Refusal::InsufficientScope(ACCOUNTS_READ).challenge(TokenType::Bearer);
+        let challenge = Refusal::InsufficientScope(ACCOUNTS_READ).challenge(TokenType::Bearer, "here");
         assert!(
             challenge.contains("error=\"insufficient_scope\"")
                 && challenge.contains("scope=\"accounts:read\"")

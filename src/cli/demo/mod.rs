@@ -354,7 +354,7 @@ impl Sites {
         let window = Arc::new(Window::new(Arc::clone(app), Arc::clone(&answers)));
         let api = Api {
             resource: addresses.resource(),
-            introspection_endpoint: format!("{}/introspect", addresses.issuer),
+            issuer: addresses.issuer.clone(),
             client_id: ACCOUNTS_API.to_owned(),
             client_secret: secret(ACCOUNTS_API),
             http: http.clone(),

@@ -154,10 +154,18 @@ pub fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         "openid",
         "profile",
         "email",
+        "address",
+        "phone",
         "offline_access",
         ACCOUNTS_READ,
         TRANSACTIONS_READ,
     ];
+    // By FAPI 2.0 there are two of each, for themselves too: one can try to use what is the other's.
+    let grants: &[GrantType] = if addresses.fapi {
+        &[AuthorizationCode, RefreshToken, ClientCredentials]
+    } else {
+        &[AuthorizationCode, RefreshToken]
+    };
     let in_browser = |id: &str, name: &str| NewClient {
         redirect_uris: addresses.callbacks(),
         metadata: Metadata {
@@ -168,14 +176,16 @@ pub fn registrations(addresses: &Addresses) -> Vec<NewClient> {
             client_uri: Some(addresses.partner.clone()),
             ..Metadata::default()
         },
-        ..client(id, name, &[AuthorizationCode, RefreshToken], &personal)
+        ..client(id, name, grants, &personal)
     };
     let mut pocket_budget = in_browser(POCKET_BUDGET, "Pocket Budget");
     let metadata = &mut pocket_budget.metadata;
     metadata.post_logout_redirect_uris = vec![addresses.signed_out()];
     metadata.backchannel_logout_uri = Some(addresses.backchannel_logout());
     metadata.backchannel_logout_session_required = true;
-    let api = client(ACCOUNTS_API, "Accounts API", &[], &[]);
+    let mut api = client(ACCOUNTS_API, "Accounts API", &[], &[]);
+    // FAPI 2.0 Message Signing §5.5: nothing is signed with RS256.
+    api.metadata.introspection_signed_response_alg = addresses.fapi.then_some(Alg::Es256);
     let nightly_report = client(
         NIGHTLY_REPORT,
         "Nightly report",

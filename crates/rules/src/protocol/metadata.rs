@@ -24,14 +24,22 @@ const WITH_CERTIFICATE: [(&str, &str); 5] = [
     ("userinfo_endpoint", "/userinfo"),
 ];
 
+/// Where clients present certificates (RFC 8705 §5).
+pub struct Mtls<'a> {
+    /// Its origin.
+    pub url: &'a str,
+    /// Whether authorities are known that certify clients (`tls_client_auth`).
+    pub certified: bool,
+}
+
 /// The document that both well-known addresses serve; `languages` are those of the pages (BCP 47),
-/// `mtls` is the origin where clients present certificates (RFC 8705 §5), when there is one.
+/// `mtls` is where clients present certificates, when there is such a place.
 #[must_use]
 pub fn document<'r>(
     issuer: &str,
     languages: &[&str],
     resources: impl Iterator<Item = &'r Resource>,
-    mtls: Option<&str>,
+    mtls: Option<Mtls<'_>>,
 ) -> Value {
     let at = |path: &str| format!("{issuer}{path}");
     let mut scopes: Vec<&str> = OPENID_SCOPES.to_vec();
@@ -56,8 +64,9 @@ pub fn document<'r>(
         "client_secret_post",
         "private_key_jwt",
     ];
-    if mtls.is_some() {
-        methods.extend(["tls_client_auth", "self_signed_tls_client_auth"]);
+    if let Some(mtls) = &mtls {
+        methods.extend(mtls.certified.then_some("tls_client_auth"));
+        methods.push("self_signed_tls_client_auth");
     }
     let confidential = methods.clone();
     methods.push("none");
@@ -130,7 +139,8 @@ pub fn document<'r>(
         document["protected_resources"] = resources.into();
     }
     if let Some(mtls) = mtls {
-        let alias = |(name, path): (&str, &str)| (name.to_owned(), format!("{mtls}{path}").into());
+        let url = mtls.url;
+        let alias = |(name, path): (&str, &str)| (name.to_owned(), format!("{url}{path}").into());
         let aliases: Map<String, Value> = WITH_CERTIFICATE.map(alias).into_iter().collect();
         document["mtls_endpoint_aliases"] = aliases.into();
         // RFC 8705 §3.3
