@@ -11,7 +11,7 @@ mod csrf;
 mod dispute_keys;
 mod key_attacks;
 mod lockout;
-mod passkeys;
+pub(crate) mod passkeys;
 mod restart;
 mod session;
 mod sign_in;

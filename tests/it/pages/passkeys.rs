@@ -561,12 +561,12 @@ pub(super) async fn key_path(browser: &mut Browser) -> String {
     )
 }
 
-pub(super) fn refused(page: &Page) {
+pub(crate) fn refused(page: &Page) {
     assert_eq!(page.status, 400, "{}", page.body);
     assert!(page.body.contains("role=\"alert\""), "{}", page.body);
 }
 
-pub(super) async fn count_events(server: &TestServer, kind: &str) -> usize {
+pub(crate) async fn count_events(server: &TestServer, kind: &str) -> usize {
     let wanted = Wanted {
         kind: Some(kind.to_owned()),
         limit: 100,

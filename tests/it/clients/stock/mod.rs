@@ -5,6 +5,7 @@ mod apache;
 mod api;
 mod authlib;
 mod fapi;
+mod fido2;
 mod jwe;
 mod nginx;
 mod openid_client;
