@@ -5,7 +5,7 @@
 //! disabled first: nobody is in it then, so operators alone can cancel, and the last step opens it again.
 
 use rules::audit::{Actor, Event, Kind};
-use rules::identity::username::operator_name;
+use rules::identity::operator::{self, OperatorNameError, operator_name};
 use rules::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,9 +21,6 @@ use crate::store::mails::Content;
 pub use crate::store::reproofs::Reproof;
 use crate::store::users::{self, UserState};
 use crate::store::{Tx, audit, invites, mails, reproofs, sessions};
-
-/// The longest name of an operator, in characters.
-const LONGEST_NAME: usize = 64;
 
 /// Begins one; the person is told, at her address of now and at those that it replaced lately. Whoever is in
 /// her account can object: disable it first when that is not she.
@@ -197,7 +194,8 @@ pub async fn approve(
                     return Ok(Err(Not::Standing));
                 };
                 let told = told(tx, &found, tells).await?;
-                let may = told != Told::Waiting || although_untold;
+                let same_name = operator::look_alike(&found.begun_by, &of);
+                let may = !same_name && (told != Told::Waiting || although_untold);
                 if may && reproofs::approve(tx, found.id, &of, now, until).await? {
                     let moved_at = her.profile.lately(now).map(|one| one.until).max();
                     let mut event = link.store_for(tx, found.id, now).await?;
@@ -217,7 +215,7 @@ pub async fn approve(
                     tx.record(send_mail::told_now(tells, event, Some(&her), None)?);
                     return Ok(Ok((told, moved_at)));
                 }
-                let (not, event) = if found.begun_by == of {
+                let (not, event) = if same_name {
                     (Not::Other, same)
                 } else if found.approved_by.is_some() {
                     (Not::Before, before)
@@ -242,7 +240,8 @@ pub async fn approve(
             "no re-proofing of {name} stands; begin one with `countersign user re-proof {name} --by OPERATOR`"
         )),
         Err(Not::Other) => refused(format!(
-            "{by} began it; another operator must approve it, after seeing for themselves who {name} is"
+            "{by}, or somebody whose name looks like that, began it; another operator must approve it, after \
+             seeing for themselves who {name} is"
         )),
         Err(Not::Before) => refused(
             "it was approved before; cancel it and begin anew when the link was lost".to_owned(),
@@ -387,12 +386,16 @@ fn event(app: &App, kind: Kind, user: Uuid, caller: &Caller) -> Result<Event, Fa
 
 /// An operator's name, as two of them are compared.
 fn operator(by: &str) -> Result<String, AdminFailure> {
-    match operator_name(by, LONGEST_NAME) {
-        Some(name) => Ok(name),
-        None => refused(format!(
-            "--by must name the operator who answers for this, in at most {LONGEST_NAME} characters that can \
-             be seen"
+    match operator_name(by) {
+        Ok(name) => Ok(name),
+        Err(OperatorNameError::Unfit) => refused(format!(
+            "--by must name the operator who answers for this, in at most {} characters that can be seen",
+            operator::LONGEST
         )),
+        Err(OperatorNameError::Mixed) => refused(
+            "--by mixes letters of several scripts, of which one can imitate another; write the whole name in one"
+                .to_owned(),
+        ),
     }
 }
 

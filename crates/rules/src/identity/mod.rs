@@ -5,6 +5,7 @@
 //! and the pages lie elsewhere.
 //!
 //! * [`username`]: the one form of a name that lookups use;
+//! * [`operator`]: the names by which two operators are told apart;
 //! * [`password`]: the password policy (NIST SP 800-63B-4 §3.1.1.2), nothing about composition;
 //! * [`totp`] and [`recovery`]: what a typed code can be;
 //! * [`assurance`]: `acr`, `amr` and `auth_time` from the proofs that a session holds;
@@ -15,6 +16,7 @@
 pub mod assurance;
 pub mod authenticator;
 pub mod lockout;
+pub mod operator;
 pub mod password;
 pub mod recovery;
 pub mod session;
