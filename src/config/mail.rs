@@ -80,6 +80,8 @@ pub struct Mail {
     pub security: MailSecurity,
     /// Who this server is there: name and password.
     pub credentials: Option<(String, Secret)>,
+    /// The file with the password, when one has it.
+    pub password_file: Option<PathBuf>,
     /// From whom mail comes.
     pub from: Mailbox,
     /// Certificates of more authorities than the system trusts, PEM.
@@ -143,6 +145,7 @@ impl MailFile {
             port: self.port.unwrap_or(port),
             security,
             credentials,
+            password_file: self.password_file,
             from,
             ca_file: self.ca_file,
             timeout: Duration::from_secs(self.timeout_seconds),

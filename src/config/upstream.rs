@@ -70,6 +70,8 @@ pub struct Upstream {
     pub client_id: String,
     /// How this server proves there who it is.
     pub auth: UpstreamAuth,
+    /// The file that says so.
+    pub secret_file: PathBuf,
     /// What is asked for; `openid` is among it.
     pub scopes: String,
     /// Which of its sign-ins are taken for two factors.
@@ -122,9 +124,9 @@ impl UpstreamFile {
             let why = "must be what this server is called at the provider".to_owned();
             return refuse("upstream.client_id", why);
         }
-        let auth = match (self.client_secret_file, self.private_key_file) {
-            (Some(path), None) => UpstreamAuth::Secret(read_secret(&path)?),
-            (None, Some(path)) => UpstreamAuth::Key(Arc::new(read_key(&path)?)),
+        let (auth, secret_file) = match (self.client_secret_file, self.private_key_file) {
+            (Some(path), None) => (UpstreamAuth::Secret(read_secret(&path)?), path),
+            (None, Some(path)) => (UpstreamAuth::Key(Arc::new(read_key(&path)?)), path),
             _ => {
                 let why = "set either upstream.client_secret_file or upstream.private_key_file";
                 return refuse("upstream.client_secret_file", why.to_owned());
@@ -161,6 +163,7 @@ impl UpstreamFile {
             issuer,
             client_id: self.client_id,
             auth,
+            secret_file,
             scopes: self.scopes.join(" "),
             trusted: Trusted {
                 acr: self.trusted_acr,

@@ -15,7 +15,7 @@ use super::{install, seal_audit};
 use crate::config::Issuer;
 use crate::fault::Fault;
 use crate::store::inspect::{self, Engine};
-use crate::store::{Store, Tx, audit, clients, keys};
+use crate::store::{Store, Tx, audit, clients, keys, schema_version};
 use crate::vault::Vault;
 
 /// How many of the newest leaves of the audit log are verified.
@@ -50,6 +50,12 @@ pub struct Facts {
     pub clients: Vec<ClientFact>,
     /// How many files the server's process may have open.
     pub open_files: Option<u64>,
+    /// How many mails were given up within the last week.
+    #[serde(default)]
+    pub mails_given_up: u64,
+    /// Since when the oldest mail waits that still does.
+    #[serde(default)]
+    pub oldest_mail: Option<Timestamp>,
 }
 
 /// A signing key.
@@ -82,6 +88,8 @@ pub struct ClientFact {
     pub changed_at: Timestamp,
 }
 
+/// How far back given up mails are counted.
+const WEEK: Duration = Duration::from_hours(7 * 24);
 /// How far what is stored may lie in the future before a clock is said to be wrong.
 const AHEAD: Duration = Duration::from_mins(1);
 /// How far the clocks of this machine and of the database's may differ, in milliseconds.
@@ -142,6 +150,13 @@ pub async fn look(
     facts.newest_event = newest_event;
     facts.newest_backup = newest_backup;
     facts.unsealed = unsealed;
+    // An older schema may know no mail yet.
+    if schema >= schema_version() {
+        let week = now.minus(WEEK);
+        (facts.mails_given_up, facts.oldest_mail) = store
+            .read(move |tx| Box::pin(inspect::mail(tx, week)))
+            .await?;
+    }
     match vault {
         Err(why) => facts.sealed = Some(why),
         Ok(vault) => sealed(store, vault, issuer, &mut facts).await?,

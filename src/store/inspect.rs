@@ -130,6 +130,18 @@ pub async fn audit(tx: &mut Tx) -> Result<(Option<Timestamp>, Option<Timestamp>,
     Ok((newest, backup, u64::try_from(waiting).unwrap_or(0)))
 }
 
+/// How many mails were given up since then, and since when the oldest waits that still does.
+pub async fn mail(tx: &mut Tx, since: Timestamp) -> Result<(u64, Option<Timestamp>), Fault> {
+    const GIVEN_UP: Sql =
+        Sql("SELECT COUNT(*) FROM audit_events WHERE kind = 'mail.not_sent' AND at > $1");
+    const OLDEST: Sql = Sql("SELECT MIN(created_at) FROM mails");
+    let given_up = tx.optional(GIVEN_UP, vec![since.into()]).await?;
+    let given_up = given_up.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    let oldest = tx.optional(OLDEST, vec![]).await?;
+    let oldest = oldest.map(|row| row.opt_time(0)).transpose()?.flatten();
+    Ok((u64::try_from(given_up).unwrap_or(0), oldest))
+}
+
 /// When the registration of each client last changed.
 pub async fn client_ages(tx: &mut Tx) -> Result<HashMap<String, Timestamp>, Fault> {
     const AGES: Sql = Sql("SELECT id, changed_at FROM clients");

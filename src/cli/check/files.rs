@@ -15,6 +15,8 @@ pub(super) enum Role {
     Settings,
     Folder,
     Database,
+    /// A secret or a key for another server.
+    Secret,
 }
 
 /// A file as it lies there.
@@ -52,6 +54,12 @@ pub(super) fn look(settings: &Path, config: &Config) -> Seen {
         }
     };
     add(settings, Role::Settings);
+    let upstream = config.upstream.as_ref().map(|one| &one.secret_file);
+    let mail = config.mail.as_ref();
+    let mail = mail.and_then(|mail| mail.password_file.as_ref());
+    for secret in upstream.into_iter().chain(mail) {
+        add(secret, Role::Secret);
+    }
     let mut folders = vec![folder_of(&config.server.admin_socket)];
     let mut together = false;
     if let Database::Sqlite(path) = &config.database {
@@ -136,6 +144,14 @@ fn entry(entry: &Entry, seen: &Seen) -> Vec<Finding> {
             "files.database_readable",
             format!("{shown} can be read by others (mode {:04o})", entry.mode),
             format!("run `chmod 600 {shown}`"),
+        ),
+        Role::Secret if others_write || entry.mode & 0o004 != 0 => add(
+            "files.secret_open",
+            format!(
+                "{shown} is not for the server alone (mode {:04o})",
+                entry.mode
+            ),
+            format!("run `chmod 600 {shown}` (or 640 with a group of its own)"),
         ),
         _ => {}
     }

@@ -160,6 +160,11 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "Others can read identifiers, consents and the audit log.",
     ),
     (
+        "files.secret_open",
+        High,
+        "Whoever reads it can act as this server towards the provider or the mail server; whoever writes it stops both.",
+    ),
+    (
         "files.owner",
         High,
         "Another account can change the permissions of this file and replace it.",
@@ -279,6 +284,16 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "backup.old",
         Medium,
         "Everything since the last backup would be lost.",
+    ),
+    (
+        "mail.not_sent",
+        Medium,
+        "People do not know what happened to their accounts, and cannot object to it.",
+    ),
+    (
+        "mail.waiting",
+        Medium,
+        "People learn late what happened to their accounts; a re-proofing is not approved before.",
     ),
     (
         "client.compat",

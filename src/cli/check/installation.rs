@@ -7,6 +7,7 @@ use rules::time::Timestamp;
 use url::Url;
 
 use super::finding::Finding;
+use crate::cli::output;
 use crate::flows::inspect::{ClientFact, Facts};
 use crate::store::schema_version;
 
@@ -17,6 +18,8 @@ const OLD_KEY: Duration = Duration::from_hours(24 * 365);
 const OLD_BACKUP: Duration = Duration::from_hours(24 * 3);
 /// How old a secret may be.
 const OLD_SECRET: Duration = Duration::from_hours(24 * 365);
+/// How long a mail may wait.
+const SLOW_MAIL: Duration = Duration::from_hours(1);
 /// How many events may wait to be sealed.
 const WAITING: u64 = 100_000;
 
@@ -28,6 +31,7 @@ pub(super) fn judge(facts: &Facts, issuer: &str) -> Vec<Finding> {
     }
     found.extend(keys(facts));
     found.extend(log(facts));
+    found.extend(mail(facts));
     found.extend(facts.clients.iter().flat_map(|one| client(one, facts.at)));
     found
 }
@@ -183,6 +187,34 @@ fn log(facts: &Facts) -> Vec<Finding> {
             "run `countersign backup --to DIR --keep 14` every day",
         ),
         Some(_) => {}
+    }
+    found
+}
+
+fn mail(facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if facts.mails_given_up > 0 {
+        found.push(Finding::new(
+            "mail.not_sent",
+            format!(
+                "{} could not be sent within the last week",
+                output::counted(facts.mails_given_up, "mail", "mails")
+            ),
+            "see whose and why with `countersign audit list --kind mail.not_sent`, and tell them otherwise",
+        ));
+    }
+    if let Some(at) = facts
+        .oldest_mail
+        .filter(|at| facts.at.since(*at) > SLOW_MAIL)
+    {
+        found.push(Finding::new(
+            "mail.waiting",
+            format!(
+                "a mail has waited for {} minutes",
+                facts.at.since(at).as_secs() / 60
+            ),
+            "see what the mail server answers with `countersign mail test`",
+        ));
     }
     found
 }

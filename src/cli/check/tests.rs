@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rules::time::Timestamp;
 
-use super::files::Role::{Database, Folder, Settings};
+use super::files::Role::{Database, Folder, Secret, Settings};
 use super::finding::{Finding, KINDS};
 use super::{files, installation, listener, machine, settings};
 use crate::config::{Config, File};
@@ -186,6 +186,14 @@ fn each_fault_of_keys_log_and_backups_is_found() {
 }
 
 #[test]
+fn mail_that_reached_nobody_is_found() {
+    assert_eq!(with(|f| f.mails_given_up = 1), ["mail.not_sent"]);
+    let before = |minutes| NOW.minus(Duration::from_mins(minutes));
+    assert_eq!(with(|f| f.oldest_mail = Some(before(61))), ["mail.waiting"]);
+    assert!(with(|f| f.oldest_mail = Some(before(59))).is_empty());
+}
+
+#[test]
 fn each_weak_client_is_found() {
     assert_eq!(
         with_client(|c| c.profile = "compat".to_owned()),
@@ -270,6 +278,11 @@ fn each_open_file_is_found() {
     assert_eq!(with(Database, 0o644, 7), ["files.database_readable"]);
     assert_eq!(with(Database, 0o600, 8), ["files.owner"]);
     assert_eq!(with(Settings, 0o600, 8), ["files.owner"]);
+    for open in [0o644, 0o620] {
+        assert_eq!(with(Secret, open, 7), ["files.secret_open"]);
+    }
+    assert!(with(Secret, 0o640, 0).is_empty());
+    assert_eq!(with(Secret, 0o600, 8), ["files.owner"]);
     let seen = files::Seen {
         root_key: Some("gone".to_owned()),
         together: true,
