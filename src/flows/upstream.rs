@@ -19,11 +19,12 @@ use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::webauthn;
 use crate::app::App;
 use crate::config::{Lifetimes, Upstream};
 use crate::fault::Fault;
 use crate::rng;
-use crate::secret::{Purpose, Token, TokenHash};
+use crate::secret::{Token, TokenHash};
 use crate::store::ceremonies::{self, Ceremony};
 use crate::store::upstream_links::SubjectKey;
 
@@ -159,14 +160,7 @@ async fn prepare(
         Ok(metadata) => metadata,
         Err(why) => return Ok(Err(down(upstream, &why))),
     };
-    let token = match held {
-        Some(_) => None,
-        None => Some(Token::generate(Purpose::Ceremony)?),
-    };
-    let holder = match (held, &token) {
-        (_, Some(token)) => token.hash(),
-        (held, None) => TokenHash::of(Purpose::Ceremony, held.unwrap_or_default()),
-    };
+    let (holder, token) = webauthn::hold(held)?;
     let now = app.clock.now();
     let ceremony = waits(rng::uuid(now)?, holder);
     let waiting = Waiting {

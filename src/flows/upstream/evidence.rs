@@ -53,9 +53,8 @@ impl Whole {
         tx: &mut Tx,
         caller: &Caller,
     ) -> Result<Option<Proof>, Fault> {
-        used(app, tx, (self.key, self.user), caller, true)
-            .await
-            .map(|used| used.then(|| proof(self.auth_time, true)))
+        let proof = proof(self.auth_time, true);
+        spend(app, tx, (self.key, self.user, proof), caller).await
     }
 }
 
@@ -68,11 +67,14 @@ impl Half {
         caller: &Caller,
     ) -> Result<Option<Proof>, Fault> {
         let now = app.clock.now();
-        let waits = ceremonies::take::<Kept>(tx, self.ceremony, now).await?;
-        if waits.is_none() || !used(app, tx, (self.key, self.user), caller, false).await? {
+        if ceremonies::take::<Kept>(tx, self.ceremony, now)
+            .await?
+            .is_none()
+        {
             return Ok(None);
         }
-        Ok(Some(proof(self.auth_time, false)))
+        let proof = proof(self.auth_time, false);
+        spend(app, tx, (self.key, self.user, proof), caller).await
     }
 }
 
@@ -81,26 +83,26 @@ const fn proof(at: Timestamp, two_factors: bool) -> Proof {
     Proof { method, at }
 }
 
-async fn used(
+async fn spend(
     app: &App,
     tx: &mut Tx,
-    (key, user): (SubjectKey, Uuid),
+    (key, user, proof): (SubjectKey, Uuid, Proof),
     caller: &Caller,
-    believed: bool,
-) -> Result<bool, Fault> {
+) -> Result<Option<Proof>, Fault> {
     let Some(person) = users::find(tx, user).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     if !upstream_links::used(tx, (key, user), app.clock.now()).await? {
-        return Ok(false);
+        return Ok(None);
     }
+    let two_factors = proof.method == Method::Upstream { two_factors: true };
     let event = app
         .event(Kind::UpstreamUsed, caller)?
         .by(Actor::User(user))
         .subject(user)
-        .with("two_factors", believed);
+        .with("two_factors", two_factors);
     tx.record(app.pending(event, caller, Some(&person.keys))?);
-    Ok(true)
+    Ok(Some(proof))
 }
 
 /// Keeps one factor of hers until another is proved beside it; what names it in an address.

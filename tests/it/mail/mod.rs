@@ -20,7 +20,7 @@ pub async fn delivered(server: &TestServer, smtp: &Smtp) -> Vec<Got> {
 }
 
 /// The subjects of letters, sorted: those of one moment come in any order.
-fn subjects(letters: &[Got]) -> Vec<String> {
+pub fn subjects(letters: &[Got]) -> Vec<String> {
     let mut subjects: Vec<_> = letters.iter().map(|got| got.header("Subject")).collect();
     subjects.sort();
     subjects

@@ -61,6 +61,10 @@ pub enum Mood {
     Nonsense,
     /// Under another name.
     Renamed,
+    /// Never.
+    Slowly,
+    /// Its token endpoint takes secrets in the form alone.
+    ByPost,
 }
 
 /// What a code stands for.
@@ -266,6 +270,14 @@ impl Provider {
             let written = |text: &str| -> String {
                 url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
             };
+            if *self.inner.mood.lock().unwrap() == Mood::ByPost {
+                let posted = ["client_id", "client_secret"].map(|name| form.get(name));
+                let right = [CLIENT.0, CLIENT.1].map(|part| Some(part.to_owned()));
+                return authorization.is_empty() && posted.map(Option::<&String>::cloned) == right;
+            }
+            if form.contains_key("client_secret") {
+                return false;
+            }
             let who = format!("{}:{}", written(CLIENT.0), written(CLIENT.1));
             return authorization == format!("Basic {}", STANDARD.encode(who));
         };
@@ -331,7 +343,7 @@ async fn serve(State(provider): State<Provider>, request: Request) -> Response {
     let mut issuer = &provider.issuer;
     let other = format!("{issuer}/other");
     match mood {
-        Mood::Well => {}
+        Mood::Well | Mood::ByPost => {}
         Mood::Down => return StatusCode::BAD_GATEWAY.into_response(),
         Mood::Elsewhere => {
             let to = [(LOCATION, parts.uri.to_string())];
@@ -340,7 +352,12 @@ async fn serve(State(provider): State<Provider>, request: Request) -> Response {
         Mood::Endlessly => return vec![b' '; 1 << 20].into_response(),
         Mood::Nonsense => return "<html>".into_response(),
         Mood::Renamed => issuer = &other,
+        Mood::Slowly => return std::future::pending().await,
     }
+    let methods = match mood {
+        Mood::ByPost => json!(["client_secret_post", "private_key_jwt"]),
+        _ => json!(["client_secret_basic", "client_secret_post"]),
+    };
     let json = |value: &Value| Body::from(value.to_string()).into_response();
     match parts.uri.path() {
         "/people/.well-known/openid-configuration" => json(&json!({
@@ -349,6 +366,7 @@ async fn serve(State(provider): State<Provider>, request: Request) -> Response {
             "token_endpoint": format!("{issuer}/token"),
             "jwks_uri": format!("{issuer}/jwks"),
             "authorization_response_iss_parameter_supported": true,
+            "token_endpoint_auth_methods_supported": methods,
         })),
         "/people/jwks" => json(&json!({
             "keys": [serde_json::to_value(provider.inner.key.lock().unwrap().public_jwk()).unwrap()],

@@ -1,11 +1,13 @@
 //! Only she herself links, after a fresh proof, and what is somebody's is nobody else's.
 
 use super::{TRUSTED, events, linked, sessions, signed_in};
+use crate::mail::{delivered, subjects};
 use crate::recovery::reproof;
-use crate::support::TestServer;
 use crate::support::authenticator::person_with;
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Provider, link_in};
+use crate::support::smtp::{Got, Smtp};
+use crate::support::{Engine, TestServer};
 
 on_both_upstream![
     without_a_fresh_proof_nothing_is_linked,
@@ -17,6 +19,8 @@ on_both_upstream![
     a_link_ends_with_a_reproofing,
     what_is_linked_is_in_the_data,
 ];
+
+on_both_engines![she_is_told_by_mail_of_a_link_and_its_end];
 
 const LINK: &str = "/account/upstream/link";
 
@@ -104,6 +108,29 @@ async fn a_link_that_is_removed_opens_nothing(server: TestServer, provider: Prov
     assert_eq!(page.status, 403, "{}", page.body);
     assert_eq!(events(&server, "upstream.unlinked").await, 1);
     assert_eq!(sessions(&server).await, 1);
+}
+
+async fn she_is_told_by_mail_of_a_link_and_its_end(engine: Engine) {
+    let (provider, smtp) = (Provider::start().await, Smtp::start().await);
+    let server = provider.server(engine, |file| smtp.configure(file)).await;
+    let told = async || {
+        let letters = delivered(&server, &smtp).await;
+        let to = |got: &&Got| got.to == "ada@mail.example";
+        let hers: Vec<_> = letters.iter().filter(to).cloned().collect();
+        subjects(&hers)
+    };
+    let ada = linked(&server, &provider, "ada", TRUSTED.0).await;
+    let linked = "A sign-in from elsewhere was linked".to_owned();
+    assert!(told().await.contains(&linked));
+    let mut browser = signed_in(&server, &ada).await;
+    told().await;
+    let code = ada.next_code(&server);
+    let form = [("current", PASSWORD), ("code", code.as_str())];
+    browser.post("/account/upstream/unlink", &form).await;
+    assert_eq!(
+        told().await,
+        ["The link with a sign-in from elsewhere was removed"]
+    );
 }
 
 async fn a_link_ends_with_a_dispute(server: TestServer, provider: Provider) {

@@ -1,7 +1,7 @@
 //! The good ways, and what people read when there is none.
 
 use super::{TRUSTED, UNTRUSTED, action, events, half_way, linked};
-use crate::support::authenticator::{self, challenge, person_with, present};
+use crate::support::authenticator::{self, Authenticator, challenge, person_with, present};
 use crate::support::people::PASSWORD;
 use crate::support::provider::{Mood, Provider, of};
 use crate::support::{Answer, AuthRequest, Browser, Spec, TestServer, jwt};
@@ -11,6 +11,7 @@ on_both_upstream![
     an_app_is_told_two_factors_and_when,
     who_is_not_believed_proves_a_factor_of_ours,
     a_recovery_code_does_too,
+    a_security_key_of_hers_does_too,
     an_account_that_nobody_linked_is_told_how_to_link,
     a_provider_that_is_down_is_no_verdict,
     who_turns_back_there_is_back_at_the_sign_in,
@@ -88,6 +89,33 @@ async fn a_recovery_code_does_too(server: TestServer, provider: Provider) {
     let form = [("code", ada.recovery_codes[0].as_str())];
     browser.post(&factor, &form).await;
     assert!(browser.is_signed_in().await);
+}
+
+async fn a_security_key_of_hers_does_too(server: TestServer, provider: Provider) {
+    let ada = linked(&server, &provider, "ada", UNTRUSTED.0).await;
+    let mut browser = server.browser();
+    browser.sign_in(&server, &ada).await;
+    let mut hers = Authenticator::new(&server);
+    authenticator::bind(&mut browser, &server, &ada, ("security_key", &mut hers)).await;
+    let (_, mut eves) = person_with(&server, "eve", "security_key").await;
+    for (key, status) in [(&mut eves, 400), (&mut hers, 303)] {
+        let mut browser = server.browser();
+        let factor = half_way(&server, &provider, &mut browser).await;
+        key.verifies = false;
+        let asked = challenge(&mut browser, "key").await;
+        let credential = key.answer(&asked.options);
+        let form = [
+            ("ceremony", asked.ceremony.as_str()),
+            ("credential", &credential),
+            ("proof", "key"),
+        ];
+        let page = browser.post(&factor, &form).await;
+        assert_eq!(page.status, status, "{}", page.body);
+        assert_eq!(browser.is_signed_in().await, status == 303);
+        // An answer is good once.
+        let page = browser.post(&factor, &form).await;
+        assert_eq!(page.status, if status == 303 { 410 } else { 400 });
+    }
 }
 
 async fn an_account_that_nobody_linked_is_told_how_to_link(server: TestServer, provider: Provider) {
