@@ -18,6 +18,7 @@ sign-in-or = oder mit Ihrem Passwort
 sign-in-with-key = Sicherheitsschlüssel anstelle des Codes benutzen
 sign-in-passkey-instead = Stattdessen einen Passkey benutzen
 passkey-failed = Kein Passkey oder Sicherheitsschlüssel hat geantwortet. Versuchen Sie es noch einmal, oder fahren Sie mit Passwort und Code fort.
+passkey-late = Das hat länger als fünf Minuten gedauert, darum galt die Anfrage nicht mehr. Nichts wurde geändert. Versuchen Sie es noch einmal, dann fragen wir neu.
 passkey-refused = Dieser Passkey öffnet hier nichts. Versuchen Sie einen anderen, oder fahren Sie mit Passwort und Code fort.
 
 ## Mehr Nachweis, als die Anmeldung gab.

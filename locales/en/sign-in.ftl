@@ -18,6 +18,7 @@ sign-in-or = or with your password
 sign-in-with-key = Use a security key in place of the code
 sign-in-passkey-instead = Use a passkey instead
 passkey-failed = No passkey or security key answered. Try again, or go on with your password and a code.
+passkey-late = That took more than five minutes, so the question was over. Nothing was changed. Try again, and we ask anew.
 passkey-refused = That passkey does not open anything here. Try another one, or go on with your password and a code.
 
 ## More proof than the sign-in gave.

@@ -9,7 +9,7 @@ use rules::audit::{Actor, Event, Kind};
 use rules::time::Timestamp;
 use uuid::Uuid;
 
-use super::judge::{Act, Evidence, Proven, Ruling, judge};
+use super::judge::{Act, Evidence, Proven, Ruling, Way, judge};
 use super::sessions::SignedIn;
 use super::{Caller, issue};
 use crate::app::App;
@@ -38,10 +38,7 @@ pub enum Proved<T> {
     /// The session ended meanwhile; nothing was done.
     SignedOut,
     /// What she gave was not right; nobody learns which part.
-    Refused {
-        /// Whether it was a passkey alone.
-        by_passkey: bool,
-    },
+    Refused(Way),
     /// Too many failures; nothing was looked at.
     Blocked {
         /// When to try again.
@@ -56,7 +53,7 @@ impl<T> Proved<T> {
             Self::Done(done, token) => Err((done, token)),
             Self::Weaker(token) => Ok(Proved::Weaker(token)),
             Self::SignedOut => Ok(Proved::SignedOut),
-            Self::Refused { by_passkey } => Ok(Proved::Refused { by_passkey }),
+            Self::Refused(way) => Ok(Proved::Refused(way)),
             Self::Blocked { until } => Ok(Proved::Blocked { until }),
         }
     }
@@ -141,7 +138,7 @@ where
     T: Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx, &'t Her<'t>, S) -> Work<'t, T> + Send + 'static,
 {
-    let by_passkey = matches!(fresh.evidence, Evidence::Passkey(_));
+    let way = fresh.evidence.way(app.clock.now());
     let deed = Deed {
         app: Arc::clone(app),
         caller: fresh.caller.clone(),
@@ -156,7 +153,7 @@ where
     Ok(
         match judge(app, evidence, device, fresh.caller, deed).await? {
             Ruling::Granted(proved) => proved,
-            Ruling::Refused => Proved::Refused { by_passkey },
+            Ruling::Refused => Proved::Refused(way),
             Ruling::Blocked { until } => Proved::Blocked { until },
             Ruling::Limited(exceeded) => Proved::Blocked {
                 until: app.clock.now().plus(exceeded.wait),

@@ -68,6 +68,43 @@ pub enum Second {
     Key(Presented),
 }
 
+/// Which way was taken, for the words of a refusal; nothing that was judged is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A passkey alone.
+    Passkey,
+    /// Something was typed.
+    Typed,
+    /// An authenticator answered what was over ([`Presented::is_late`]).
+    Late,
+}
+
+impl Evidence {
+    /// Which way it takes.
+    #[must_use]
+    pub fn way(&self, now: Timestamp) -> Way {
+        let (presented, otherwise) = match self {
+            Self::Passkey(presented) => (Some(presented), Way::Passkey),
+            Self::Typed(typed) => (typed.second.presented(), Way::Typed),
+            Self::UpstreamBeside(_, second) => (second.presented(), Way::Typed),
+            Self::Upstream(_) => (None, Way::Typed),
+        };
+        match presented {
+            Some(presented) if presented.is_late(now) => Way::Late,
+            _ => otherwise,
+        }
+    }
+}
+
+impl Second {
+    fn presented(&self) -> Option<&Presented> {
+        match self {
+            Self::Key(presented) => Some(presented),
+            Self::Code(_) => None,
+        }
+    }
+}
+
 /// Something that is done for whoever types the right things, in the transaction that spends the
 /// code.
 pub(super) trait Act: Send + 'static {

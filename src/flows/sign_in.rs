@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Caller;
 use super::issue;
 use super::judge::{Act, Proven, Ruling, judge};
-pub use super::judge::{Evidence, Second, Typed};
+pub use super::judge::{Evidence, Second, Typed, Way};
 use super::sessions::{SignedIn, is_live};
 use crate::app::App;
 use crate::defence::limits::Exceeded;

@@ -5,6 +5,7 @@ pub(super) mod register;
 
 use rules::audit::{Actor, Kind};
 use rules::identity::{KeyKind, Method};
+use rules::time::Timestamp;
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
@@ -62,17 +63,31 @@ pub struct Presented {
     pub holder: Option<String>,
 }
 
+impl Presented {
+    /// Whether what it answers was asked so long ago that no answer counts any more. It is read from the
+    /// ceremony's name, which the browser wrote: for words to whoever sent it, and for nothing else.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        let id = Uuid::try_parse(&self.ceremony).ok();
+        let at = id.and_then(|id| id.get_timestamp()).map(|at| at.to_unix());
+        let at = at.and_then(|(seconds, _)| i64::try_from(seconds).ok());
+        at.is_some_and(|at| now.since(Timestamp::from_secs(at)) >= Lifetimes::PASSKEY)
+    }
+}
+
+/// A browser's hold on its ceremonies: the one that it has, or a new one for it to keep.
+pub(super) fn hold(held: Option<&str>) -> Result<(TokenHash, Option<Token>), Fault> {
+    if let Some(held) = held {
+        return Ok((TokenHash::of(Purpose::Ceremony, held), None));
+    }
+    let token = Token::generate(Purpose::Ceremony)?;
+    Ok((token.hash(), Some(token)))
+}
+
 /// Asks a browser for a passkey or a security key. Nobody is named, so there is no list of
 /// credentials: whatever the authenticator finds for this site may answer.
 pub async fn ask(app: &App, held: Option<&str>, asked: Asked) -> Result<Challenge, Fault> {
-    let token = match held {
-        Some(_) => None,
-        None => Some(Token::generate(Purpose::Ceremony)?),
-    };
-    let holder = match (held, &token) {
-        (_, Some(token)) => token.hash(),
-        (held, None) => TokenHash::of(Purpose::Ceremony, held.unwrap_or_default()),
-    };
+    let (holder, token) = hold(held)?;
     let policy = match asked {
         Asked::Passkey => UserVerificationPolicy::Required,
         Asked::Beside => UserVerificationPolicy::Discouraged_DO_NOT_USE,
@@ -125,7 +140,7 @@ impl Answered {
     pub(super) async fn note(
         &self,
         tx: &mut crate::store::Tx,
-        now: rules::time::Timestamp,
+        now: Timestamp,
     ) -> Result<bool, Fault> {
         let seen = (self.counter, self.backup_state);
         webauthn::used(tx, self.key, seen, now).await

@@ -392,7 +392,7 @@ pub async fn of_subject(tx: &mut Tx, subject: Uuid, span: Span) -> Result<Vec<Re
 }
 
 /// The least identifier that an event of this moment can have (`UUIDv7`, RFC 9562 §5.7).
-fn first_of(at: Timestamp) -> Uuid {
+pub(super) fn first_of(at: Timestamp) -> Uuid {
     let millis = u64::try_from(at.millis()).unwrap_or(0);
     uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }

@@ -6,6 +6,7 @@ use rules::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Tx;
+use super::audit::first_of;
 use super::migrate;
 use super::sql::{Conn, Sql};
 use crate::fault::Fault;
@@ -133,9 +134,9 @@ pub async fn audit(tx: &mut Tx) -> Result<(Option<Timestamp>, Option<Timestamp>,
 /// How many mails were given up since then, and since when the oldest waits that still does.
 pub async fn mail(tx: &mut Tx, since: Timestamp) -> Result<(u64, Option<Timestamp>), Fault> {
     const GIVEN_UP: Sql =
-        Sql("SELECT COUNT(*) FROM audit_events WHERE kind = 'mail.not_sent' AND at > $1");
+        Sql("SELECT COUNT(*) FROM audit_events WHERE id >= $1 AND kind = 'mail.not_sent'");
     const OLDEST: Sql = Sql("SELECT MIN(created_at) FROM mails");
-    let given_up = tx.optional(GIVEN_UP, vec![since.into()]).await?;
+    let given_up = tx.optional(GIVEN_UP, vec![first_of(since).into()]).await?;
     let given_up = given_up.map(|row| row.int(0)).transpose()?.unwrap_or(0);
     let oldest = tx.optional(OLDEST, vec![]).await?;
     let oldest = oldest.map(|row| row.opt_time(0)).transpose()?.flatten();

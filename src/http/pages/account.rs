@@ -17,10 +17,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::HeaderMap;
+use axum::http::uri::PathAndQuery;
 use axum::response::Response;
 use rules::protocol::Params;
 
 use super::proof::{Fields, evidence};
+use super::sign_in::is_destination;
 use super::view::{Account, WayIn};
 use super::{Stop, chrome, page, see_other, set_cookie};
 use crate::app::App;
@@ -168,15 +170,37 @@ fn way(say: Words, key: &keys::Listed) -> WayIn {
     }
 }
 
+/// Where a page is, with its query.
+fn address(request: &Request) -> &str {
+    let whole = request.uri().path_and_query();
+    whole.map_or(HOME, PathAndQuery::as_str)
+}
+
+/// The page of a form, with what was typed into it and is no secret.
+fn typed(path: &str, fields: &[(&str, &str)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields);
+    format!("{path}?{}", query.finish())
+}
+
+/// A field that an address fills in.
+fn filled(request: &Request, name: &str) -> Option<String> {
+    let query = url::form_urlencoded::parse(request.uri().query()?.as_bytes());
+    let (_, value) = query.into_iter().find(|(found, _)| found == name)?;
+    Some(value.into_owned())
+}
+
 /// Whose account this is. Whoever is not signed in, or left the account pages alone for too long,
 /// signs in first and comes back `here`.
 async fn at_account(app: &App, headers: &HeaderMap, here: &str) -> Result<SignedIn, Stop> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let held = sessions::at_account(app, cookies.get(cookies::SESSION)).await?;
     held.ok_or_else(|| {
-        if here == HOME {
+        let path = here.split('?').next().unwrap_or(HOME);
+        if path == HOME {
             return see_other("/sign-in").into();
         }
+        let here = if is_destination(here) { here } else { path };
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("to", here);
         see_other(&format!("/sign-in?{}", query.finish())).into()

@@ -11,7 +11,7 @@ use rules::protocol::{AuthorizeRequest, Client, Params};
 
 use super::asking::ask;
 use super::proof::presented;
-use super::sign_in::{Again, Attempt, Form, attempt, form, held, signed_in};
+use super::sign_in::{Again, Attempt, Form, attempt, form, held, refusal, signed_in};
 use super::view::{Problem, StepUp};
 use super::{
     Stop, answer, choose, chrome, failed, gone, own_form, page_with_keys, see_other, set_cookie,
@@ -23,6 +23,7 @@ use crate::flows::authorize::{self, Step};
 use crate::flows::consent::{self, Answered, Decision};
 use crate::flows::fit::name_to_fill_in;
 use crate::flows::sessions::{self, SignedIn};
+use crate::flows::sign_in::Way;
 use crate::flows::step_up::{self, Stepped};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
@@ -179,8 +180,12 @@ pub async fn step_up(
         return Ok(see_other(&back));
     };
     let takes_keys = step_up::takes_keys(&held);
+    let mut way = Way::Passkey;
     let stepped = match &presented(&app, &headers, &params) {
         Some(presented) => {
+            if presented.is_late(app.clock.now()) {
+                way = Way::Late;
+            }
             let wanted = (&*client, &asked);
             step_up::step_up(&app, held, presented, wanted, &caller).await?
         }
@@ -190,7 +195,7 @@ pub async fn step_up(
     let say = caller.say();
     let again = match stepped {
         Stepped::Done(session) => Ok(session),
-        Stepped::Refused => Err(Again::of(Problem::of(say.passkey_refused()))),
+        Stepped::Refused => Err(refusal(say, way)),
         Stepped::Blocked { until } => Err(Again::blocked(&app, say, until)),
     };
     let session = match again {

@@ -17,7 +17,7 @@ use crate::defence::limits::Exceeded;
 use crate::fault::Fault;
 use crate::flows::Caller;
 use crate::flows::sessions::{self, SignedIn};
-use crate::flows::sign_in::{self, Evidence, Held, Verdict};
+use crate::flows::sign_in::{self, Evidence, Held, Verdict, Way};
 use crate::http::cookies::{self, Cookies};
 use crate::http::limit;
 use crate::http::oauth::caller;
@@ -74,10 +74,18 @@ const ACCOUNT: &str = "/account";
 pub(super) fn destination(uri: &Uri) -> Option<String> {
     let query = url::form_urlencoded::parse(uri.query()?.as_bytes());
     let (_, to) = query.into_iter().find(|(name, _)| name == "to")?;
-    let rest = to.strip_prefix(ACCOUNT)?;
-    let below = rest.is_empty() || rest.starts_with(['/', '?']);
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/?=&-".contains(c);
-    (below && to.len() <= 200 && to.chars().all(plain)).then(|| to.into_owned())
+    is_destination(&to).then(|| to.into_owned())
+}
+
+/// Whether a sign-in goes back to this address.
+pub(super) fn is_destination(to: &str) -> bool {
+    let (path, query) = to.split_once('?').unwrap_or((to, ""));
+    let rest = path.strip_prefix(ACCOUNT);
+    let below = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    // No dots and no escapes in the path: a browser would read steps upwards in them.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-".contains(c);
+    let written = |c: char| c.is_ascii_alphanumeric() || "=&-+%._*".contains(c);
+    below && to.len() <= 1000 && path.chars().all(plain) && query.chars().all(written)
 }
 
 /// Who is signed in in this browser.
@@ -267,7 +275,7 @@ pub(super) async fn judged(
 ) -> Result<Attempt, Fault> {
     let cookies = Cookies::of(headers, &app.config.issuer);
     let again = |again| Ok(Attempt::Again(again));
-    let by_passkey = matches!(evidence, Evidence::Passkey(_));
+    let way = evidence.way(app.clock.now());
     let held = Held {
         device: cookies.get(cookies::DEVICE).map(str::to_owned),
         session: held(app, headers).await?,
@@ -284,16 +292,19 @@ pub(super) async fn judged(
                 cookies: set,
             })
         }
-        Verdict::Refused if by_passkey => again(refused_passkey(caller.say())),
-        Verdict::Refused => again(Again::of(Problem::of(caller.say().sign_in_refused()))),
+        Verdict::Refused => again(refusal(caller.say(), way)),
         Verdict::Blocked { until } => again(Again::blocked(app, caller.say(), until)),
         Verdict::Limited(exceeded) => again(Again::limited(caller.say(), exceeded)),
     }
 }
 
-/// The one verdict about a passkey.
-pub(super) fn refused_passkey(say: Words) -> Again {
-    Again::of(Problem::of(say.passkey_refused()))
+/// The one verdict, in words for the way that was taken.
+pub(super) fn refusal(say: Words, way: Way) -> Again {
+    Again::of(Problem::of(match way {
+        Way::Late => say.passkey_late(),
+        Way::Passkey => say.passkey_refused(),
+        Way::Typed => say.sign_in_refused(),
+    }))
 }
 
 #[cfg(test)]
@@ -307,6 +318,7 @@ mod tests {
             "/account",
             "/account/apps?page=2",
             "/account/not-me?event=0-a",
+            "/account/passkeys/add?kind=passkey&name=My+phone+%E2%98%8E.",
         ] {
             let mut query = url::form_urlencoded::Serializer::new(String::new());
             let query = query.append_pair("to", good).finish();
@@ -321,6 +333,7 @@ mod tests {
             "/sign-in?to=/account.evil.example",
             "/sign-in?to=/account@evil.example",
             "/sign-in?to=/account/../authorize",
+            "/sign-in?to=/account/%252e%252e/authorize",
             "/sign-in?to=/account%5C..%5C",
             "/sign-in?to=/account%0D%0ASet-Cookie:x",
             "/sign-in?to=/authorize?client_id=x",

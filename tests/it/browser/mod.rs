@@ -5,5 +5,6 @@ mod gallery;
 mod journey;
 mod layout;
 mod passkeys;
+mod patience;
 mod pictures;
 mod reveal;

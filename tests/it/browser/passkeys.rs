@@ -7,19 +7,31 @@ use crate::support::{Engine, Person, TestServer};
 /// A server, a browser, and a person who is signed in in it.
 async fn signed_in() -> (TestServer, Chrome, Person) {
     let server = TestServer::start(Engine::Sqlite).await;
-    let ada = server.person("ada").await;
-    let chrome = Chrome::start().await;
-    chrome.open(&server.at("/sign-in")).await;
-    chrome.fill("username", "ada").await;
-    chrome.fill("password", PASSWORD).await;
-    chrome.fill("code", &ada.next_code(&server)).await;
-    chrome.press("Sign in").await;
-    chrome.heading("Hello, ada Example").await;
+    let (chrome, ada) = signed_in_at(&server).await;
     (server, chrome, ada)
 }
 
+/// A browser, and a person who is signed in in it.
+pub(super) async fn signed_in_at(server: &TestServer) -> (Chrome, Person) {
+    let ada = server.person("ada").await;
+    let chrome = Chrome::start().await;
+    sign_in(server, &chrome, &ada).await;
+    (chrome, ada)
+}
+
+/// Signs a person in with password and code.
+pub(super) async fn sign_in(server: &TestServer, chrome: &Chrome, person: &Person) {
+    chrome.open(&server.at("/sign-in")).await;
+    chrome.fill("username", &person.username).await;
+    chrome.fill("password", PASSWORD).await;
+    chrome.fill("code", &person.next_code(server)).await;
+    chrome.press("Sign in").await;
+    let hello = format!("Hello, {} Example", person.username);
+    chrome.heading(&hello).await;
+}
+
 /// Goes to the page on which the device makes a key.
-async fn to_new(server: &TestServer, chrome: &Chrome, ada: &Person, kind: &str) {
+pub(super) async fn to_new(server: &TestServer, chrome: &Chrome, ada: &Person, kind: &str) {
     chrome.open(&server.at("/account/passkeys/add")).await;
     chrome.choose(kind).await;
     chrome.fill("current", PASSWORD).await;

@@ -132,6 +132,8 @@ async fn an_answer_comes_too_late_after_five_minutes(server: TestServer) {
         let credential = passkey.answer(&asked.options);
         let page = present(&mut browser, "/sign-in", &asked.ceremony, &credential).await;
         assert_eq!(page.status, status, "after {wait} s: {}", page.body);
+        let said = page.body.contains("more than five minutes");
+        assert_eq!(said, status == 400, "{}", page.body);
     }
 }
 
@@ -361,7 +363,7 @@ async fn a_key_is_made_once_and_in_its_own_session(server: TestServer) {
     let page = other
         .post("/account/passkeys/new", &[("credential", &made)])
         .await;
-    assert_eq!(page.location(), "/account/passkeys/add");
+    assert_eq!(page.status, 400, "{}", page.body);
     // One without verification is no passkey; and then the question is spent.
     let mut lazy = Authenticator::new(&server);
     lazy.verifies = false;
@@ -373,7 +375,12 @@ async fn a_key_is_made_once_and_in_its_own_session(server: TestServer) {
     let page = browser
         .post("/account/passkeys/new", &[("credential", &made)])
         .await;
-    assert_eq!(page.location(), "/account/passkeys/add");
+    assert_eq!(page.status, 400, "{}", page.body);
+    assert!(
+        page.form("/account/passkeys/add").is_some(),
+        "{}",
+        page.body
+    );
 }
 
 async fn nobody_binds_the_key_of_another_person(server: TestServer) {

@@ -436,6 +436,49 @@ impl Chrome {
         self.command("WebAuthn.setUserVerified", who).await;
     }
 
+    /// Whether she touches a device when it asks.
+    pub async fn touches(&self, authenticator: &str, touches: bool) {
+        let who = json!({ "authenticatorId": authenticator, "enabled": touches });
+        self.command("WebAuthn.setAutomaticPresenceSimulation", who)
+            .await;
+    }
+
+    /// From now on a device of this page is asked only when [`Self::answers`] says so.
+    pub async fn hesitates(&self) {
+        let script = "for (const name of ['get', 'create']) {
+                const ask = CredentialsContainer.prototype[name];
+                CredentialsContainer.prototype[name] = async function (options) {
+                    await new Promise(go => { window.answers = go; });
+                    return ask.call(this, options);
+                };
+            }";
+        self.driver.execute(script, vec![]).await.unwrap();
+    }
+
+    /// Waits until the page is about to ask a device.
+    pub async fn asks(&self) {
+        let script = "const done = arguments[arguments.length - 1];
+            const look = () => window.answers ? done(true) : setTimeout(look, 20);
+            look()";
+        self.driver.execute_async(script, vec![]).await.unwrap();
+    }
+
+    /// The device that is waited for is asked.
+    pub async fn answers(&self) {
+        let script = "window.answers()";
+        self.driver.execute(script, vec![]).await.unwrap();
+    }
+
+    /// The page gives devices as little time as the browser allows.
+    pub async fn hurry(&self) {
+        let script = "const get = CredentialsContainer.prototype.get;
+            CredentialsContainer.prototype.get = function (options) {
+                options.publicKey.timeout = 1;
+                return get.call(this, options);
+            }";
+        self.driver.execute(script, vec![]).await.unwrap();
+    }
+
     /// Unplugs all of them.
     pub async fn no_authenticators(&self) {
         self.command("WebAuthn.disable", json!({})).await;

@@ -84,11 +84,8 @@ async fn who_is_waited_for_is_in_nobodys_way(server: TestServer, provider: Provi
     for page in pages {
         assert_eq!(page.status, 503, "{}", page.body);
         assert!(page.body.contains("Staff Login"), "{}", page.body);
-        assert!(
-            page.form("/sign-in").is_some(),
-            "another way in: {}",
-            page.body
-        );
+        let other = page.body.contains("action=\"/sign-in");
+        assert!(other, "another way in: {}", page.body);
     }
     assert!(tokens > 3, "{tokens} tokens");
     browser.sign_in(&server, &ada).await;

@@ -8,8 +8,8 @@ use axum::response::Response;
 use rules::audit::Kind;
 use uuid::Uuid;
 
-use super::at_account;
 use super::rows::{can, client_name};
+use super::{address, at_account};
 use crate::app::App;
 use crate::flows::activity::{self, By, Entry};
 use crate::http::oauth::caller;
@@ -24,7 +24,7 @@ const HERE: &str = "/account/activity";
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
     let before = identifier(request.uri(), "before");
-    let held = at_account(&app, request.headers(), HERE).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let found = activity::page(&app, &held, before).await?;
     let registered = app.registry.now();
     let say = caller.say();

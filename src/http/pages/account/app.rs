@@ -6,8 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::at_account;
 use super::proved::Ask;
+use super::{address, at_account};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
@@ -24,7 +24,7 @@ const HERE: &str = "/account/app";
 /// `GET /account/app`: the key that waits for its first code, or the form that makes one.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), HERE).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     if let Some(page) = waiting(&app, &caller, &held, None).await? {
         return Ok(page);
     }

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
 
-use super::at_account;
 use super::proved::Ask;
+use super::{address, at_account};
 use crate::app::App;
 use crate::flows::{close, my_data, reproof};
 use crate::http::oauth::caller;
@@ -24,7 +24,7 @@ const CLOSE: &str = "/account/close";
 /// `GET /account/data`.
 pub async fn show_data(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    at_account(&app, request.headers(), DATA).await?;
+    at_account(&app, request.headers(), address(&request)).await?;
     Ok(ask_data(caller.say()).show((&app, &caller), StatusCode::OK, None))
 }
 
@@ -52,7 +52,7 @@ pub async fn data(State(app): State<Arc<App>>, request: Request) -> Result<Respo
 /// `GET /account/close`: what closing means, or since when she asks for it.
 pub async fn show_close(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), CLOSE).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let Some(since) = held.user.close_asked_at else {
         return Ok(ask_close(caller.say()).show((&app, &caller), StatusCode::OK, None));
     };

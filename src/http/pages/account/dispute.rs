@@ -8,8 +8,8 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::activity::{identifier, row};
-use super::at_account;
 use super::rows::client_name;
+use super::{address, at_account};
 use crate::app::App;
 use crate::flows::activity;
 use crate::flows::dispute::{self, Disputed};
@@ -36,8 +36,7 @@ const LISTED: usize = 20;
 pub async fn ask(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
     let about = identifier(request.uri(), "event");
-    let here = about.map_or_else(|| HERE.to_owned(), |id| format!("{HERE}?event={id}"));
-    let held = at_account(&app, request.headers(), &here).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let about = match about {
         Some(id) => activity::entry(&app, &held, id).await?,
         None => None,

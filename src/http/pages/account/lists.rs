@@ -8,7 +8,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::rows::{app_row, client_name, granted, part, session_row};
-use super::{at_account, forget_session};
+use super::{address, at_account, forget_session};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::{account, sessions};
@@ -20,7 +20,7 @@ use crate::http::pages::{Stop, chrome, not_found, own_form, page, see_other};
 /// `GET /account/apps`.
 pub async fn apps(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), "/account/apps").await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let overview = account::overview(&app, &held).await?;
     let (shown, pages) = part(&overview.grants, request.uri());
     let registered = app.registry.now();
@@ -39,7 +39,7 @@ pub async fn apps(State(app): State<Arc<App>>, request: Request) -> Result<Respo
 /// `GET /account/sessions`.
 pub async fn sessions(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), "/account/sessions").await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let overview = account::overview(&app, &held).await?;
     let (shown, pages) = part(&overview.sessions, request.uri());
     let now = app.clock.now();
@@ -61,7 +61,7 @@ pub async fn ask_stop(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Stop> {
-    let held = at_account(&app, request.headers(), "/account/apps").await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let overview = account::overview(&app, &held).await?;
     let mut standing = overview.grants.iter();
     let Some(grant) = standing.find(|grant| grant.id.to_string() == id) else {

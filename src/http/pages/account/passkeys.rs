@@ -8,8 +8,8 @@ use axum::response::Response;
 use rules::identity::KeyKind;
 use uuid::Uuid;
 
-use super::at_account;
 use super::proved::Form;
+use super::{address, at_account, filled, typed};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::passkeys::{self as flow, Added, Listed, Why};
@@ -26,22 +26,27 @@ const NEW: &str = "/account/passkeys/new";
 /// `GET /account/passkeys/add`: what it is for, and a fresh proof.
 pub async fn show_add(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    at_account(&app, request.headers(), ADD).await?;
-    Ok(add(&app, &caller, "", StatusCode::OK, None))
+    at_account(&app, request.headers(), address(&request)).await?;
+    let kind = filled(&request, "kind").and_then(|kind| KeyKind::parse(&kind));
+    let name = filled(&request, "name").unwrap_or_default();
+    Ok(add(&app, &caller, (kind, &name), StatusCode::OK, None))
 }
 
 /// `POST /account/passkeys/add`.
 pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
-    let held = at_account(&app, &headers, ADD).await?;
     let name = params.get("name").unwrap_or_default();
+    let kind = params.get("kind").unwrap_or_default();
+    let here = typed(ADD, &[("kind", kind), ("name", name)]);
+    let held = at_account(&app, &headers, &here).await?;
+    let kind = KeyKind::parse(kind);
     let form = Form {
         app: &app,
         caller: &caller,
         headers: &headers,
-        show: |status, problem| add(&app, &caller, name, status, Some(problem)),
+        show: |status, problem| add(&app, &caller, (kind, name), status, Some(problem)),
     };
-    let Some(kind) = params.get("kind").and_then(KeyKind::parse) else {
+    let Some(kind) = kind else {
         return Ok(form.fill_in());
     };
     let proved = flow::begin(&app, form.fresh(&params, held)?, (kind, name)).await?;
@@ -54,7 +59,7 @@ pub async fn begin(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 /// `GET /account/passkeys/new`: the device makes it.
 pub async fn show_new(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), NEW).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let Some(waiting) = flow::waiting(&app, &held).await? else {
         return Ok(see_other(ADD));
     };
@@ -73,14 +78,13 @@ pub async fn finish(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let (headers, params, caller) = own_form(&app, request).await?;
     let held = at_account(&app, &headers, NEW).await?;
     let answer = Secret::new(params.get("credential").unwrap_or_default().to_owned());
-    Ok(match flow::finish(&app, &held, &answer, &caller).await? {
-        Added::Done => see_other("/account?passkey"),
-        Added::Gone => see_other(ADD),
-        Added::NotTaken => {
-            let problem = Problem::of(caller.say().passkey_not_taken());
-            add(&app, &caller, "", StatusCode::BAD_REQUEST, Some(problem))
-        }
-    })
+    let why = match flow::finish(&app, &held, &answer, &caller).await? {
+        Added::Done => return Ok(see_other("/account?passkey")),
+        Added::Gone => caller.say().passkey_late(),
+        Added::NotTaken => caller.say().passkey_not_taken(),
+    };
+    let again = (StatusCode::BAD_REQUEST, Some(Problem::of(why)));
+    Ok(add(&app, &caller, (None, ""), again.0, again.1))
 }
 
 /// `GET /account/passkeys/{id}`.
@@ -90,9 +94,10 @@ pub async fn show(
     request: Request,
 ) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let (held, key) = hers(&app, request.headers(), &id, &caller).await?;
-    drop(held);
-    Ok(one(&app, &caller, &key, StatusCode::OK, None))
+    let here = (request.headers(), address(&request));
+    let (_, key) = hers(&app, here, &id, &caller).await?;
+    let name = filled(&request, "name").unwrap_or_else(|| key.name.clone());
+    Ok(one(&app, &caller, (&key, &name), StatusCode::OK, None))
 }
 
 /// `POST /account/passkeys/{id}/rename`.
@@ -102,8 +107,9 @@ pub async fn rename(
     request: Request,
 ) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
-    let (held, key) = hers(&app, &headers, &id, &caller).await?;
     let name = params.get("name").unwrap_or_default();
+    let here = typed(&format!("/account/passkeys/{id}"), &[("name", name)]);
+    let (held, key) = hers(&app, (&headers, &here), &id, &caller).await?;
     if flow::rename(&app, &held, (key.id, name), &caller).await? {
         return Ok(see_other("/account?renamed"));
     }
@@ -112,7 +118,7 @@ pub async fn rename(
     Ok(one(
         &app,
         &caller,
-        &key,
+        (&key, &key.name),
         StatusCode::BAD_REQUEST,
         Some(problem),
     ))
@@ -125,12 +131,13 @@ pub async fn remove(
     request: Request,
 ) -> Result<Response, Stop> {
     let (headers, params, caller) = own_form(&app, request).await?;
-    let (held, key) = hers(&app, &headers, &id, &caller).await?;
+    let here = format!("/account/passkeys/{id}");
+    let (held, key) = hers(&app, (&headers, &here), &id, &caller).await?;
     let form = Form {
         app: &app,
         caller: &caller,
         headers: &headers,
-        show: |status, problem| one(&app, &caller, &key, status, Some(problem)),
+        show: |status, problem| one(&app, &caller, (&key, &key.name), status, Some(problem)),
     };
     let proved = flow::remove(&app, form.fresh(&params, held)?, key.id).await?;
     Ok(form.conclude(proved, |removed| match removed {
@@ -182,12 +189,11 @@ pub(super) fn detail(say: Words, key: &Listed) -> String {
 /// Her session, and the key of hers with this identifier.
 async fn hers(
     app: &App,
-    headers: &axum::http::HeaderMap,
+    (headers, here): (&axum::http::HeaderMap, &str),
     id: &str,
     caller: &Caller,
 ) -> Result<(SignedIn, Listed), Stop> {
-    let here = format!("/account/passkeys/{id}");
-    let held = at_account(app, headers, &here).await?;
+    let held = at_account(app, headers, here).await?;
     let wanted = Uuid::try_parse(id).ok();
     let keys = flow::list(app, &held).await?;
     match keys.into_iter().find(|key| Some(key.id) == wanted) {
@@ -199,13 +205,14 @@ async fn hers(
 fn add(
     app: &App,
     caller: &Caller,
-    name: &str,
+    (kind, name): (Option<KeyKind>, &str),
     status: StatusCode,
     problem: Option<Problem>,
 ) -> Response {
     let view = AddPasskey {
         chrome: &chrome(app, caller),
         action: ADD.to_owned(),
+        security_key: kind == Some(KeyKind::SecurityKey),
         name: name.to_owned(),
         problem,
         back_href: "/account".to_owned(),
@@ -216,7 +223,7 @@ fn add(
 fn one(
     app: &App,
     caller: &Caller,
-    key: &Listed,
+    (key, name): (&Listed, &str),
     status: StatusCode,
     problem: Option<Problem>,
 ) -> Response {
@@ -225,7 +232,7 @@ fn one(
         chrome: &chrome(app, caller),
         label: label(say, key),
         detail: detail(say, key),
-        name: key.name.clone(),
+        name: name.to_owned(),
         rename_action: format!("/account/passkeys/{}/rename", key.id),
         remove_action: format!("/account/passkeys/{}/remove", key.id),
         problem,

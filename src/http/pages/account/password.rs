@@ -6,8 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::at_account;
 use super::proved::Form;
+use super::{address, at_account};
 use crate::app::App;
 use crate::flows::Caller;
 use crate::flows::change_password::{Mend, change_password};
@@ -23,7 +23,7 @@ const HERE: &str = "/account/password";
 /// `GET /account/password`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), HERE).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let username = &held.user.profile.username;
     Ok(form(&app, &caller, (username, ""), StatusCode::OK, None))
 }

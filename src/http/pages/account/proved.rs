@@ -11,7 +11,7 @@ use crate::flows::Caller;
 use crate::flows::fresh::{Fresh, Proved};
 use crate::flows::sessions::SignedIn;
 use crate::http::cookies::{self, Cookies};
-use crate::http::pages::sign_in::{Again, refused_passkey};
+use crate::http::pages::sign_in::{Again, refusal};
 use crate::http::pages::view::{AskProof, Problem};
 use crate::http::pages::{Stop, chrome, page_with_keys, see_other, set_cookie};
 
@@ -62,10 +62,7 @@ impl<'a, S: Fn(StatusCode, Problem) -> Response> Form<'a, S> {
                 ((self.show)(StatusCode::FORBIDDEN, problem), token)
             }
             Proved::SignedOut => return see_other("/sign-in"),
-            Proved::Refused { by_passkey: true } => return refused_passkey(say).page(&self.show),
-            Proved::Refused { by_passkey: false } => {
-                return self.mend(Problem::of(say.sign_in_refused()));
-            }
+            Proved::Refused(way) => return refusal(say, way).page(&self.show),
             Proved::Blocked { until } => {
                 return Again::blocked(self.app, say, until).page(&self.show);
             }

@@ -6,8 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::at_account;
 use super::proved::Ask;
+use super::{address, at_account};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
@@ -23,7 +23,7 @@ const HERE: &str = "/account/recovery-codes";
 /// `GET /account/recovery-codes`: the set that waits to be confirmed, or the form that makes one.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), HERE).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     if let Some(waiting) = renew_recovery::waiting(&app, &held).await? {
         return Ok(codes(&app, &caller, &held, waiting, None));
     }

@@ -6,8 +6,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::at_account;
 use super::proved::Ask;
+use super::{address, at_account};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Caller;
@@ -52,7 +52,7 @@ pub(super) async fn way(
 /// `GET /account/upstream`.
 pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Stop> {
     let caller = caller(&request);
-    let held = at_account(&app, request.headers(), HERE).await?;
+    let held = at_account(&app, request.headers(), address(&request)).await?;
     let name = provider(&app, &caller)?;
     let ask = match flow::linked(&app, &held).await? {
         Some(_) => to_unlink(caller.say(), &name),

@@ -248,6 +248,8 @@ pub struct AddPasskey<'a> {
     pub chrome: &'a Chrome,
     /// Where the form is posted.
     pub action: String,
+    /// Whether a security key was chosen.
+    pub security_key: bool,
     /// The name that was typed.
     pub name: String,
     /// Why the form came back; it names no field.
@@ -282,7 +284,7 @@ pub struct OnePasskey<'a> {
     pub label: String,
     /// What is known of it.
     pub detail: String,
-    /// The name that she gave it.
+    /// The name that she gave it, or typed.
     pub name: String,
     /// Where the name is posted.
     pub rename_action: String,
