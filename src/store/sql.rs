@@ -26,6 +26,7 @@ impl Sql {
 }
 
 /// What is sent in one turn: a statement, and what must be done right before it.
+#[derive(Clone, Copy)]
 pub(super) struct Statement {
     /// Without values.
     before: Option<&'static str>,

@@ -356,9 +356,7 @@ impl Refusal {
         };
         let scheme = scheme.as_str();
         let Some((error, description)) = self.error() else {
-            return format!(
-                "{scheme} realm=\"accounts\", resource_metadata=\"{metadata}\"{algs}"
-            );
+            return format!("{scheme} realm=\"accounts\", resource_metadata=\"{metadata}\"{algs}");
         };
         let demand = match self {
             Self::InsufficientScope(scope) => format!(", scope=\"{scope}\""),
@@ -492,7 +490,8 @@ mod tests {
             bound.starts_with("DPoP ") && bound.contains("algs=\"ES256"),
             "{bound}"
         );
-        let challenge = Refusal::InsufficientScope(ACCOUNTS_READ).challenge(TokenType::Bearer, "here");
+        let challenge =
+            Refusal::InsufficientScope(ACCOUNTS_READ).challenge(TokenType::Bearer, "here");
         assert!(
             challenge.contains("error=\"insufficient_scope\"")
                 && challenge.contains("scope=\"accounts:read\"")

@@ -58,6 +58,18 @@ const BOUND: [(&str, &str); 2] = [
     ("rainy-day-bound", "Rainy Day (key and certificate)"),
 ];
 
+/// What an app in a browser may ask for.
+const PERSONAL: [&str; 8] = [
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "offline_access",
+    ACCOUNTS_READ,
+    TRANSACTIONS_READ,
+];
+
 /// How long the API's access tokens live, in seconds.
 const ACCESS_TOKEN_LIFETIME: u32 = 300;
 
@@ -150,16 +162,6 @@ pub fn registrations(addresses: &Addresses) -> Vec<NewClient> {
         profile: Profile::default(),
         metadata: Metadata::default(),
     };
-    let personal = [
-        "openid",
-        "profile",
-        "email",
-        "address",
-        "phone",
-        "offline_access",
-        ACCOUNTS_READ,
-        TRANSACTIONS_READ,
-    ];
     // By FAPI 2.0 there are two of each, for themselves too: one can try to use what is the other's.
     let grants: &[GrantType] = if addresses.fapi {
         &[AuthorizationCode, RefreshToken, ClientCredentials]
@@ -176,7 +178,7 @@ pub fn registrations(addresses: &Addresses) -> Vec<NewClient> {
             client_uri: Some(addresses.partner.clone()),
             ..Metadata::default()
         },
-        ..client(id, name, grants, &personal)
+        ..client(id, name, grants, &PERSONAL)
     };
     let mut pocket_budget = in_browser(POCKET_BUDGET, "Pocket Budget");
     let metadata = &mut pocket_budget.metadata;

@@ -53,10 +53,12 @@ pub async fn submit(State(app): State<Arc<App>>, request: Request) -> Result<Res
     if new.expose().is_empty() || repeat.expose().is_empty() {
         return Ok(unused.fill_in());
     }
-    Ok(match change_password(&app, fresh, (&new, &repeat)).await? {
-        Ok(proved) => form("").conclude(proved, |()| see_other("/account?password")),
-        Err(mend) => unused.mend(problem(caller.say(), mend)),
-    })
+    Ok(
+        match Box::pin(change_password(&app, fresh, (&new, &repeat))).await? {
+            Ok(proved) => form("").conclude(proved, |()| see_other("/account?password")),
+            Err(mend) => unused.mend(problem(caller.say(), mend)),
+        },
+    )
 }
 
 fn problem(say: Words, mend: Mend) -> Problem {
