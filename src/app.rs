@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rules::jose::Alg;
 use tokio::sync::Semaphore;
 
 use crate::client_keys::ClientKeys;
@@ -156,7 +155,7 @@ impl App {
             hasher,
             signers,
         };
-        flows::rotate_keys::ensure(&app, &[Alg::Es256, Alg::Rs256])
+        flows::rotate_keys::ensure(&app, &flows::rotate_keys::ALWAYS)
             .await
             .map_err(explain("the signing keys cannot be made"))?;
         flows::follow::load(&app)

@@ -1,11 +1,15 @@
-//! Signing keys, in memory: those that sign, those that verify, and the JWK set as it is served.
+//! This server's keys, in memory: those that sign, those that verify, those that decrypt, and the JWK
+//! set as it is served.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rules::jose::{Alg, Jwk, JwkSet, SigningKey};
+use rules::jose::jwe::DecryptionKey;
+use rules::jose::{Alg, Jwk, JwkSet, KeyPurpose, SigningKey};
+use rules::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::config::Lifetimes;
 use crate::document::Document;
 use crate::fault::Fault;
 use crate::store::keys::{KeyState, StoredKey};
@@ -19,7 +23,14 @@ pub struct KeyRing(RwLock<Arc<Keys>>);
 pub struct Keys {
     active: HashMap<&'static str, Arc<SigningKey>>,
     published: JwkSet,
+    decrypting: Vec<Decrypting>,
     document: Document,
+}
+
+struct Decrypting {
+    key: Arc<DecryptionKey>,
+    /// When it is taken no more.
+    until: Option<Timestamp>,
 }
 
 impl KeyRing {
@@ -34,33 +45,49 @@ impl KeyRing {
     /// # Errors
     /// [`Fault::Unreadable`] for a key that is none.
     pub fn replace(&self, stored: &[StoredKey]) -> Result<(), Fault> {
-        let unreadable = |kid: &str| Fault::Unreadable(format!("signing_keys {kid}"));
+        let unreadable =
+            |key: &StoredKey| Fault::Unreadable(format!("{} key {}", key.alg, key.kid));
         let mut active = HashMap::new();
-        let mut published = Vec::new();
-        let mut documents = Vec::new();
+        let (mut published, mut documents, mut decrypting) = (Vec::new(), Vec::new(), Vec::new());
         for key in stored {
             if key.state == KeyState::Retired {
                 continue;
             }
+            let is_active = key.state == KeyState::Active;
             let mut document: Value =
-                serde_json::from_str(&key.public_jwk).map_err(|_| unreadable(&key.kid))?;
-            document["use"] = "sig".into();
+                serde_json::from_str(&key.public_jwk).map_err(|_| unreadable(key))?;
+            document["use"] = key.alg.public_use().into();
             document["alg"] = key.alg.as_str().into();
             document["kid"] = key.kid.clone().into();
-            let jwk = Jwk::from_json(document.to_string().as_bytes())
-                .map_err(|_| unreadable(&key.kid))?;
-            published.push(jwk);
-            documents.push(document);
-            if key.state == KeyState::Active {
-                let signer = SigningKey::from_pkcs8(key.alg, &key.private_key)
-                    .map_err(|_| unreadable(&key.kid))?;
-                active.insert(key.alg.as_str(), Arc::new(signer));
+            match key.alg {
+                KeyPurpose::Sign(alg) => {
+                    let jwk = Jwk::from_json(document.to_string().as_bytes());
+                    published.push(jwk.map_err(|_| unreadable(key))?);
+                    documents.push(document);
+                    if is_active {
+                        let signer = SigningKey::from_pkcs8(alg, &key.private_key);
+                        let signer = signer.map_err(|_| unreadable(key))?;
+                        active.insert(alg.as_str(), Arc::new(signer));
+                    }
+                }
+                KeyPurpose::Decrypt(alg) => {
+                    let private = DecryptionKey::from_pkcs8(alg, &key.private_key);
+                    decrypting.push(Decrypting {
+                        key: Arc::new(private.map_err(|_| unreadable(key))?),
+                        until: (key.state == KeyState::Retiring)
+                            .then(|| key.changed_at.plus(Lifetimes::RETIRING_ENCRYPTION_KEY)),
+                    });
+                    if is_active {
+                        documents.push(document);
+                    }
+                }
             }
         }
         let keys = Keys {
             active,
             published: JwkSet::new(published)
                 .map_err(|error| Fault::Unreadable(format!("signing_keys: {error}")))?,
+            decrypting,
             document: Document::new(json!({ "keys": documents }).to_string()),
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
@@ -82,6 +109,15 @@ impl Keys {
     #[must_use]
     pub const fn published(&self) -> &JwkSet {
         &self.published
+    }
+
+    /// The keys that open what was encrypted for this server, those among them that were withdrawn a
+    /// short while ago.
+    #[must_use]
+    pub fn decrypting(&self, now: Timestamp) -> Vec<Arc<DecryptionKey>> {
+        let alive = |one: &&Decrypting| one.until.is_none_or(|until| now < until);
+        let keys = self.decrypting.iter().filter(alive);
+        keys.map(|one| Arc::clone(&one.key)).collect()
     }
 
     /// The JWK set (RFC 7517 §5), ready to be sent.

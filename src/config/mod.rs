@@ -293,6 +293,8 @@ impl Lifetimes {
     pub const RECOVERY_CODES: Duration = Duration::from_mins(10);
     /// The longest access token that a resource may ask for.
     pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(24);
+    /// How long a key still opens what clients encrypt to it after another took its place.
+    pub const RETIRING_ENCRYPTION_KEY: Duration = Duration::from_hours(24);
 }
 
 /// How it logs.

@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
-use rules::protocol::jar;
 use rules::protocol::params::Flaw;
 use rules::protocol::{
     AuthorizeRequest, Client, Details, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
@@ -16,7 +15,7 @@ use rules::protocol::{
 use super::answer::{Asking, Reply, holds};
 use super::fit::{Fit, fit};
 use super::sessions::SignedIn;
-use super::{Caller, Failure, client_keys, id_token_hint};
+use super::{Caller, Failure, id_token_hint, request_object};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
@@ -79,8 +78,8 @@ pub async fn push(
             .into());
     }
     let signed = match params.get("request") {
-        Some(jwt) => Some(signed(app, client, jwt).await?),
-        None if client.metadata.require_signed_request_object => {
+        Some(jwt) => Some(request_object::read(app, client, jwt).await?),
+        None if client.metadata.must_sign() => {
             // RFC 9101 §10.5
             return Err(OAuthError::invalid_request(
                 "this client's requests must be signed; send them as a request object (RFC 9101)",
@@ -100,23 +99,6 @@ pub async fn push(
     let request = pushed::insert(&app.store, hash, &request, times)?;
     app.store.write_alone(request).await?;
     Ok(token)
-}
-
-/// The parameters of a request object (RFC 9101), by the client's keys.
-async fn signed(app: &App, client: &Client, jwt: &str) -> Result<Params, OAuthError> {
-    let Some(registered) = client.own_keys() else {
-        return Err(jar::invalid(
-            "no keys are registered for this client to verify it with",
-        ));
-    };
-    let verified = client_keys::verify(app, client, registered, (jwt, jar::algs(client))).await?;
-    let verified = verified.map_err(|error| jar::invalid(&error.to_string()))?;
-    jar::read(
-        verified,
-        client,
-        app.config.issuer.as_str(),
-        app.clock.now(),
-    )
 }
 
 /// RFC 9449 §10.1: a proof that comes with a pushed request binds the code as `dpop_jkt` does.
@@ -237,7 +219,7 @@ async fn read(app: &App, params: &Params, client: &Client) -> Result<Read, NotBe
         return Ok(Ok((request, Some(hash))));
     }
     let return_to = authorize::return_to(params, client)?;
-    if client.must_push() || client.metadata.require_signed_request_object {
+    if client.must_push() || client.metadata.must_sign() {
         // RFC 9126 §6, FAPI 2.0 Security Profile §5.3.2.2 (2)
         let error = OAuthError::invalid_request(
             "this client must push its requests: send them to the PAR endpoint, and request_uri here",

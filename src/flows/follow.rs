@@ -132,7 +132,7 @@ async fn read_registry(app: &App, looking: &mut Looking) -> Result<(), Fault> {
 
 async fn read_keys(app: &App, looking: &mut Looking) -> Result<(), Fault> {
     looking.keys = true;
-    let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
+    let stored = app.store.read(|tx| Box::pin(keys::every(tx))).await?;
     app.keys.replace(&stored)?;
     looking.keys = false;
     Ok(())

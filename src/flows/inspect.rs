@@ -44,8 +44,8 @@ pub struct Facts {
     pub unsealed: u64,
     /// How the newest leaves were verified: how many, or what is wrong.
     pub audit: Option<Result<u64, String>>,
-    /// The signing keys.
-    pub signing_keys: Vec<KeyFact>,
+    /// The keys that sign, and those that clients encrypt to.
+    pub keys: Vec<KeyFact>,
     /// The clients.
     pub clients: Vec<ClientFact>,
     /// How many files the server's process may have open.
@@ -58,10 +58,10 @@ pub struct Facts {
     pub oldest_mail: Option<Timestamp>,
 }
 
-/// A signing key.
+/// A key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyFact {
-    /// What it signs with.
+    /// What it signs or decrypts with.
     pub alg: String,
     /// `next`, `active`, `retiring` or `retired`.
     pub state: String,
@@ -171,10 +171,14 @@ async fn sealed(
     issuer: &Issuer,
     facts: &mut Facts,
 ) -> Result<(), Fault> {
-    let signing = store.read(|tx| Box::pin(keys::signing(tx))).await;
-    match signing {
-        Ok(signing) => {
-            facts.signing_keys = signing
+    let stored = if facts.schema < crate::store::schema_version() {
+        Ok(Vec::new())
+    } else {
+        store.read(|tx| Box::pin(keys::every(tx))).await
+    };
+    match stored {
+        Ok(stored) => {
+            facts.keys = stored
                 .iter()
                 .map(|key| KeyFact {
                     alg: key.alg.to_string(),

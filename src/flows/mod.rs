@@ -41,6 +41,7 @@ pub mod refresh;
 pub mod renew_recovery;
 pub mod replace_app;
 pub mod reproof;
+mod request_object;
 pub mod resources;
 pub mod restore;
 pub mod revoke;

@@ -1,12 +1,16 @@
-//! The life of signing keys: `next → active → retiring → retired`. A key is published long before
-//! it signs, so that no cache of the JWK set is ever behind.
+//! The life of keys: `next → active → retiring → retired`. A key that signs is published long before it
+//! does, so that no cache of the JWK set is ever behind; one that decrypts is known to every node before
+//! it is published, and opens for a while what is still encrypted to it afterwards.
 
 use rules::audit::{Actor, Kind};
-use rules::jose::{Alg, SigningKey};
+use rules::jose::jwe::{DecryptionKey, KeyAlg};
+use rules::jose::{Alg, KeyError, KeyPurpose, SigningKey};
 use rules::time::Timestamp;
+use zeroize::Zeroizing;
 
 use super::{AdminFailure, Caller, follow};
 use crate::app::App;
+use crate::config::Lifetimes;
 use crate::fault::Fault;
 use crate::store::keys::{self, KeyState, StoredKey};
 use crate::store::meta;
@@ -16,8 +20,8 @@ use crate::store::meta;
 pub struct KeyInfo {
     /// RFC 7638 thumbprint.
     pub kid: String,
-    /// What it signs with.
-    pub alg: Alg,
+    /// What it signs or decrypts with.
+    pub alg: KeyPurpose,
     /// Its state.
     pub state: KeyState,
     /// When it was made.
@@ -26,9 +30,18 @@ pub struct KeyInfo {
     pub changed_at: Timestamp,
 }
 
-/// Makes the keys that are missing: for each algorithm one that signs and one that will.
-pub async fn ensure(app: &App, algs: &[Alg]) -> Result<(), Fault> {
-    let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
+/// What an installation always has: what most clients verify by, and every way to encrypt to it.
+pub const ALWAYS: [KeyPurpose; 5] = [
+    KeyPurpose::Sign(Alg::Es256),
+    KeyPurpose::Sign(Alg::Rs256),
+    KeyPurpose::Decrypt(KeyAlg::EcdhEs),
+    KeyPurpose::Decrypt(KeyAlg::EcdhEsA256Kw),
+    KeyPurpose::Decrypt(KeyAlg::RsaOaep256),
+];
+
+/// Makes the keys that are missing: for each algorithm one that is used and one that will be.
+pub async fn ensure(app: &App, algs: &[KeyPurpose]) -> Result<(), Fault> {
+    let stored = app.store.read(|tx| Box::pin(keys::every(tx))).await?;
     let mut new = Vec::new();
     for &alg in algs {
         for state in [KeyState::Active, KeyState::Next] {
@@ -53,10 +66,10 @@ pub async fn ensure(app: &App, algs: &[Alg]) -> Result<(), Fault> {
 /// Makes keys for algorithms that nobody asked for before; who asks for them reads the JWK set anew.
 pub async fn provide(app: &App, algs: &[Alg]) -> Result<(), Fault> {
     let known = app.keys.now();
-    let missing: Vec<Alg> = algs
+    let missing: Vec<KeyPurpose> = algs
         .iter()
-        .copied()
-        .filter(|alg| known.signer(*alg).is_err())
+        .filter(|alg| known.signer(**alg).is_err())
+        .map(|alg| KeyPurpose::Sign(*alg))
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -67,14 +80,20 @@ pub async fn provide(app: &App, algs: &[Alg]) -> Result<(), Fault> {
 
 /// Every key, oldest first.
 pub async fn list(app: &App) -> Result<Vec<KeyInfo>, Fault> {
-    let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
+    let stored = app.store.read(|tx| Box::pin(keys::every(tx))).await?;
     Ok(stored.into_iter().map(info).collect())
 }
 
-/// The next key begins to sign, the one before it stays published until its tokens are over, and a
-/// new next one is published.
-pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>, AdminFailure> {
-    let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
+/// The next key takes over, and a new next one is made. The one before it stays published until its
+/// tokens are over; one that was encrypted to is no longer published, and decrypts for another
+/// [`Lifetimes::RETIRING_ENCRYPTION_KEY`].
+pub async fn rotate(
+    app: &App,
+    alg: impl Into<KeyPurpose>,
+    caller: &Caller,
+) -> Result<Vec<KeyInfo>, AdminFailure> {
+    let alg = alg.into();
+    let stored = app.store.read(|tx| Box::pin(keys::every(tx))).await?;
     let find = |state| {
         let mut fitting = stored
             .iter()
@@ -99,16 +118,21 @@ pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let retired =
-                    keys::move_signing(tx, &active, KeyState::Active, KeyState::Retiring, now)
-                        .await?;
+                let retired = keys::advance(
+                    tx,
+                    (alg, &active),
+                    KeyState::Active,
+                    KeyState::Retiring,
+                    now,
+                )
+                .await?;
                 if !retired {
                     return Ok(false);
                 }
-                if !keys::move_signing(tx, &next, KeyState::Next, KeyState::Active, now).await? {
+                if !keys::advance(tx, (alg, &next), KeyState::Next, KeyState::Active, now).await? {
                     return Err(Fault::Constraint("the next key was moved".to_owned()));
                 }
-                keys::insert_signing(tx, &fresh).await?;
+                keys::insert(tx, &fresh).await?;
                 tx.record(event);
                 Ok(true)
             })
@@ -124,12 +148,17 @@ pub async fn rotate(app: &App, alg: Alg, caller: &Caller) -> Result<Vec<KeyInfo>
     Ok(list(app).await?)
 }
 
-/// Withdraws keys whose last tokens are over.
+/// Withdraws keys whose last tokens are over, and deletes those that nobody may encrypt to any more.
 pub async fn retire(app: &App) -> Result<(), Fault> {
     let now = app.clock.now();
-    let oldest = now.minus(crate::config::Lifetimes::LONGEST_ACCESS_TOKEN);
-    let stored = app.store.read(|tx| Box::pin(keys::signing(tx))).await?;
-    let over = |key: &StoredKey| key.state == KeyState::Retiring && key.changed_at < oldest;
+    let stored = app.store.read(|tx| Box::pin(keys::every(tx))).await?;
+    let over = |key: &StoredKey| {
+        let longest = match key.alg {
+            KeyPurpose::Sign(_) => Lifetimes::LONGEST_ACCESS_TOKEN,
+            KeyPurpose::Decrypt(_) => Lifetimes::RETIRING_ENCRYPTION_KEY,
+        };
+        key.state == KeyState::Retiring && key.changed_at < now.minus(longest)
+    };
     let caller = Caller::default();
     let mut retired = false;
     for key in stored.into_iter().filter(over) {
@@ -141,8 +170,7 @@ pub async fn retire(app: &App) -> Result<(), Fault> {
         app.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let from = KeyState::Retiring;
-                    if keys::move_signing(tx, &key.kid, from, KeyState::Retired, now).await? {
+                    if keys::withdraw(tx, (key.alg, &key.kid), now).await? {
                         tx.record(event);
                     }
                     Ok(())
@@ -158,19 +186,10 @@ pub async fn retire(app: &App) -> Result<(), Fault> {
 }
 
 /// Making an RSA key takes a while: it happens on the signing threads.
-async fn make(app: &App, alg: Alg, state: KeyState) -> Result<StoredKey, Fault> {
+async fn make(app: &App, alg: KeyPurpose, state: KeyState) -> Result<StoredKey, Fault> {
     let made = app
         .signers
-        .run(move || {
-            let key =
-                SigningKey::generate(alg).map_err(|error| Fault::Signing(error.to_string()))?;
-            let private_key = key
-                .to_pkcs8()
-                .map_err(|error| Fault::Signing(error.to_string()))?;
-            let public_jwk = serde_json::to_string(key.public_jwk())
-                .map_err(|error| Fault::Signing(error.to_string()))?;
-            Ok::<_, Fault>((key.kid().to_owned(), private_key, public_jwk))
-        })
+        .run(move || pair(alg).map_err(|error| Fault::Signing(error.to_string())))
         .await?;
     let (kid, private_key, public_jwk) = made?;
     let now = app.clock.now();
@@ -182,6 +201,23 @@ async fn make(app: &App, alg: Alg, state: KeyState) -> Result<StoredKey, Fault> 
         public_jwk,
         created_at: now,
         changed_at: now,
+    })
+}
+
+/// A new key: its id, its private half in PKCS#8, and its public one as a JWK.
+fn pair(alg: KeyPurpose) -> Result<(String, Zeroizing<Vec<u8>>, String), KeyError> {
+    let json = |jwk| serde_json::to_string(&jwk).map_err(|_| KeyError::Library);
+    Ok(match alg {
+        KeyPurpose::Sign(alg) => {
+            let key = SigningKey::generate(alg)?;
+            let public = serde_json::to_value(key.public_jwk());
+            (key.kid().to_owned(), key.to_pkcs8()?, json(public.ok())?)
+        }
+        KeyPurpose::Decrypt(alg) => {
+            let key = DecryptionKey::generate(alg)?;
+            let public = serde_json::to_value(key.public_jwk());
+            (key.kid().to_owned(), key.to_pkcs8()?, json(public.ok())?)
+        }
     })
 }
 
@@ -208,7 +244,7 @@ async fn store_new(
                     return Ok(());
                 }
                 for key in &new {
-                    keys::insert_signing(tx, key).await?;
+                    keys::insert(tx, key).await?;
                 }
                 for event in events {
                     tx.record(event);

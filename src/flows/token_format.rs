@@ -3,8 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rules::jose::jwe::{self, Enc, KeyAlg};
 use rules::jose::{self, Alg};
-use rules::protocol::{AccessRecord, Confirmation, Format};
+use rules::protocol::{AccessRecord, Client, Confirmation, Format};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
@@ -166,6 +167,37 @@ pub async fn sign(
         Alg::Rs256 | Alg::Ps256 => Box::pin(app.signers.run_patiently(signing)).await?,
         Alg::Es256 | Alg::EdDsa => signing(),
     }
+}
+
+/// What was signed, encrypted to its client when that is registered (OpenID Connect Core §10.2).
+///
+/// # Errors
+/// [`Fault::Internal`] when no registered key fits.
+pub fn encrypt(
+    client: &Client,
+    encryption: Option<(KeyAlg, Enc)>,
+    signed: Secret,
+) -> Result<Secret, Fault> {
+    // RFC 7519 §5.2: what is inside is a JWT.
+    match encryption {
+        Some(how) => seal(client, how, (signed.expose().as_bytes(), Some("JWT"))),
+        None => Ok(signed),
+    }
+}
+
+/// Encrypts to the client's key; with what is inside goes what it is.
+///
+/// # Errors
+/// As [`encrypt`].
+pub fn seal(
+    client: &Client,
+    (alg, enc): (KeyAlg, Enc),
+    (contents, cty): (&[u8], Option<&str>),
+) -> Result<Secret, Fault> {
+    let key = client.metadata.encryption_key(alg).ok_or(jwe::EncryptError);
+    key.and_then(|key| jwe::encrypt(contents, key, alg, enc, cty))
+        .map(Secret::new)
+        .map_err(|error| Fault::Internal(error.to_string()))
 }
 
 /// A refresh token, taken apart: `family ‖ generation ‖ HMAC(family secret, generation)`.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::introspect::standing;
 use super::prove::{Shown, Target, prove};
-use super::token_format::sign;
+use super::token_format::{encrypt, seal, sign};
 use super::{Failure, limit};
 use crate::app::App;
 use crate::config::Limit;
@@ -21,7 +21,7 @@ use crate::store::users::{self, UserState};
 pub enum Told {
     /// Plain JSON.
     Json(Value),
-    /// A signed JWT (`userinfo_signed_response_alg`).
+    /// A JWT: signed, encrypted or both, as the client registered.
     Jwt(Secret),
 }
 
@@ -169,16 +169,22 @@ async fn tell(app: &App, client: &Client, record: &AccessRecord) -> Result<Told,
     as_registered(app, client, told).await
 }
 
-/// OpenID Connect Core §5.3.2: signed answers name issuer and client.
+/// OpenID Connect Core §5.3.2: signed answers name issuer and client; they are encrypted afterwards.
 async fn as_registered(
     app: &App,
     client: &Client,
     mut told: Map<String, Value>,
 ) -> Result<Told, Failure> {
+    let encryption = client.metadata.userinfo_encryption();
     let Some(alg) = client.metadata.userinfo_signed_response_alg else {
-        return Ok(Told::Json(Value::Object(told)));
+        let told = Value::Object(told);
+        return Ok(match encryption {
+            Some(how) => Told::Jwt(seal(client, how, (told.to_string().as_bytes(), None))?),
+            None => Told::Json(told),
+        });
     };
     told.insert("iss".to_owned(), app.config.issuer.as_str().into());
     told.insert("aud".to_owned(), client.id.clone().into());
-    Ok(Told::Jwt(sign(app, alg, None, told).await?))
+    let signed = sign(app, alg, None, told).await?;
+    Ok(Told::Jwt(encrypt(client, encryption, signed)?))
 }

@@ -45,6 +45,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("codes", "emptied"),
     ("counters", "kept; the feed's jumps ahead"),
     ("devices", "emptied"),
+    (
+        "encryption_keys",
+        "emptied; new ones are made, and clients fetch them",
+    ),
     ("feed", "emptied; the epoch is announced"),
     ("grants", "revoked, unless consents are kept"),
     ("interactions", "emptied"),
@@ -108,7 +112,7 @@ pub async fn begin(
     keep_consents: bool,
 ) -> Result<Ended, Fault> {
     // One-time artifacts on their way, and what remembers browsers and clients for themselves.
-    const GONE: [Sql; 12] = [
+    const GONE: [Sql; 13] = [
         Sql("DELETE FROM codes"),
         Sql("DELETE FROM pushed_requests"),
         Sql("DELETE FROM interactions"),
@@ -120,6 +124,7 @@ pub async fn begin(
         Sql("DELETE FROM webauthn_ceremonies"),
         Sql("DELETE FROM mails"),
         Sql("DELETE FROM reproofs"),
+        Sql("DELETE FROM encryption_keys"),
         Sql("DELETE FROM feed"),
     ];
     const INVITES: Sql = Sql("DELETE FROM invites");

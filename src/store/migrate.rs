@@ -98,6 +98,12 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0013_told.sql"),
         include_str!("../../migrations/postgres/0013_told.sql"),
     ),
+    (
+        14,
+        "encryption_keys",
+        include_str!("../../migrations/sqlite/0014_encryption_keys.sql"),
+        include_str!("../../migrations/postgres/0014_encryption_keys.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

@@ -9,6 +9,7 @@ use url::Url;
 use super::finding::Finding;
 use crate::cli::output;
 use crate::flows::inspect::{ClientFact, Facts};
+use crate::flows::rotate_keys::ALWAYS;
 use crate::store::schema_version;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -120,13 +121,14 @@ fn database(facts: &Facts, issuer: &str) -> Vec<Finding> {
 
 fn keys(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
-    if facts.sealed.is_some() {
+    // Of an older schema, not every key is there.
+    if facts.sealed.is_some() || facts.schema < schema_version() {
         return found;
     }
-    for alg in ["ES256", "RS256"] {
+    for alg in ALWAYS.map(rules::jose::KeyPurpose::as_str) {
         let of = |state: &str| {
             facts
-                .signing_keys
+                .keys
                 .iter()
                 .find(|key| key.alg == alg && key.state == state)
         };

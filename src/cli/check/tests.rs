@@ -13,6 +13,7 @@ use super::finding::{Finding, KINDS};
 use super::{files, installation, listener, machine, settings};
 use crate::config::{Config, File};
 use crate::flows::inspect::{ClientFact, Facts, KeyFact};
+use crate::flows::rotate_keys;
 use crate::server::tls::Certificate;
 use crate::store::inspect::Engine;
 use crate::store::schema_version;
@@ -58,12 +59,10 @@ fn good() -> Facts {
         issuer: Some(ISSUER.to_owned()),
         newest_backup: Some(NOW),
         audit: Some(Ok(7)),
-        signing_keys: vec![
-            key("ES256", "active"),
-            key("ES256", "next"),
-            key("RS256", "active"),
-            key("RS256", "next"),
-        ],
+        keys: rotate_keys::ALWAYS
+            .iter()
+            .flat_map(|alg| ["active", "next"].map(|state| key(alg.as_str(), state)))
+            .collect(),
         clients: vec![app()],
         ..Facts::default()
     }
@@ -165,11 +164,11 @@ fn each_fault_of_the_database_is_found() {
 
 #[test]
 fn each_fault_of_keys_log_and_backups_is_found() {
-    assert_eq!(with(|f| drop(f.signing_keys.remove(0))), ["keys.missing"]);
-    assert_eq!(with(|f| drop(f.signing_keys.remove(3))), ["keys.missing"]);
+    assert_eq!(with(|f| drop(f.keys.remove(0))), ["keys.missing"]);
+    assert_eq!(with(|f| drop(f.keys.remove(9))), ["keys.missing"]);
     let year = Duration::from_hours(24 * 366);
     assert_eq!(
-        with(|f| f.signing_keys[0].changed_at = NOW.minus(year)),
+        with(|f| f.keys[0].changed_at = NOW.minus(year)),
         ["keys.old"]
     );
     assert_eq!(

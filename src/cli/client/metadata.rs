@@ -61,6 +61,12 @@ pub(super) struct OpenId {
     /// With what its encrypted ID tokens are sealed: A256GCM or A128GCM
     #[arg(long, value_name = "ENC")]
     id_token_encryption_enc: Option<Enc>,
+    /// Encrypt userinfo for it so: ECDH-ES, ECDH-ES+A256KW or RSA-OAEP-256
+    #[arg(long, value_name = "ALG")]
+    userinfo_encryption_alg: Option<KeyAlg>,
+    /// With what its encrypted userinfo is sealed: A256GCM or A128GCM
+    #[arg(long, value_name = "ENC")]
+    userinfo_encryption_enc: Option<Enc>,
     /// A file with its public keys to encrypt to: {"keys":[…]} (RFC 7517)
     #[arg(long, value_name = "FILE", value_parser = encryption_keys)]
     encryption_jwks: Option<EncryptionKeys>,
@@ -113,6 +119,13 @@ pub(super) struct Proofs {
     /// What alone it signs its requests with: PS256, ES256 or EdDSA
     #[arg(long, value_name = "ALG")]
     request_alg: Option<Alg>,
+    /// Take authorization requests from it only when they are signed and then encrypted so: ECDH-ES,
+    /// ECDH-ES+A256KW or RSA-OAEP-256
+    #[arg(long, value_name = "ALG")]
+    request_encryption_alg: Option<KeyAlg>,
+    /// With what it seals its encrypted requests: A256GCM or A128GCM
+    #[arg(long, value_name = "ENC")]
+    request_encryption_enc: Option<Enc>,
     /// Sign answers to its authorization requests so, when it asks for that (JARM)
     #[arg(long, value_name = "ALG")]
     authorization_alg: Option<Alg>,
@@ -193,6 +206,8 @@ pub(super) fn registered(about: About, openid: OpenId, proofs: Proofs) -> Metada
         jwks_uri: openid.jwks_uri,
         id_token_encrypted_response_alg: openid.id_token_encryption_alg,
         id_token_encrypted_response_enc: openid.id_token_encryption_enc,
+        userinfo_encrypted_response_alg: openid.userinfo_encryption_alg,
+        userinfo_encrypted_response_enc: openid.userinfo_encryption_enc,
         encryption_keys: openid
             .encryption_jwks
             .map(|keys| keys.0)
@@ -211,6 +226,8 @@ pub(super) fn registered(about: About, openid: OpenId, proofs: Proofs) -> Metada
         require_pushed_authorization_requests: proofs.require_par,
         require_signed_request_object: proofs.require_signed_request,
         request_object_signing_alg: proofs.request_alg,
+        request_object_encryption_alg: proofs.request_encryption_alg,
+        request_object_encryption_enc: proofs.request_encryption_enc,
         authorization_signed_response_alg: proofs.authorization_alg,
         introspection_signed_response_alg: proofs.introspection_alg,
         authorization_details_types: proofs.authorization_details_types,

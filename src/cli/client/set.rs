@@ -60,6 +60,7 @@ enum Clear {
     JwksUri,
     IdTokenEncryption,
     UserinfoAlg,
+    UserinfoEncryption,
     DefaultMaxAge,
     RequireAuthTime,
     DefaultAcr,
@@ -73,6 +74,7 @@ enum Clear {
     RequirePar,
     RequireSignedRequest,
     RequestAlg,
+    RequestEncryption,
     AuthorizationAlg,
     IntrospectionAlg,
     AuthorizationDetailsTypes,
@@ -95,6 +97,7 @@ impl Clear {
             Self::IdTokenEncryption => "id_token_encrypted_response_alg",
             Self::JwksUri => "jwks_uri",
             Self::UserinfoAlg => "userinfo_signed_response_alg",
+            Self::UserinfoEncryption => "userinfo_encrypted_response_alg",
             Self::DefaultMaxAge => "default_max_age",
             Self::RequireAuthTime => "require_auth_time",
             Self::DefaultAcr => "default_acr_values",
@@ -108,6 +111,7 @@ impl Clear {
             Self::RequirePar => "require_pushed_authorization_requests",
             Self::RequireSignedRequest => "require_signed_request_object",
             Self::RequestAlg => "request_object_signing_alg",
+            Self::RequestEncryption => "request_object_encryption_alg",
             Self::AuthorizationAlg => "authorization_signed_response_alg",
             Self::IntrospectionAlg => "introspection_signed_response_alg",
             Self::AuthorizationDetailsTypes => "authorization_details_types",
@@ -138,8 +142,15 @@ impl Set {
             match clear.member() {
                 Some(member) => {
                     edit.metadata.insert(member.to_owned(), Value::Null);
-                    if clear == Clear::IdTokenEncryption {
-                        let enc = "id_token_encrypted_response_enc".to_owned();
+                    let is_encryption = matches!(
+                        clear,
+                        Clear::IdTokenEncryption
+                            | Clear::UserinfoEncryption
+                            | Clear::RequestEncryption
+                    );
+                    if is_encryption {
+                        // Of two that belong together.
+                        let enc = member.replace("_alg", "_enc");
                         edit.metadata.insert(enc, Value::Null);
                     }
                 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rules::jose::half_hash;
-use rules::jose::jwe::{self, Enc};
 use rules::protocol::claims_request::{self, ClaimsRequest};
 use rules::protocol::target::Target;
 use rules::protocol::{AccessRecord, Client, Confirmation, Details, Format};
@@ -14,7 +13,7 @@ use super::check::{issued_at, manner};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::Failure;
-use crate::flows::token_format::{mint_access, sign};
+use crate::flows::token_format::{encrypt, mint_access, sign};
 use crate::rng;
 use crate::secret::Secret;
 use crate::store::authorizations::{Authorization, OnBehalf};
@@ -103,26 +102,10 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         };
         claims.extend(own.claims(app));
         let signed = Box::pin(sign(app, alg, None, claims)).await?;
-        answer["id_token"] = as_registered(&client, signed)?.expose().into();
+        let encryption = client.metadata.id_token_encryption();
+        answer["id_token"] = encrypt(&client, encryption, signed)?.expose().into();
     }
     Ok(answer)
-}
-
-/// An ID token as its client registered for it: signed, and then perhaps encrypted (OpenID Connect
-/// Core §10.2).
-fn as_registered(client: &Client, signed: Secret) -> Result<Secret, Fault> {
-    let Some(alg) = client.metadata.id_token_encrypted_response_alg else {
-        return Ok(signed);
-    };
-    let enc = client.metadata.id_token_encrypted_response_enc;
-    let key = client.metadata.encryption_key(alg).ok_or(jwe::EncryptError);
-    // RFC 7519 §5.2: what is inside is a JWT.
-    key.and_then(|key| {
-        let text = signed.expose().as_bytes();
-        jwe::encrypt(text, key, alg, enc.unwrap_or(Enc::A256Gcm), Some("JWT"))
-    })
-    .map(Secret::new)
-    .map_err(|error| Fault::Internal(error.to_string()))
 }
 
 /// `sub`: the person as this client knows her, or the client itself.

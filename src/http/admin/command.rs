@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rules::jose::{Alg, JwkSet};
+use rules::jose::{Alg, JwkSet, KeyPurpose};
 use rules::protocol::client::CertificateSubject;
 use rules::protocol::{GrantType, Metadata, Profile, Resource, Scopes};
 use serde::{Deserialize, Serialize};
@@ -174,12 +174,12 @@ pub enum AdminCommand {
         /// The number of the first.
         from: u64,
     },
-    /// Shows the signing keys.
+    /// Shows the keys.
     KeyList,
-    /// Lets the next signing key begin to sign.
+    /// Lets the next key of a kind take over.
     KeyRotate {
         /// Which kind of key.
-        alg: Alg,
+        alg: KeyPurpose,
     },
 }
 

@@ -204,7 +204,7 @@ async fn clients_are_registered_and_two_secrets_are_good_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_rotated_and_resources_need_their_client() {
     let server = Running::start(Folder::new()).await;
-    let alg = rules::jose::Alg::Es256;
+    let alg = rules::jose::Alg::Es256.into();
     let AdminReply::Keys(keys) = server.done(AdminCommand::KeyRotate { alg }).await else {
         panic!("no keys");
     };

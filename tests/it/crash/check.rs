@@ -95,7 +95,9 @@ const NEVER: [(&str, &str); 19] = [
     ),
     (
         "an algorithm without one key that signs and one that will",
-        "SELECT COUNT(*) FROM (SELECT alg FROM signing_keys GROUP BY alg HAVING \
+        "SELECT COUNT(*) FROM (SELECT alg FROM \
+         (SELECT alg, state FROM signing_keys UNION ALL SELECT alg, state FROM encryption_keys) k \
+         GROUP BY alg HAVING \
          SUM(CASE state WHEN 'active' THEN 1 ELSE 0 END) <> 1 OR \
          SUM(CASE state WHEN 'next' THEN 1 ELSE 0 END) <> 1) t",
     ),

@@ -267,7 +267,7 @@ pub async fn invited_again(w: &mut World) {
 
 /// Signing keys are rotated, and later withdrawn.
 pub async fn keys(w: &mut World) {
-    let alg = Alg::Es256;
+    let alg = Alg::Es256.into();
     let rotated = w.surely(AdminCommand::KeyRotate { alg }).await;
     assert!(rotated.is_some(), "a second rotation is no mistake");
     w.advance(26 * 3600);

@@ -225,7 +225,11 @@ async fn a_first_start_that_dies_anywhere_is_followed_by_a_good_one() {
             let _child = start(&left, "").unwrap();
             let found = check::violations(&left).await;
             assert!(found.is_empty(), "{}", found.join("\n"));
-            for (table, rows) in [("vault_keys", 1), ("signing_keys", 4)] {
+            for (table, rows) in [
+                ("vault_keys", 1),
+                ("signing_keys", 4),
+                ("encryption_keys", 6),
+            ] {
                 let sql = format!("SELECT COUNT(*) FROM {table}");
                 let there = check::number(&left, &sql).await;
                 assert!(there >= rows, "{table}: {there}");

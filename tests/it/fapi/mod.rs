@@ -4,6 +4,7 @@
 mod assertions;
 mod details;
 mod dpop;
+mod encrypted;
 pub mod hook;
 mod nonces;
 mod pushing;

@@ -22,7 +22,7 @@ on_both![
 ];
 
 /// The request as claims of a request object.
-fn object(server: &TestServer, app: &Partner, request: &AuthRequest) -> Value {
+pub(super) fn object(server: &TestServer, app: &Partner, request: &AuthRequest) -> Value {
     let now = server.now();
     let mut claims = json!({
         "iss": app.app.id, "aud": server.issuer, "nbf": now, "iat": now, "exp": now + 300,

@@ -166,7 +166,7 @@ async fn every_endpoint_it_names_exists(server: TestServer) {
 async fn the_key_set_holds_public_keys_only(server: TestServer) {
     let set = server.get("/jwks").await.ok();
     let keys = set["keys"].as_array().unwrap();
-    let mut kids = BTreeSet::new();
+    let (mut kids, mut encrypt) = (BTreeSet::new(), BTreeSet::new());
     for key in keys {
         for private in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
             assert!(key.get(private).is_none(), "{private} is published");
@@ -175,6 +175,10 @@ async fn the_key_set_holds_public_keys_only(server: TestServer) {
             kids.insert(key["kid"].as_str().unwrap()),
             "two keys with one kid"
         );
+        if key["use"] == "enc" {
+            encrypt.insert(key["alg"].as_str().unwrap());
+            continue;
+        }
         assert_eq!(key["use"], "sig");
         match key["kty"].as_str().unwrap() {
             "EC" => assert_eq!(
@@ -185,8 +189,10 @@ async fn the_key_set_holds_public_keys_only(server: TestServer) {
             other => panic!("an unexpected kind of key: {other}"),
         }
     }
+    let ways = ["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256"];
+    assert_eq!(encrypt, BTreeSet::from(ways), "each way has one key");
     assert!(
-        kids.len() >= 4,
+        kids.len() >= 7,
         "for each algorithm one that signs and one that will"
     );
 }

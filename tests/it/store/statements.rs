@@ -49,9 +49,10 @@ pub fn only_engine(sql: &str) -> Option<Engine> {
 }
 
 /// Tables with as many rows as an institution has partners, keys and nodes.
-const SMALL: [&str; 7] = [
+const SMALL: [&str; 8] = [
     "clients",
     "counters",
+    "encryption_keys",
     "logout_receivers",
     "resources",
     "root",

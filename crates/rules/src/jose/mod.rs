@@ -16,6 +16,7 @@ mod jwk_set;
 mod jws;
 mod key_error;
 mod pkcs1;
+mod purpose;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use jws::{
     Header, JwsError, MAX_TOKEN_BYTES, Part, Unverified, Verified, dangerous_peek, verify,
 };
 pub use key_error::KeyError;
+pub use purpose::{KeyPurpose, UnknownPurpose};
 pub use signing::{RsaSize, SignError, SigningKey};
 
 /// What a message may repeat of something a stranger sent: at most 80 characters, each one

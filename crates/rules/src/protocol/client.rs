@@ -391,8 +391,7 @@ impl Client {
         }
         let metadata = &self.metadata;
         let keyed = self.own_keys().is_some();
-        let signs =
-            metadata.require_signed_request_object || metadata.request_object_signing_alg.is_some();
+        let signs = metadata.must_sign() || metadata.request_object_signing_alg.is_some();
         if signs && !keyed {
             return Err(
                 "signed requests need the client's public keys: register them, or jwks_uri"

@@ -89,6 +89,12 @@ pub struct Metadata {
     /// default, A128CBC-HS256, is not made here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_encrypted_response_enc: Option<Enc>,
+    /// The same for userinfo, which is then a JWT: signed before when that is registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<KeyAlg>,
+    /// How it is sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<Enc>,
     /// Its public keys to encrypt to; the first one that fits is used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub encryption_keys: Vec<EncryptionJwk>,
@@ -133,6 +139,12 @@ pub struct Metadata {
     /// With what alone it signs its requests (RFC 9101 §10.3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_object_signing_alg: Option<Alg>,
+    /// How alone it hands over the key of its requests, which it must encrypt then (RFC 9101 §10.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_alg: Option<KeyAlg>,
+    /// How alone it seals them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_encryption_enc: Option<Enc>,
     /// With what the answers to its requests are signed when it asks for that (JARM §3); the
     /// profile's algorithm when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +171,36 @@ impl Metadata {
     #[must_use]
     pub fn encryption_key(&self, alg: KeyAlg) -> Option<&EncryptionJwk> {
         self.encryption_keys.iter().find(|key| key.fits(alg))
+    }
+
+    /// How its ID tokens are encrypted.
+    #[must_use]
+    pub fn id_token_encryption(&self) -> Option<(KeyAlg, Enc)> {
+        let enc = self.id_token_encrypted_response_enc;
+        let alg = self.id_token_encrypted_response_alg;
+        alg.map(|alg| (alg, enc.unwrap_or(Enc::A256Gcm)))
+    }
+
+    /// How userinfo is encrypted for it.
+    #[must_use]
+    pub fn userinfo_encryption(&self) -> Option<(KeyAlg, Enc)> {
+        let enc = self.userinfo_encrypted_response_enc;
+        let alg = self.userinfo_encrypted_response_alg;
+        alg.map(|alg| (alg, enc.unwrap_or(Enc::A256Gcm)))
+    }
+
+    /// Whether it must send its requests as request objects: to sign them, or to encrypt what is signed.
+    #[must_use]
+    pub const fn must_sign(&self) -> bool {
+        self.require_signed_request_object || self.request_object_encryption_alg.is_some()
+    }
+
+    /// How it must encrypt its requests.
+    #[must_use]
+    pub fn request_object_encryption(&self) -> Option<(KeyAlg, Enc)> {
+        let enc = self.request_object_encryption_enc;
+        let alg = self.request_object_encryption_alg;
+        alg.map(|alg| (alg, enc.unwrap_or(Enc::A256Gcm)))
     }
 
     /// Checks what was registered.
@@ -188,25 +230,7 @@ impl Metadata {
         ] {
             uri.as_deref().map_or(Ok(()), |uri| https(what, uri))?;
         }
-        match self.id_token_encrypted_response_alg {
-            Some(alg) if self.encryption_key(alg).is_none() => {
-                return Err(format!(
-                    "ID tokens are to be encrypted by {alg}, and no registered encryption key fits"
-                ));
-            }
-            // OpenID Connect Registration §2: whoever says nothing expects A128CBC-HS256.
-            Some(_) if self.id_token_encrypted_response_enc.is_none() => {
-                return Err("id_token_encrypted_response_alg needs \
-                            id_token_encrypted_response_enc: A256GCM or A128GCM"
-                    .into());
-            }
-            None if self.id_token_encrypted_response_enc.is_some() => {
-                return Err("id_token_encrypted_response_enc needs \
-                            id_token_encrypted_response_alg"
-                    .into());
-            }
-            _ => {}
-        }
+        self.check_encryption()?;
         if self.encryption_keys.len() > MAX_KEYS {
             return Err(format!("at most {MAX_KEYS} encryption keys are kept"));
         }
@@ -221,6 +245,44 @@ impl Metadata {
         self.post_logout_redirect_uris
             .iter()
             .try_for_each(|uri| redirect::check_registrable(uri))
+    }
+}
+
+impl Metadata {
+    fn check_encryption(&self) -> Result<(), String> {
+        for (what, alg, enc) in [
+            (
+                "id_token_encrypted_response",
+                self.id_token_encrypted_response_alg,
+                self.id_token_encrypted_response_enc,
+            ),
+            (
+                "userinfo_encrypted_response",
+                self.userinfo_encrypted_response_alg,
+                self.userinfo_encrypted_response_enc,
+            ),
+            (
+                "request_object_encryption",
+                self.request_object_encryption_alg,
+                self.request_object_encryption_enc,
+            ),
+        ] {
+            let for_the_client = what != "request_object_encryption";
+            match (alg, enc) {
+                (Some(alg), _) if for_the_client && self.encryption_key(alg).is_none() => {
+                    return Err(format!(
+                        "{what}_alg is {alg}, and no registered encryption key fits"
+                    ));
+                }
+                // OpenID Connect Registration §2: whoever says nothing expects A128CBC-HS256.
+                (Some(_), None) => {
+                    return Err(format!("{what}_alg needs {what}_enc: A256GCM or A128GCM"));
+                }
+                (None, Some(_)) => return Err(format!("{what}_enc needs {what}_alg")),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::{fapi2, numeric_date};
+use crate::jose::jwe::Decrypted;
 use crate::jose::{Alg, Verified, printable};
 use crate::time::Timestamp;
 
@@ -49,6 +50,29 @@ pub fn read(
     check_claims(&claims, client, issuer)?;
     check_times(&claims, now)?;
     parameters(&claims)
+}
+
+/// What is inside of an encrypted one: signed first (RFC 9101 §6.1). Nothing that stands in it is told,
+/// because whoever sends it need not be the one who made it.
+///
+/// # Errors
+/// `invalid_request_object`.
+pub fn inside(opened: Decrypted, client: &Client) -> Result<String, OAuthError> {
+    let registered = client.metadata.request_object_encryption();
+    if let Some((alg, enc)) = registered.filter(|only| *only != (opened.alg, opened.enc)) {
+        return Err(invalid(&format!(
+            "this client is registered to encrypt by {alg} with {enc}"
+        )));
+    }
+    let told = check_typ(opened.cty.as_deref());
+    told.map_err(|_| invalid("cty must be JWT, which is what is inside"))?;
+    String::from_utf8(opened.plaintext).map_err(|_| not_signed_inside())
+}
+
+/// What is inside is not what the client signed.
+#[must_use]
+pub fn not_signed_inside() -> OAuthError {
+    invalid("what is encrypted must be a JWT that is signed with a registered key of this client")
 }
 
 /// RFC 9101 §10.8.1: `oauth-authz-req+jwt`, when it says what it is; `JWT` says nothing.

@@ -88,8 +88,6 @@ pub fn document<'r>(
         "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": SIGNING_ALGS,
-        "id_token_encryption_alg_values_supported": KeyAlg::ALL.map(KeyAlg::as_str),
-        "id_token_encryption_enc_values_supported": Enc::ALL.map(Enc::as_str),
         "userinfo_signing_alg_values_supported": SIGNING_ALGS,
         "acr_values_supported": acr::OFFERED.map(Acr::as_str),
         "display_values_supported": ["page"],
@@ -137,6 +135,12 @@ pub fn document<'r>(
     if !resources.is_empty() {
         // RFC 9728 §4; RFC 8414 §3.2: what would be empty is left out.
         document["protected_resources"] = resources.into();
+    }
+    for what in ["id_token", "userinfo", "request_object"] {
+        document[format!("{what}_encryption_alg_values_supported")] =
+            KeyAlg::ALL.map(KeyAlg::as_str).as_slice().into();
+        document[format!("{what}_encryption_enc_values_supported")] =
+            Enc::ALL.map(Enc::as_str).as_slice().into();
     }
     if let Some(mtls) = mtls {
         let url = mtls.url;

@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -75,11 +76,11 @@ pub fn is_jwe(token: &str) -> bool {
 ///
 /// # Errors
 /// [`JweError`], the same for everything.
-pub fn decrypt(token: &str, keys: &[DecryptionKey]) -> Result<Decrypted, JweError> {
+pub fn decrypt(token: &str, keys: &[impl Borrow<DecryptionKey>]) -> Result<Decrypted, JweError> {
     read(token, keys).ok_or(JweError)
 }
 
-fn read(token: &str, keys: &[DecryptionKey]) -> Option<Decrypted> {
+fn read(token: &str, keys: &[impl Borrow<DecryptionKey>]) -> Option<Decrypted> {
     if token.len() > MAX_JWE_BYTES || !is_jwe(token) {
         return None;
     }
@@ -114,7 +115,10 @@ fn read(token: &str, keys: &[DecryptionKey]) -> Option<Decrypted> {
 
     let fitting = keys
         .iter()
-        .filter(|key| key.fits(handed.alg) && kid.is_none_or(|kid| kid == key.kid()));
+        .map(Borrow::borrow)
+        .filter(|key: &&DecryptionKey| {
+            key.fits(handed.alg) && kid.is_none_or(|kid| kid == key.kid())
+        });
     let plaintext = fitting.take(MAX_TRIED).find_map(|key| {
         let content_key = key.content_key(&handed)?;
         content::open(handed.enc, &content_key, iv, header, sealed.clone())

@@ -197,7 +197,7 @@ fn a_stranger_cannot_read_it_and_no_key_reads_nothing() {
         let stranger = DecryptionKey::generate(alg).unwrap();
         let anonymous = with_header(&token, &json!({"kid": null}));
         assert_eq!(decrypt(&token, &[stranger]), Err(JweError));
-        assert_eq!(decrypt(&token, &[]), Err(JweError));
+        assert_eq!(decrypt(&token, &KEYS[..0]), Err(JweError));
         // The header is authenticated: without its kid it is another one.
         assert_eq!(decrypt(&anonymous, KEYS.as_slice()), Err(JweError));
     }

@@ -1,0 +1,13 @@
+-- Keys that clients encrypt their requests to.
+CREATE TABLE encryption_keys (
+    kid TEXT NOT NULL PRIMARY KEY,
+    alg TEXT NOT NULL,
+    state TEXT NOT NULL,
+    private_key BYTEA NOT NULL,
+    public_jwk TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL
+);
+
+CREATE UNIQUE INDEX encryption_keys_active ON encryption_keys (alg) WHERE state = 'active';
+CREATE UNIQUE INDEX encryption_keys_next ON encryption_keys (alg) WHERE state = 'next';
