@@ -17,12 +17,14 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Auth, OAuth2Session
 from authlib.oidc.core import CodeIDToken
 from flask import Flask, jsonify, redirect, request
-from joserfc import jwt
+from joserfc import jwe, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from authlib_key import ISSUER, assertion, bank, key
+from authlib_key import ISSUER, assertion, bank, jwk, key
 
+# Whether the bank demands signed and encrypted requests of this app.
+SIGNED = "SIGNED" in os.environ
 HOME = f"http://127.0.0.1:{os.environ['PORT']}"
 
 
@@ -91,6 +93,20 @@ class Session(OAuth2Session):
         return answer
 
 
+def request_object(asked):
+    """The request as a JWT (RFC 9101): signed, and then encrypted to a key of the bank."""
+    now = int(time.time())
+    times = {"iat": now, "nbf": now, "exp": now + 60}
+    claims = {**asked, **times, "iss": session.client_id, "aud": ISSUER, "jti": generate_token(24)}
+    header = {"typ": "oauth-authz-req+jwt", "alg": "ES256", "kid": jwk["kid"]}
+    signed = jwt.encode(header, claims, key, algorithms=["ES256"])
+    alg, enc = "ECDH-ES+A256KW", "A256GCM"
+    keys = requests.get(bank["jwks_uri"], timeout=10).json()["keys"]
+    to = next(one for one in keys if one["use"] == "enc" and one["alg"] == alg)
+    header = {"alg": alg, "enc": enc, "kid": to["kid"], "cty": "JWT"}
+    return jwe.encrypt_compact(header, signed, ECKey.import_key(to), algorithms=[alg, enc])
+
+
 app = Flask(__name__)
 # A real app keeps a session for each browser, and what belongs to it in its database.
 session, kept = Session(), {}
@@ -105,9 +121,12 @@ def sign_in():
         code_verifier=kept["verifier"],
         nonce=kept["nonce"],
     )
+    asked = dict(parse_qsl(urlsplit(url).query))
+    if SIGNED:
+        asked = {"request": request_object(asked)}
     pushed = session.post(
         bank["pushed_authorization_request_endpoint"],
-        data=dict(parse_qsl(urlsplit(url).query)),
+        data=asked,
         auth=session.client_auth("private_key_jwt"),
     ).json()
     if "error" in pushed:

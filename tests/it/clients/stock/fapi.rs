@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use countersign::flows::clients::{self, NewAuth, NewClient};
+use rules::jose::jwe::{Enc, KeyAlg};
 use rules::jose::{Alg, JwkSet};
 use rules::protocol::{GrantType, Metadata, Profile, Scopes, Thumbprint};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ on_both_now![
     openid_client_does_everything_by_fapi,
     openid_client_believes_no_userinfo_under_another_signature,
     authlib_does_everything_by_fapi,
+    authlib_signs_and_encrypts_its_requests,
     authlib_refuses_an_answer_that_is_not_for_it,
 ];
 
@@ -91,6 +93,23 @@ async fn authlib_does_everything_by_fapi(server: TestServer) {
     assert_eq!(app.show("/disconnect").await["disconnected"], true);
     assert!(!server.accounts.sees(&server, &last).await);
     assert!(app.browser.get("/refresh").await.status >= 400);
+}
+
+/// JAR at PAR: `joserfc` signs the request object, and encrypts it to the published key.
+async fn authlib_signs_and_encrypts_its_requests(server: TestServer) {
+    let metadata = Metadata {
+        require_signed_request_object: true,
+        request_object_signing_alg: Some(Alg::Es256),
+        request_object_encryption_alg: Some(KeyAlg::EcdhEsA256Kw),
+        request_object_encryption_enc: Some(Enc::A256Gcm),
+        ..Metadata::default()
+    };
+    let more = [("SIGNED", Path::new("1"))];
+    let mut app = App::start_among(&server, "authlib_fapi.py", metadata, &more).await;
+    let ada = server.person("ada").await;
+    let answer = app.ask(&server, &ada).await;
+    app.take(&answer).await;
+    app.has_bound_tokens(&server, &ada, "dpop").await;
 }
 
 async fn authlib_refuses_an_answer_that_is_not_for_it(server: TestServer) {
