@@ -136,12 +136,7 @@ pub fn document<'r>(
         // RFC 9728 §4; RFC 8414 §3.2: what would be empty is left out.
         document["protected_resources"] = resources.into();
     }
-    for what in ["id_token", "userinfo", "request_object"] {
-        document[format!("{what}_encryption_alg_values_supported")] =
-            KeyAlg::ALL.map(KeyAlg::as_str).as_slice().into();
-        document[format!("{what}_encryption_enc_values_supported")] =
-            Enc::ALL.map(Enc::as_str).as_slice().into();
-    }
+    tell_encryption(&mut document);
     if let Some(mtls) = mtls {
         let url = mtls.url;
         let alias = |(name, path): (&str, &str)| (name.to_owned(), format!("{url}{path}").into());
@@ -151,4 +146,14 @@ pub fn document<'r>(
         document["tls_client_certificate_bound_access_tokens"] = true.into();
     }
     document
+}
+
+/// What ID tokens, userinfo and requests may be encrypted by.
+fn tell_encryption(document: &mut Value) {
+    for what in ["id_token", "userinfo", "request_object"] {
+        document[format!("{what}_encryption_alg_values_supported")] =
+            KeyAlg::ALL.map(KeyAlg::as_str).as_slice().into();
+        document[format!("{what}_encryption_enc_values_supported")] =
+            Enc::ALL.map(Enc::as_str).as_slice().into();
+    }
 }
