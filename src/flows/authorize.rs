@@ -135,7 +135,9 @@ pub async fn begin(
             .count(Kind::AuthorizeRefused, None, "unknown_client");
         OAuthError::invalid_request("client_id is not registered here").about("client-id")
     })?;
-    let read = match flaws.into_iter().next() {
+    // Beside a request that was pushed nothing else counts.
+    let flaw = flaws.into_iter().next();
+    let read = match flaw.filter(|_| params.get("request_uri").is_none()) {
         None => read(app, params, &client).await?,
         Some(flaw) => {
             let return_to = authorize::return_to(params, &client)?;
