@@ -9,6 +9,7 @@ mod release;
 mod roles;
 mod testssl;
 mod unit;
+mod upstream;
 
 use std::fs;
 use std::net::TcpListener;
@@ -27,9 +28,15 @@ fn root() -> &'static Path {
 
 /// The shell blocks of a page, in order.
 pub fn blocks(page: &str) -> Vec<String> {
+    fenced(page, "sh")
+}
+
+/// The blocks of a page in a language, in order.
+fn fenced(page: &str, language: &str) -> Vec<String> {
     let path = root().join("docs/operate").join(page);
     let text = fs::read_to_string(&path).unwrap();
-    let blocks = text.split("\n```sh\n").skip(1);
+    let fence = format!("\n```{language}\n");
+    let blocks = text.split(&fence).skip(1);
     let blocks = blocks.map(|rest| rest.split_once("\n```").unwrap().0.to_owned());
     blocks.collect()
 }

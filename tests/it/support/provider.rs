@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -119,14 +119,12 @@ impl Provider {
 
     /// What a server must know of it.
     pub fn settings(&self) -> UpstreamFile {
-        UpstreamFile {
-            issuer: Some(self.issuer.clone()),
-            client_id: CLIENT.0.to_owned(),
-            client_secret_file: Some(self.inner.files.path().join("secret")),
-            name: names(),
-            trusted_acr: vec!["urn:bank:mfa".to_owned()],
-            ..UpstreamFile::default()
-        }
+        settings(&self.issuer, &self.secret_file())
+    }
+
+    /// The file of the secret that the server has there.
+    pub fn secret_file(&self) -> PathBuf {
+        self.inner.files.path().join("secret")
     }
 
     /// The file of the key that the server may have in the place of a secret.
@@ -166,6 +164,11 @@ impl Provider {
         let mut claims = self.claims(asked, (subject, acr), server.now());
         change(&mut claims);
         self.answer_with(asked, &self.sign(&claims))
+    }
+
+    /// The same, at a time in seconds, with nothing changed.
+    pub fn answer_at(&self, asked: &str, who: (&str, &str), now: i64) -> String {
+        self.answer_with(asked, &self.sign(&self.claims(asked, who, now)))
     }
 
     fn claims(&self, asked: &str, (subject, acr): (&str, &str), now: i64) -> Value {
@@ -303,11 +306,22 @@ impl Provider {
             return StatusCode::NOT_FOUND.into_response();
         };
         let now = Clock::system().now().secs();
-        let claims = self.claims(asked, (&subject, &acr), now);
-        let back = self.answer_with(asked, &self.sign(&claims));
+        let back = self.answer_at(asked, (&subject, &acr), now);
         let (_, query) = back.split_once('?').unwrap();
         let to = format!("{}?{query}", of(asked, "redirect_uri"));
         (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
+    }
+}
+
+/// What a server must know of a provider, of whose secret it has this file.
+pub fn settings(issuer: &str, secret: &Path) -> UpstreamFile {
+    UpstreamFile {
+        issuer: Some(issuer.to_owned()),
+        client_id: CLIENT.0.to_owned(),
+        client_secret_file: Some(secret.to_owned()),
+        name: names(),
+        trusted_acr: vec!["urn:bank:mfa".to_owned()],
+        ..UpstreamFile::default()
     }
 }
 
