@@ -89,6 +89,7 @@ async fn every_page_fits_and_is_accessible_in_english_and_in_german() {
         "Pocket Budget Example Ltd",
         "privacy@pocket-budget.example",
         "Ada Lovelace",
+        "ada Example",
         "Code",
         "Name",
         "Passkey",

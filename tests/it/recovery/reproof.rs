@@ -44,12 +44,13 @@ fn step(by: &str, step: ReProofStep) -> AdminCommand {
     }
 }
 
-async fn begin(server: &TestServer, by: &str) -> Result<AdminReply, String> {
+/// Begins for ada.
+pub async fn begin(server: &TestServer, by: &str) -> Result<AdminReply, String> {
     operate(server, step(by, ReProofStep::Begin)).await
 }
 
 /// Approves, and gives the path of the link.
-async fn approve(server: &TestServer, by: &str) -> Result<String, String> {
+pub async fn approve(server: &TestServer, by: &str) -> Result<String, String> {
     let AdminReply::Invite(invite) = operate(server, step(by, ReProofStep::Approve)).await? else {
         panic!("no link");
     };

@@ -8,6 +8,7 @@ use serde_json::Map;
 
 use super::Visitor;
 use crate::mail::delivered;
+use crate::recovery::reproof;
 use crate::support::chrome::Chrome;
 use crate::support::people;
 use crate::support::provider::Provider;
@@ -24,6 +25,7 @@ pub async fn come_through(chrome: &Chrome, lang: Lang, visitor: &mut impl Visito
     let provider = Provider::start().await;
     let server = TestServer::start_now_with(Engine::Sqlite, |file| {
         file.upstream = provider.settings();
+        file.recovery.wait_hours = 0;
     })
     .await;
     let ada = server.person("ada").await;
@@ -68,6 +70,26 @@ pub async fn come_through(chrome: &Chrome, lang: Lang, visitor: &mut impl Visito
     chrome.fill("code", &ada.recovery_codes[2]).await;
     chrome.press(&say.sign_in()).await;
     chrome.heading(&say.account_hello("ada Example")).await;
+    object(&server, chrome, lang, visitor).await;
+}
+
+/// Two operators want to let somebody set up her sign-in anew; she reads it, and cancels it.
+async fn object(server: &TestServer, chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+    let say = lang.words();
+    let page = server.at("/account");
+    reproof::begin(server, "Olga").await.unwrap();
+    chrome.open(&page).await;
+    chrome.see("#recovery", &say.recovery_standing()).await;
+    visitor.look(chrome, "account-recovery").await;
+    reproof::approve(server, "Otto").await.unwrap();
+    chrome.open(&page).await;
+    let approved = say.recovery_standing_approved();
+    chrome.see("main", &approved).await;
+    visitor.look(chrome, "account-recovery-approved").await;
+    chrome.press(&say.recovery_cancel()).await;
+    let cancelled = say.recovery_cancelled();
+    chrome.see("[role=status]", &cancelled).await;
+    visitor.look(chrome, "account-recovery-cancelled").await;
 }
 
 /// Letters, as a mail program shows them: an invitation, and what is told of a sign-in.
