@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use reqwest::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode, Url};
@@ -353,6 +354,43 @@ async fn a_visitor_connects_her_bank_stops_sharing_and_the_api_refuses() {
         "{}",
         denied.html
     );
+    demo.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_mails_is_in_the_mailbox() {
+    let folder = Folder::new("demo-mail");
+    let demo = Demo::start(&folder.0, free_base());
+    let mut ada = Visitor::new();
+    // Her browser is a new one, and she connects an app: she is told of both.
+    let consent = ada.sign_in(&demo).await;
+    let yes = [("decision", "allow"), ("scope", "transactions:read")];
+    ada.submit(&consent, "/consent", &yes).await;
+    let subjects = ["New sign-in to your account", "You connected Pocket Budget"];
+    let mut again = tokio::time::interval(Duration::from_millis(100));
+    let arrived = async {
+        loop {
+            again.tick().await;
+            let page = ada.get(&demo.partner("/phone?still")).await;
+            let there = |subject: &&str| page.html.contains(&format!(">{subject}</h3>"));
+            if subjects.iter().all(there) {
+                return page;
+            }
+        }
+    };
+    let page = tokio::time::timeout(Duration::from_secs(30), arrived).await;
+    let page = page.expect("both mails come");
+    for shown in [
+        "To ada@people.example".to_owned(),
+        "Someone signed in to your account with a browser".to_owned(),
+        "This wasn’t me".to_owned(),
+        format!("<a href=\"{}\"", demo.issuer("/account")),
+        "id=\"invite-grace\"".to_owned(),
+    ] {
+        assert!(page.html.contains(&shown), "{shown} on {}", page.html);
+    }
+    // Of the two texts of a mail the plain one is shown.
+    assert!(!page.html.contains("&#60;p"), "{}", page.html);
     demo.stop();
 }
 

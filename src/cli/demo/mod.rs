@@ -7,6 +7,7 @@ mod asking;
 mod authenticator;
 mod certificate;
 mod client_certificate;
+mod mailbox;
 mod notebook;
 mod output;
 mod partner;
@@ -14,6 +15,7 @@ mod payment;
 mod people;
 mod phone;
 mod possession;
+mod received;
 mod seed;
 mod web;
 mod window;
@@ -41,6 +43,7 @@ use crate::telemetry;
 use crate::vault::RootKey;
 use api::Api;
 use certificate::Files;
+use mailbox::Mailbox;
 use notebook::Notebook;
 use partner::{AccountsApi, Http, Keys, Partner, RelyingParty, Trust};
 use phone::Phone;
@@ -51,6 +54,8 @@ use window::{Answers, Window};
 
 /// Whose pages the demo's server shows.
 const BANK: &str = "Harbour Bank";
+/// From whom its mail comes.
+const BANK_MAIL: &str = "Harbour Bank <no-reply@harbour-bank.example>";
 /// A number of the range that is kept for fiction (Ofcom).
 const HELP_PHONE: &str = "+44 20 7946 0000";
 
@@ -118,6 +123,8 @@ pub(crate) struct Addresses {
     fapi: bool,
     /// Apps must sign their authorization requests.
     signed: bool,
+    /// The port of the mailbox, which the system chooses.
+    mail_port: u16,
     /// Where people may come back to besides the partner app.
     more_callbacks: Vec<String>,
 }
@@ -133,6 +140,7 @@ impl Addresses {
             api: format!("http://127.0.0.1:{}", base + 2),
             fapi: false,
             signed: false,
+            mail_port: 0,
             more_callbacks: Vec::new(),
         }
     }
@@ -189,13 +197,15 @@ impl Addresses {
 /// # Errors
 /// [`Failed`]: a port is taken, the data folder cannot be used, or a server broke.
 pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
-    let addresses = Addresses::of(&arguments);
+    let mut addresses = Addresses::of(&arguments);
     // What the visitor should read stands on standard output; the log is for what goes wrong.
     telemetry::init(&Log {
         json: false,
         filter: "warn".to_owned(),
     })?;
     let listeners = Listeners::take(&addresses).await?;
+    let (mailbox, mail_port) = Mailbox::open().await?;
+    addresses.mail_port = mail_port;
     let (stopping, stop) = watch::channel(false);
     let signals = stop_signal()?;
     tokio::spawn(async move {
@@ -217,7 +227,7 @@ pub async fn run(arguments: Arguments, json: bool) -> Result<(), Failed> {
             let told = output::Told::new(&arguments.data, &addresses, &notebook.read(), &seeded)?;
             let http =
                 web::http_client(certificate.as_ref().map(|files| files.authority.as_path()))?;
-            let sites = Sites::new(&app, &notebook, &addresses, (seeded, http))?;
+            let sites = Sites::new((&app, &notebook), &addresses, (seeded, mailbox), http)?;
             output::print(&told, json)?;
             serve(&app, listeners, sites, &stop).await
         }
@@ -285,6 +295,15 @@ fn config(
         // The partner app is told of ended sessions on this machine's loopback.
         "outbound": { "allow": ["127.0.0.1"] },
         "institution": { "name": BANK, "help_phone": HELP_PHONE },
+        // The phone's page has the one invitation by itself, and whether it was used.
+        "mail": {
+            "host": "127.0.0.1",
+            "port": addresses.mail_port,
+            "security": "none",
+            "from": BANK_MAIL,
+            "timeout_seconds": 5,
+            "invitations": false,
+        },
         "tls": certificate.map_or_else(|| json!({}), |files| json!({
             "certificate_file": files.certificate,
             "key_file": files.key,
@@ -326,10 +345,10 @@ struct Sites {
 
 impl Sites {
     fn new(
-        app: &Arc<App>,
-        notebook: &Arc<Notebook>,
+        (app, notebook): (&Arc<App>, &Arc<Notebook>),
         addresses: &Addresses,
-        (seeded, http): (Seeded, reqwest::Client),
+        (seeded, mailbox): (Seeded, Arc<Mailbox>),
+        http: reqwest::Client,
     ) -> Result<Self, Failed> {
         let secret = |id: &str| -> Secret {
             Secret::new(
@@ -386,7 +405,9 @@ impl Sites {
         let phone = Phone {
             notebook: Arc::clone(notebook),
             window,
-            mails: seeded.invitation.into_iter().collect(),
+            invitations: seeded.invitation.into_iter().collect(),
+            mailbox,
+            issuer: addresses.issuer.clone(),
         };
         let partner = partner::router(Arc::new(partner))
             .merge(phone::router(Arc::new(phone)))
@@ -461,6 +482,7 @@ mod tests {
         assert!(config.issuer.is_loopback() && config.server.listen.ip().is_loopback());
         assert_eq!(config.issuer.as_str(), "http://localhost:19400");
         assert_eq!(config.server.listen.port(), 19_400);
+        assert_eq!(config.mail.unwrap().host, "127.0.0.1");
         for url in [&addresses.partner, &addresses.api] {
             assert!(url.starts_with("http://127.0.0.1:1940"), "{url}");
         }

@@ -81,7 +81,7 @@ Countersign demo: three servers, reachable from this machine alone. The data lie
 
   Open      {partner}   Pocket Budget, a partner app; choose \"Connect your bank\"
   Sign in   {ADA} / {password}
-  Her code  {partner}/phone   the live code, and her mailbox with an invitation
+  Her code  {partner}/phone   the live code, and the mailbox: an invitation, every mail of the bank
   Account   {issuer}/account   what is connected, and how to stop it
 
 Without a browser: get a token, call the API, revoke the token.

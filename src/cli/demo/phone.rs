@@ -1,5 +1,5 @@
 //! The phone of the demo's people, at `/phone`: the live codes of their authenticator app, and the
-//! mailbox. Works without JavaScript: the page asks for itself again every few seconds.
+//! mailbox with what the server sends. Works without JavaScript: the page asks for itself again every few seconds.
 
 use std::sync::Arc;
 
@@ -14,7 +14,9 @@ use axum::routing::get;
 use rules::identity::totp::STEP_SECONDS;
 
 use super::authenticator::{Key, seconds_left, step};
+use super::mailbox::Mailbox;
 use super::notebook::{Notebook, PhoneEntry};
+use super::received::{Piece, Received};
 use super::web::{fields, page, see_other};
 use super::window::Window;
 use crate::rng;
@@ -31,8 +33,12 @@ pub struct Phone {
     pub notebook: Arc<Notebook>,
     /// Whether codes were used, and invitations too.
     pub window: Arc<Window>,
-    /// The mails that came.
-    pub mails: Vec<Mail>,
+    /// The invitation, when somebody is invited.
+    pub invitations: Vec<Mail>,
+    /// What the server sent by mail.
+    pub mailbox: Arc<Mailbox>,
+    /// The server's address: mails link nowhere else.
+    pub issuer: String,
 }
 
 /// An invitation, as if it had been mailed.
@@ -55,6 +61,7 @@ struct PhonePage {
     step_seconds: u64,
     percent_left: u64,
     codes: Vec<CodeView>,
+    invitations: Vec<InvitationView>,
     mails: Vec<MailView>,
     problem: Option<&'static str>,
 }
@@ -68,11 +75,16 @@ struct CodeView {
     spent: bool,
 }
 
-struct MailView {
+struct InvitationView {
     name: String,
     username: String,
     link: String,
     used: bool,
+}
+
+struct MailView {
+    mail: Received,
+    pieces: Vec<Piece>,
 }
 
 /// The phone's route.
@@ -154,7 +166,8 @@ impl Phone {
             step_seconds: STEP_SECONDS,
             percent_left: left * 100 / STEP_SECONDS,
             codes: self.codes().await,
-            mails: self.mail_views().await,
+            invitations: self.invitation_views().await,
+            mails: self.mail_views(),
             problem,
             nonce,
         };
@@ -196,11 +209,19 @@ impl Phone {
         codes
     }
 
-    async fn mail_views(&self) -> Vec<MailView> {
-        let mut views = Vec::with_capacity(self.mails.len());
-        for mail in &self.mails {
+    fn mail_views(&self) -> Vec<MailView> {
+        let view = |mail: Received| MailView {
+            pieces: mail.pieces(&self.issuer),
+            mail,
+        };
+        self.mailbox.newest_first().into_iter().map(view).collect()
+    }
+
+    async fn invitation_views(&self) -> Vec<InvitationView> {
+        let mut views = Vec::with_capacity(self.invitations.len());
+        for mail in &self.invitations {
             let active = self.window.is_active(&mail.username).await;
-            views.push(MailView {
+            views.push(InvitationView {
                 name: mail.name.clone(),
                 username: mail.username.clone(),
                 link: mail.link.expose().to_owned(),
