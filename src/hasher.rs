@@ -2,7 +2,8 @@
 
 mod memory;
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,8 @@ use memory::Memory;
 const WAITING: usize = 128;
 /// How many may wait to make secrets of their own.
 const MAKING: usize = 256;
+/// How often one person may wait for her turn.
+const WAITS: usize = 64;
 
 /// Hashes and verifies.
 #[derive(Clone)]
@@ -41,15 +44,48 @@ pub struct Hasher {
 }
 
 /// Who makes secrets of her own.
+#[derive(Default)]
 struct Turns {
-    making: Mutex<HashSet<Uuid>>,
+    queue: Mutex<Queue>,
     over: Notify,
-    waiting: Semaphore,
+}
+
+#[derive(Default)]
+struct Queue {
+    making: HashSet<Uuid>,
+    waiting: HashMap<Uuid, usize>,
 }
 
 impl Turns {
-    fn making(&self) -> MutexGuard<'_, HashSet<Uuid>> {
-        self.making.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self, id: Uuid) -> Result<Wait<'_>, Fault> {
+        let mut queue = self.queue();
+        let waiting = queue.waiting.entry(id).or_default();
+        if *waiting >= WAITS {
+            return Err(Fault::Busy("making secrets"));
+        }
+        *waiting += 1;
+        Ok(Wait { turns: self, id })
+    }
+}
+
+/// Somebody waits for her turn, until this is dropped.
+struct Wait<'a> {
+    turns: &'a Turns,
+    id: Uuid,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut waiting) = self.turns.queue().waiting.entry(self.id) {
+            *waiting.get_mut() -= 1;
+            if *waiting.get() == 0 {
+                waiting.remove();
+            }
+        }
     }
 }
 
@@ -72,7 +108,7 @@ struct Her {
 
 impl Drop for Her {
     fn drop(&mut self) {
-        self.turns.making().remove(&self.id);
+        self.turns.queue().making.remove(&self.id);
         self.turns.over.notify_waiters();
     }
 }
@@ -102,11 +138,7 @@ impl Hasher {
             made: Arc::default(),
             places,
             makers: Workers::start("making secrets", 1, MAKING, Urgency::Idle)?,
-            turns: Arc::new(Turns {
-                making: Mutex::default(),
-                over: Notify::new(),
-                waiting: Semaphore::new(MAKING),
-            }),
+            turns: Arc::default(),
         })
     }
 
@@ -124,22 +156,22 @@ impl Hasher {
     /// A turn for a person to make secrets of her own; the next one waits until hers is over.
     ///
     /// # Errors
-    /// [`Fault::Busy`] when too many wait.
+    /// [`Fault::Busy`] when she waits too often already.
     pub async fn turn(&self, id: Uuid) -> Result<Turn, Fault> {
-        let turns = Arc::clone(&self.turns);
-        let waiting = turns.waiting.try_acquire();
-        let waiting = waiting.map_err(|_| Fault::Busy("making secrets"))?;
-        loop {
-            let over = std::pin::pin!(turns.over.notified());
-            let mut over = over;
-            // From here on no end of a turn is missed.
-            over.as_mut().enable();
-            if turns.making().insert(id) {
-                break;
+        let turns = &self.turns;
+        if !turns.queue().making.insert(id) {
+            let _waiting = turns.wait(id)?;
+            loop {
+                let mut over = std::pin::pin!(turns.over.notified());
+                // From here on no end of a turn is missed.
+                over.as_mut().enable();
+                if turns.queue().making.insert(id) {
+                    break;
+                }
+                over.await;
             }
-            over.await;
         }
-        drop(waiting);
+        let turns = Arc::clone(turns);
         Ok(Turn {
             hasher: self.clone(),
             her: Arc::new(Her { id, turns }),
@@ -321,7 +353,17 @@ mod tests {
         let (ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let turn = hasher.turn(ada).await.unwrap();
         assert!(hasher.turn(ada).now_or_never().is_none(), "she waits");
+        let mut waiting: Vec<_> = (0..WAITS).map(|_| Box::pin(hasher.turn(ada))).collect();
+        for one in &mut waiting {
+            assert!(one.now_or_never().is_none());
+        }
+        let one_more = hasher.turn(ada).now_or_never();
+        assert!(
+            matches!(one_more, Some(Err(Fault::Busy(_)))),
+            "she alone is told"
+        );
         assert!(hasher.turn(bob).await.is_ok());
+        drop(waiting);
 
         let (release, held) = std::sync::mpsc::channel::<()>();
         let (started, running) = tokio::sync::oneshot::channel();

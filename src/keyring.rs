@@ -1,6 +1,7 @@
 //! This server's keys, in memory: those that sign, those that verify, those that decrypt, and the JWK
 //! set as it is served.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -29,6 +30,8 @@ pub struct Keys {
 
 struct Decrypting {
     key: Arc<DecryptionKey>,
+    /// Without a `kid` few are tried: those first that are asked for most.
+    turn: (u8, Reverse<Timestamp>),
     /// When it is taken no more.
     until: Option<Timestamp>,
 }
@@ -74,6 +77,7 @@ impl KeyRing {
                     let private = DecryptionKey::from_pkcs8(alg, &key.private_key);
                     decrypting.push(Decrypting {
                         key: Arc::new(private.map_err(|_| unreadable(key))?),
+                        turn: (turn(key.state), Reverse(key.changed_at)),
                         until: (key.state == KeyState::Retiring)
                             .then(|| key.changed_at.plus(Lifetimes::RETIRING_ENCRYPTION_KEY)),
                     });
@@ -83,6 +87,7 @@ impl KeyRing {
                 }
             }
         }
+        decrypting.sort_by_key(|one| one.turn);
         let keys = Keys {
             active,
             published: JwkSet::new(published)
@@ -92,6 +97,15 @@ impl KeyRing {
         };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         Ok(())
+    }
+}
+
+/// Which keys are asked for before others.
+const fn turn(state: KeyState) -> u8 {
+    match state {
+        KeyState::Active => 0,
+        KeyState::Retiring => 1,
+        KeyState::Next | KeyState::Retired => 2,
     }
 }
 

@@ -22,6 +22,7 @@ use super::{Caller, passkeys, send_mail};
 use crate::app::App;
 use crate::config::Lifetimes;
 use crate::fault::Fault;
+use crate::hasher::Turn;
 use crate::rng;
 use crate::secret::{Purpose, Secret, Token, TokenHash};
 use crate::store::ceremonies::{self, Ceremony};
@@ -181,6 +182,16 @@ pub async fn view(app: &App, token: &str) -> Result<Option<View>, Fault> {
     }))
 }
 
+/// The ceremony of a browser, looked at in its person's turn: what came before may have ended it.
+async fn turn(app: &App, token: &str) -> Result<Option<(Turn, Activation<Stage>, User)>, Fault> {
+    let Some((_, user)) = load(app, token).await? else {
+        return Ok(None);
+    };
+    let turn = app.hasher.turn(user.id).await?;
+    let found = load(app, token).await?;
+    Ok(found.map(|(activation, user)| (turn, activation, user)))
+}
+
 /// Step 1: the password.
 pub async fn choose_password(
     app: &App,
@@ -188,13 +199,12 @@ pub async fn choose_password(
     typed: &Secret,
     repeated: &Secret,
 ) -> Result<Stepped, Fault> {
-    let Some((activation, user)) = load(app, token).await? else {
+    let Some((turn, activation, user)) = turn(app, token).await? else {
         return Ok(Stepped::Gone);
     };
     let Stage::Password = &activation.state else {
         return Ok(Stepped::Next);
     };
-    let turn = app.hasher.turn(user.id).await?;
     let password = match passwords::choose(app, (&user, &turn), typed, repeated).await? {
         Ok(password) => password,
         Err(Unfit::Differ) => return Ok(Stepped::Mend(Mend::Differ)),
@@ -305,7 +315,7 @@ pub async fn confirm_codes(
     typed: &str,
     caller: &Caller,
 ) -> Result<Stepped, Fault> {
-    let Some((activation, user)) = load(app, token).await? else {
+    let Some((turn, activation, user)) = turn(app, token).await? else {
         return Ok(Stepped::Gone);
     };
     let (password, set, factor) = match &activation.state {
@@ -325,7 +335,7 @@ pub async fn confirm_codes(
     if !set.is_asked(typed) {
         return Ok(Stepped::Mend(Mend::WrongRecovery));
     }
-    let hashed = set.hash(&app.hasher.turn(user.id).await?).await?;
+    let hashed = set.hash(&turn).await?;
     let event = app
         .event(Kind::UserActivated, caller)?
         .by(Actor::User(user.id))

@@ -242,21 +242,14 @@ fn estimate(password: &str, words: &[String]) -> Result<(), Weakness> {
     Err(warning.map_or(Weakness::Guessable, Weakness::from))
 }
 
-/// Signs that stand for one letter, as in `p4ssw0rd`.
-const SIGNS: [&str; 6] = ["4@", "({[<", "69", "1!|7+", "$5", "0"];
+/// Signs that stand for the same letter, as in `p4$$w0rd`. Digits are left out: what they are is what
+/// makes rows and dates of them.
+const SIGNS: [&str; 2] = ["({[<", "!|+"];
 
-/// Writes each letter that signs stand for with one sign throughout, when many different signs are
-/// used: zxcvbn tries all their combinations, which multiply.
+/// Writes each letter that signs stand for with one sign throughout: zxcvbn tries all combinations of
+/// them, which multiply.
 fn one_sign_for_a_letter(text: &mut Zeroizing<String>) {
-    const FEW: usize = 4;
-    let alike = |sign: char| SIGNS.into_iter().find(|signs| signs.contains(sign));
     let mut used = [None::<char>; SIGNS.len()];
-    let mut kinds: Vec<char> = text.chars().filter(|c| alike(*c).is_some()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    if kinds.len() <= FEW {
-        return;
-    }
     let first = |sign: char| {
         let group = SIGNS.iter().position(|signs| signs.contains(sign));
         group.map_or(sign, |group| *used[group].get_or_insert(sign))
@@ -351,14 +344,33 @@ mod tests {
             let used = signs.chars().filter(|sign| awkward.contains(*sign));
             assert!(used.count() <= 1, "{signs} in {}", awkward.as_str());
         }
-        for few in [
+        for usual in [
             "p4ssw0rd@1!",
             "copper lantern vivid marsh",
             "wQ7#mz0Lr!x2Vt",
         ] {
-            let mut text = Zeroizing::new(few.to_owned());
+            let mut text = Zeroizing::new(usual.to_owned());
             one_sign_for_a_letter(&mut text);
-            assert_eq!(text.as_str(), few);
+            assert_eq!(text.as_str(), usual);
+        }
+    }
+
+    #[test]
+    fn rows_of_digits_are_refused_however_long() {
+        for raw in [
+            "123456789012345",
+            "1234567890123456",
+            "987654321098",
+            "987654321987654321",
+            "147258369147",
+            "147896325147",
+            "741852963012",
+            "456789123456",
+            "iloveyou0123456789",
+            "01701234567890",
+            "123456!@#$%^",
+        ] {
+            assert!(verdict(raw).is_err(), "{raw}");
         }
     }
 
