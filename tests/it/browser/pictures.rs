@@ -12,7 +12,7 @@ const DESKTOP: (u32, u32) = (1280, 720);
 const PHONE: (u32, u32) = (390, 720);
 
 /// Every page is shown by day; these also on a phone and by night, and these also on a phone. All
-/// pictures together stay below 5 MB.
+/// pictures together stay below 8 MB.
 const BY_NIGHT: [&str; 3] = ["activation", "consent", "sign-in"];
 const ON_A_PHONE: [&str; 6] = [
     "account",
