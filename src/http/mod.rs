@@ -90,7 +90,10 @@ pub fn router(app: Arc<App>) -> Router {
                 .post(authorize::post)
                 .head(authorize::head),
         )
-        .route("/interaction/{id}", get(interaction::show))
+        .route(
+            "/interaction/{id}",
+            get(interaction::show).head(pages::no_head),
+        )
         .route("/interaction/{id}/sign-in", post(interaction::sign_in))
         .route("/interaction/{id}/step-up", post(interaction::step_up))
         .route("/interaction/{id}/upstream", get(upstream::for_app))
@@ -105,7 +108,10 @@ pub fn router(app: Arc<App>) -> Router {
             "/sign-in/upstream/{id}",
             get(upstream::ask).post(upstream::answer),
         )
-        .route("/upstream/callback", get(upstream::arrive))
+        .route(
+            "/upstream/callback",
+            get(upstream::arrive).head(pages::no_head),
+        )
         .route(
             "/sign-out",
             get(sign_out::ask_sign_out).post(sign_out::sign_out),

@@ -29,9 +29,9 @@ pub async fn get(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-/// Refused: what answers a request is not undone by leaving out its body.
+/// Never the head alone; see [`pages::no_head`].
 pub async fn head(app: State<Arc<App>>, request: Request) -> Response {
-    let mut response = pages::wrong_method(app, request).await;
+    let mut response = pages::no_head(app, request).await;
     let right = HeaderValue::from_static("GET, POST");
     response.headers_mut().insert(header::ALLOW, right);
     response

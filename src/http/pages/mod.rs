@@ -413,6 +413,15 @@ fn not_found_page(app: &App, caller: &Caller) -> Response {
     .show(app, caller, None)
 }
 
+/// Where a look answers a request, or ends in a session: what it spends is not undone by leaving out
+/// the body, so the head alone is not to be had.
+pub async fn no_head(app: State<Arc<App>>, request: Request) -> Response {
+    let mut response = wrong_method(app, request).await;
+    let right = HeaderValue::from_static("GET");
+    response.headers_mut().insert(header::ALLOW, right);
+    response
+}
+
 /// The page for a method that an address does not take.
 pub async fn wrong_method(State(app): State<Arc<App>>, request: Request) -> Response {
     let caller = caller(&request);

@@ -280,12 +280,20 @@ async fn asking_for_the_head_alone_spends_nothing(server: TestServer) {
     let held: Vec<String> = held
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    let sent = server.http.head(request.url(&server));
-    let sent = sent.header("cookie", held.join("; "));
-    let reply = Reply::of(sent).await;
-    assert_eq!(reply.status, 405);
-    assert!(reply.header("allow").contains("GET"));
-    assert_eq!(reply.header("location"), "");
+    let page = server.browser().begin(&server, &request).await;
+    let (_, form) = page.body.split_once("action=\"/interaction/").unwrap();
+    let interaction = format!("/interaction/{}", form.split('/').next().unwrap());
+    for url in [
+        request.url(&server),
+        server.at(&interaction),
+        server.at("/upstream/callback?code=x&state=y"),
+    ] {
+        let sent = server.http.head(&url).header("cookie", held.join("; "));
+        let reply = Reply::of(sent).await;
+        assert_eq!(reply.status, 405, "{url}");
+        assert!(reply.header("allow").starts_with("GET"), "{url}");
+        assert_eq!(reply.header("location"), "", "{url}");
+    }
 }
 
 async fn a_disabled_client_shows_a_page(server: TestServer) {
