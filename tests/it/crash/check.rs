@@ -11,7 +11,7 @@ use crate::support::Engine;
 use crate::support::server::Left;
 
 /// What may not be, and a statement that counts how often it is.
-const NEVER: [(&str, &str); 19] = [
+const NEVER: [(&str, &str); 20] = [
     (
         "a code without its authorization",
         "SELECT COUNT(*) FROM codes c WHERE NOT EXISTS \
@@ -83,6 +83,12 @@ const NEVER: [(&str, &str); 19] = [
         "a re-proofing that goes on after its link was used",
         "SELECT COUNT(*) FROM invites i JOIN reproofs r ON r.id = i.reproof_id \
          WHERE r.ended_at IS NULL AND i.used_at IS NOT NULL",
+    ),
+    (
+        "links with the provider, beyond what the log says was linked and unlinked",
+        "SELECT (SELECT COUNT(*) FROM upstream_links) \
+         - (SELECT COUNT(*) FROM audit_events WHERE kind = 'upstream.linked') \
+         + (SELECT COUNT(*) FROM audit_events WHERE kind = 'upstream.unlinked')",
     ),
     (
         "a gap in the feed",

@@ -16,7 +16,7 @@ use countersign::{crash, jobs};
 use rules::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::template;
+use crate::support::{provider, template};
 
 /// What the process serves, in its environment.
 const SPEC: &str = "COUNTERSIGN_TEST_SERVES";
@@ -34,6 +34,8 @@ pub struct Spec {
     pub folder: PathBuf,
     /// The clock, in milliseconds.
     pub now: i64,
+    /// The issuer of the provider that people may come through, and the file of the secret there.
+    pub provider: Option<(String, PathBuf)>,
 }
 
 /// A process that serves.
@@ -50,7 +52,7 @@ impl Child {
     pub fn start(spec: &Spec, die_at: &str) -> Option<Self> {
         let told = json!({
             "issuer": spec.issuer, "url": spec.url, "folder": spec.folder, "now": spec.now,
-            "die_at": die_at,
+            "die_at": die_at, "provider": spec.provider,
         });
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::child::serves_in_a_process_of_its_own"])
@@ -148,7 +150,11 @@ async fn serves_in_a_process_of_its_own() {
     crash::record();
     crash::arm(text("die_at"));
     let folder = Path::new(text("folder"));
-    let config = template::config(text("issuer"), text("url"), folder);
+    let mut file = template::file(text("issuer"), text("url"), folder);
+    if let [Some(issuer), Some(secret)] = [0, 1].map(|at| spec["provider"][at].as_str()) {
+        file.upstream = provider::settings(issuer, Path::new(secret));
+    }
+    let config = file.check().unwrap();
     let root = RootKey::read(&folder.join("root.key")).unwrap();
     let clock = Clock::manual(Timestamp::from_millis(spec["now"].as_i64().unwrap()));
     let socket = config.server.admin_socket.clone();

@@ -9,5 +9,6 @@ mod passkeys;
 mod people;
 mod points;
 mod recovery;
+mod upstream;
 mod visitor;
 mod world;

@@ -18,7 +18,7 @@ pub const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
 pub async fn enter(w: &mut World, b: &mut Visitor, person: &Person) {
     b.open(w, "/sign-in").await;
     if let Some(page) = type_in(w, b, "/sign-in", person).await {
-        assert_ne!(page.status, 200, "{}", page.body);
+        assert_eq!(page.status, 303, "{}", page.body);
     } else {
         let code = w.next_code(person);
         b.submit(w, "/sign-in", &typed(person, &code))

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::child::{self, Child, Spec};
 use super::world::World;
-use super::{account, check, machines, operator, passkeys, people, recovery};
+use super::{account, check, machines, operator, passkeys, people, recovery, upstream};
 use crate::support::server::Left;
 use crate::support::template::{self, Directory};
 use crate::support::{Engine, postgres::Cluster};
@@ -20,7 +20,7 @@ use crate::support::{Engine, postgres::Cluster};
 type Walk = for<'a> fn(&'a mut World) -> BoxFuture<'a, ()>;
 
 /// Every walk; the last ones move the clock far.
-const WALKS: [(&str, Walk); 29] = [
+const WALKS: [(&str, Walk); 33] = [
     ("rotating", |w| Box::pin(people::rotating(w))),
     ("confidential", |w| Box::pin(people::confidential(w))),
     ("replayed", |w| Box::pin(people::replayed(w))),
@@ -46,6 +46,10 @@ const WALKS: [(&str, Walk); 29] = [
     ("activated with a passkey", |w| {
         Box::pin(passkeys::activated(w))
     }),
+    ("linked elsewhere", |w| Box::pin(upstream::linked(w))),
+    ("believed", |w| Box::pin(upstream::believed(w))),
+    ("not believed", |w| Box::pin(upstream::not_believed(w))),
+    ("unlinked", |w| Box::pin(upstream::unlinked(w))),
     ("clients", |w| Box::pin(operator::clients(w))),
     ("client removed", |w| Box::pin(operator::client_removed(w))),
     ("resources", |w| Box::pin(operator::resources(w))),
@@ -62,7 +66,7 @@ const MORE: [(&str, Walk); 3] = [
 ];
 
 /// Commits where no walk passes, and why not.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 5] = [
     (
         "lockouts::give_back",
         "only when the database failed in the midst of a verdict",
@@ -78,10 +82,6 @@ const ELSEWHERE: [(&str, &str); 6] = [
     (
         "flows/send_mail.rs",
         "needs a mail server; mail::delivery kills a tick between sending and marking",
-    ),
-    (
-        "flows/upstream",
-        "needs a provider; one transaction each, which upstream:: repeats and races fifty of",
     ),
     (
         "flows/prove.rs",
@@ -251,6 +251,7 @@ fn start(left: &Left, die_at: &str) -> Option<Child> {
         url: left.url.clone(),
         folder: left.directory.path().to_owned(),
         now: left.now,
+        provider: None,
     };
     tokio::task::block_in_place(|| Child::start(&spec, die_at))
 }

@@ -32,6 +32,11 @@ impl Visitor {
         panic!("redirected in circles");
     }
 
+    /// Looks at an address once, and follows nothing; `None` when the answer was lost.
+    pub async fn get(&mut self, world: &mut World, address: &str) -> Option<Page> {
+        self.send(world, "GET", address, None).await
+    }
+
     /// POSTs a form from a page of the server; `None` when the answer was lost.
     pub async fn post(
         &mut self,

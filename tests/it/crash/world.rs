@@ -12,6 +12,7 @@ use super::child::{self, Child, Spec as Serves};
 use super::visitor::Visitor;
 use crate::support::authenticator::{Authenticator, person_with};
 use crate::support::people::code_at;
+use crate::support::provider::Provider;
 use crate::support::receiver::Receiver;
 use crate::support::server::Left;
 use crate::support::{ClientApp, Engine, Person, Reply, Spec, TestServer, jwt};
@@ -43,8 +44,12 @@ pub struct World {
     pub api: ClientApp,
     /// Where the first client is told that sessions ended.
     pub receiver: Receiver,
+    /// The institution's own provider, which people may come through.
+    pub provider: Provider,
     /// Somebody who can sign in.
     pub ada: Person,
+    /// Somebody who comes through the provider.
+    pub eva: Person,
     /// Somebody who has a passkey, too.
     pub bea: Person,
     /// It, unless a walk has it in hand.
@@ -61,6 +66,7 @@ impl World {
     pub async fn new(engine: Engine) -> Self {
         let server = TestServer::start(engine).await;
         let receiver = Receiver::start().await;
+        let provider = Provider::start().await;
         let metadata = Metadata {
             backchannel_logout_uri: Some(receiver.uri.clone()),
             backchannel_logout_session_required: true,
@@ -79,6 +85,7 @@ impl World {
         let gone = server.register(gone).await;
         let api = server.accounts.clone();
         let ada = server.person("ada").await;
+        let eva = server.person("eva").await;
         let (bea, passkey) = person_with(&server, "bea", "passkey").await;
         let left = server.leave().await;
         let spec = Serves {
@@ -86,6 +93,7 @@ impl World {
             url: left.url.clone(),
             folder: left.directory.path().to_owned(),
             now: left.now,
+            provider: Some((provider.issuer.clone(), provider.secret_file())),
         };
         let mut world = Self {
             spec,
@@ -102,7 +110,9 @@ impl World {
             gone,
             api,
             receiver,
+            provider,
             ada,
+            eva,
             bea,
             passkey: Some(passkey),
             alive: Vec::new(),
