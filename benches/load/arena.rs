@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -26,6 +27,9 @@ const PATIENCE: u32 = 300;
 /// How often the server is started before it is measured; the median counts.
 const STARTS: usize = 5;
 
+/// How long after a first use it is written down at the latest.
+const WRITTEN: Duration = Duration::from_secs(5);
+
 /// An engine's server and ceiling, running. Fields end in this order.
 pub struct Arena {
     server: Process,
@@ -40,6 +44,8 @@ pub struct Arena {
     start: f64,
     /// What it had in memory before anybody signed in, in MiB.
     idle: u64,
+    /// What the first question about each token cost, by row.
+    pub first_uses: Vec<(Row, (String, Value))>,
     runtime: Runtime,
 }
 
@@ -137,6 +143,7 @@ impl Arena {
             database,
             start,
             idle,
+            first_uses: Vec::new(),
             runtime,
         })
     }
@@ -155,6 +162,10 @@ impl Arena {
     /// Measures a row: the ceiling, the server, the ceiling again, and so on.
     pub fn row(&mut self, row: Row, options: &Options) -> Result<Pair, Failed> {
         let connections = usize::from(options.connections);
+        if row.has_first_uses() {
+            let told = self.first_uses(row, connections)?;
+            self.first_uses.push((row, told));
+        }
         let mut ceiling = work::of_ceiling(row, &self.installed, connections);
         let mut server = work::of_server(row, &self.installed, connections);
         let mut pair = Pair {
@@ -167,6 +178,28 @@ impl Arena {
         }
         self.installed.take_back(row, server);
         Ok(pair)
+    }
+
+    /// Asks about every token once: what is written down then is not written again, so the row shows what
+    /// all further questions cost, and this what the first ones do.
+    fn first_uses(&self, row: Row, connections: usize) -> Result<(String, Value), Failed> {
+        let askers = work::of_server(row, &self.installed, connections);
+        let askers: Vec<_> = askers.into_iter().map(Arc::new).collect();
+        self.sealed(async |_| Ok(()))?;
+        let (address, pid) = (self.addresses[1], self.server.id());
+        let before = machine::on_processor(pid);
+        let (count, took) = self.load(drive::each(&askers, address))?;
+        // Noted in memory, and written soon: then the log shows when all are sealed.
+        std::thread::sleep(WRITTEN);
+        self.sealed(async |_| Ok(()))?;
+        let each = u32::try_from(count)?.max(1);
+        let cpu = (machine::on_processor(pid).saturating_sub(before) / each).as_secs_f64() * 1e6;
+        let rate = f64::from(each) / took.as_secs_f64();
+        let sentence = format!(
+            "The first question about each of {count} tokens, which is written down: {rate:.0} a second, \
+             {cpu:.1} µs of processor each with all that is written."
+        );
+        Ok((sentence, json!({ "per_second": rate, "cpu_us": cpu })))
     }
 
     fn run(

@@ -1,6 +1,7 @@
 //! Drives many connections at once, on one thread.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -60,6 +61,24 @@ pub async fn run(
         cpu: cpu.as_secs_f64() * 1e6 / float(took.len()),
         asked,
     })
+}
+
+/// Asks for everything that the askers may ask for once; how many that were, and how long it took.
+pub async fn each(askers: &[Arc<Asker>], address: SocketAddr) -> Result<(usize, Duration), Failed> {
+    let begun = Instant::now();
+    let mut connections = JoinSet::new();
+    for (first, asker) in askers.iter().enumerate() {
+        let (asker, step) = (Arc::clone(asker), askers.len());
+        connections.spawn(async move {
+            let mut wire = Wire::connect(address).await?;
+            asker.each(&mut wire, first, step).await
+        });
+    }
+    let mut count = 0;
+    while let Some(ended) = connections.join_next().await {
+        count += ended??;
+    }
+    Ok((count, begun.elapsed()))
 }
 
 /// How long a process was on its processor within a window.

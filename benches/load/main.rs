@@ -177,9 +177,13 @@ fn measure(options: &Options) -> Result<bool, Failed> {
     Ok(report.all_passed())
 }
 
-/// What is no row: how the database grows, a login storm, memory at rest, and the peers.
+/// What is no row: first uses, how the database grows, a login storm, memory at rest, and the peers.
 fn beside(report: &mut Report, arena: &mut Arena, engine: Engine, options: &Options) {
     let wanted = |row: &Row| options.rows().contains(row);
+    for (row, told) in std::mem::take(&mut arena.first_uses) {
+        let name = format!("first uses, {}", row.titles().0);
+        report.fact(engine, &name, Ok(told));
+    }
     if wanted(&Row::ClientCredentials) {
         report.waiting("bytes per token");
         report.fact(engine, "bytes per million tokens", arena.growth(options));

@@ -112,6 +112,11 @@ impl Row {
         }
     }
 
+    /// Whether the first question about a token is more work than all that follow: it is written down.
+    pub const fn has_first_uses(self) -> bool {
+        matches!(self, Self::Introspection | Self::IntrospectionJwt)
+    }
+
     /// How long to ask before measuring, in milliseconds.
     pub const fn warm(self) -> u64 {
         match self {
@@ -179,6 +184,23 @@ impl Right {
 }
 
 impl Asker {
+    /// Asks for every `step`th of what it may ask for, from the `first` on, and checks the answers; how
+    /// many these were.
+    pub async fn each(&self, wire: &mut Wire, first: usize, step: usize) -> Result<usize, Failed> {
+        let Self::Any {
+            requests, right, ..
+        } = self
+        else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        for request in requests.iter().skip(first).step_by(step) {
+            right.check(&wire.ask(request).await?.expect(right.status)?)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Asks once and checks the answer.
     pub async fn once(&mut self, wire: &mut Wire) -> Result<(), Failed> {
         match self {

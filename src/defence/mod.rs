@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rules::audit::Kind;
-use rules::time::Timestamp;
 use uuid::Uuid;
 
 /// How many different refusals are told apart within a minute; the rest are counted together.
@@ -41,8 +40,6 @@ pub struct FirstUse {
     pub authorization: Uuid,
     /// The API that asked.
     pub api: String,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// Which authorizations were used, as far as this node remembers, and the first uses that are not
@@ -55,7 +52,7 @@ pub struct FirstUses {
 
 impl FirstUses {
     /// Notes a use; most are known already, and cost one look.
-    pub fn note(&self, authorization: Uuid, api: &str, at: Timestamp) {
+    pub fn note(&self, authorization: Uuid, api: &str) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if known.contains(&authorization) {
             return;
@@ -68,11 +65,7 @@ impl FirstUses {
         }
         if known.insert(authorization) {
             let api = api.to_owned();
-            self.put_back(vec![FirstUse {
-                authorization,
-                api,
-                at,
-            }]);
+            self.put_back(vec![FirstUse { authorization, api }]);
         }
     }
 

@@ -47,8 +47,7 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, 
             scopes.push_str(scope);
         }
     }
-    app.first_uses
-        .note(record.authorization, &api.id, app.clock.now());
+    app.first_uses.note(record.authorization, &api.id);
     let resources: Vec<&str> = own.iter().map(|resource| resource.uri.as_str()).collect();
     if !record.details.is_empty() {
         // RFC 9396 §9.2: each API sees those that are for it.

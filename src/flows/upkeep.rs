@@ -1,6 +1,7 @@
 //! Upkeep: freeing space, and writing counted refusals down. Nothing here decides anything: what
 //! has expired is refused when it is used, whether its row is still there or not.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -117,8 +118,8 @@ pub async fn flush_first_uses(app: &App) -> Result<(), Fault> {
     // The same order on every node, so that no two wait for each other.
     uses.sort_unstable_by_key(|used| used.authorization);
     let mut outcome = Ok(());
-    for batch in uses.chunks(BATCH) {
-        let written = write_first_uses(app, batch.to_vec()).await;
+    for batch in uses.chunks(authorizations::USES) {
+        let written = write_first_uses(app, batch).await;
         if written.is_err() {
             app.first_uses.put_back(batch.to_vec());
         }
@@ -127,22 +128,24 @@ pub async fn flush_first_uses(app: &App) -> Result<(), Fault> {
     outcome
 }
 
-async fn write_first_uses(app: &App, batch: Vec<FirstUse>) -> Result<(), Fault> {
+async fn write_first_uses(app: &App, batch: &[FirstUse]) -> Result<(), Fault> {
     let caller = Caller::default();
-    let mut events = Vec::with_capacity(batch.len());
+    let now = app.clock.now();
+    let mut events = HashMap::with_capacity(batch.len());
     for used in batch {
         let event = app
             .event(Kind::IntrospectionFirstUse, &caller)?
             .by(Actor::Client(used.api.clone()))
             .client(used.api.as_str())
             .authorization(used.authorization);
-        events.push((used, app.pending(event, &caller, None)?));
+        events.insert(used.authorization, app.pending(event, &caller, None)?);
     }
+    let used: Vec<_> = batch.iter().map(|used| used.authorization).collect();
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                for (used, event) in events {
-                    if authorizations::note_use(tx, used.authorization, used.at).await? {
+                for first in authorizations::note_uses(tx, &used, now).await? {
+                    if let Some(event) = events.remove(&first) {
                         tx.record(event);
                     }
                 }

@@ -76,8 +76,7 @@ pub async fn verify(app: &App, asked: Asked<'_>) -> Result<Verified, Failure> {
             text,
         ));
     }
-    app.first_uses
-        .note(record.authorization, api, app.clock.now());
+    app.first_uses.note(record.authorization, api);
     record.scopes = own;
     if !record.details.is_empty() {
         // RFC 9396 §9.2: each API sees those that are for it.

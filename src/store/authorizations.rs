@@ -1,6 +1,7 @@
 //! Authorizations: one issuance under a grant (or a client's own), which tokens point to.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use rules::protocol::target::Target;
 use rules::protocol::{ClaimsRequest, Details, Scopes};
@@ -202,11 +203,25 @@ pub async fn of_client(
         .uuid(0)
 }
 
-/// Notes that an API asked about one; false when one did before.
-pub async fn note_use(tx: &mut Tx, id: Uuid, at: Timestamp) -> Result<bool, Fault> {
-    const NOTE: Sql =
-        Sql("UPDATE authorizations SET first_used_at = $2 WHERE id = $1 AND first_used_at IS NULL");
-    Ok(tx.execute(NOTE, vec![id.into(), at.into()]).await? == 1)
+/// How many uses one statement notes.
+pub const USES: usize = 64;
+
+/// Notes that APIs asked about up to [`USES`] of them; those about which none did before.
+pub async fn note_uses(tx: &mut Tx, ids: &[Uuid], at: Timestamp) -> Result<Vec<Uuid>, Fault> {
+    static NOTE: LazyLock<Sql> = LazyLock::new(|| {
+        let numbers: Vec<String> = (2..=USES + 1).map(|n| format!("${n}")).collect();
+        Sql(String::leak(format!(
+            "UPDATE authorizations SET first_used_at = $1 WHERE first_used_at IS NULL AND id IN ({}) \
+             RETURNING id",
+            numbers.join(", ")
+        )))
+    });
+    let mut values = vec![at.into()];
+    values.extend(ids.iter().take(USES).map(|id| (*id).into()));
+    // One statement for any number: what is not named is NULL, which no identifier is.
+    values.resize_with(USES + 1, || None::<Uuid>.into());
+    let rows = tx.all(*NOTE, values).await?;
+    rows.iter().map(|row| row.uuid(0)).collect()
 }
 
 /// Revokes one, and with it every token that points to it; false when it was revoked before.
