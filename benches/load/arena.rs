@@ -18,6 +18,7 @@ use crate::machine::{self, Watch};
 use crate::peers::{Peer, Store};
 use crate::postgres::Cluster;
 use crate::process::Process;
+use crate::tls::Files;
 use crate::wire::Wire;
 use crate::work::{self, Asker, Row};
 use crate::{Engine, Failed, Options, storm};
@@ -84,7 +85,8 @@ impl Arena {
             None => Ok(format!("sqlite:{}", scratch.0.join(name).display())),
         };
         let database = url("countersign")?;
-        let place = Place::make(&scratch.0, &database, &options.log)?;
+        let tls = options.tls.then(|| Files::write(&scratch.0)).transpose()?;
+        let place = Place::make(&scratch.0, &database, &options.log, tls.as_ref())?;
         // A runtime of its own: when it ends, nothing holds the database any more.
         let filling = Runtime::new()?;
         let installed = filling.block_on(place.fill(options))?;
@@ -119,6 +121,7 @@ impl Arena {
             authorization: installed.machines[0].clone(),
             key: installed.ceiling_key,
             point: installed.point.clone(),
+            tls,
         };
         let file = scratch.0.join("bare.json");
         fs::write(&file, serde_json::to_vec(&plan)?)?;

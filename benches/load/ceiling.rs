@@ -24,12 +24,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::rng;
 use countersign::secret::sha256;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::Failed;
 use crate::rows::{Job, Rows};
+use crate::tls::Files;
 
 /// What the bare server must know.
 #[derive(Serialize, Deserialize)]
@@ -44,6 +48,8 @@ pub struct Plan {
     pub key: [u8; 32],
     /// The point of the public key that verifies JWTs, uncompressed.
     pub point: Vec<u8>,
+    /// What it speaks TLS with.
+    pub tls: Option<Files>,
 }
 
 /// What a token of the bare server holds.
@@ -115,10 +121,27 @@ async fn serve(plan: Plan) -> Result<(), Failed> {
         .with_state(bare);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?.port());
-    let listener = listener.tap_io(|stream| {
+    let Some(files) = plan.tls else {
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
+        return Ok(axum::serve(listener, router).await?);
+    };
+    let acceptor = files.acceptor()?;
+    loop {
+        let (stream, _) = listener.accept().await?;
         let _ = stream.set_nodelay(true);
-    });
-    Ok(axum::serve(listener, router).await?)
+        let (acceptor, router) = (acceptor.clone(), router.clone());
+        tokio::spawn(async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let service = TowerToHyperService::new(router);
+                let builder = Builder::new(TokioExecutor::new());
+                let _ = builder
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            }
+        });
+    }
 }
 
 impl Bare {

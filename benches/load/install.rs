@@ -36,7 +36,8 @@ use uuid::Uuid;
 
 use crate::sign_in::{People, Person};
 use crate::signed::{self, Partner};
-use crate::{Failed, Options, ceiling};
+use crate::tls::Files;
+use crate::{Failed, Options, ceiling, tls};
 
 /// Everybody's password; nobody reads it but the benchmark.
 pub const PASSWORD: &str = "nineteen quiet herons 7 wade";
@@ -128,7 +129,12 @@ pub struct Installed {
 
 impl Place {
     /// Chooses a free port and writes settings and root key.
-    pub fn make(directory: &Path, database: &str, log: &str) -> Result<Self, Failed> {
+    pub fn make(
+        directory: &Path,
+        database: &str,
+        log: &str,
+        files: Option<&Files>,
+    ) -> Result<Self, Failed> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
             .port();
@@ -138,11 +144,13 @@ impl Place {
         // A socket's path has at most 107 bytes, and the target folder may lie deep.
         let socket = PathBuf::from(format!("/tmp/countersign-bench-{port}.sock"));
         let text = format!(
-            "issuer = \"http://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = '{}'\n\n\
+            "issuer = \"{scheme}://{host}\"\n\n[server]\nlisten = \"{host}\"\nadmin_socket = '{}'\n\n\
              [database]\nurl = '{database}'\n\n[vault]\nroot_key_file = '{}'\n\n\
-             {limits}[hook]\npeers = [\"127.0.0.1\"]\n\n[log]\nfilter = '{log}'\n",
+             {tls}{limits}[hook]\npeers = [\"127.0.0.1\"]\n\n[log]\nfilter = '{log}'\n",
             socket.display(),
             root_key.display(),
+            scheme = tls::scheme(),
+            tls = files.map(Files::settings).unwrap_or_default(),
             limits = limits(),
         );
         fs::write(&settings, text)?;

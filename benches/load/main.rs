@@ -23,6 +23,7 @@ mod rows;
 mod sign_in;
 mod signed;
 mod storm;
+mod tls;
 mod wire;
 mod work;
 
@@ -100,6 +101,9 @@ struct Options {
     /// Measure npm's oidc-provider, too (`npm ci` in benches/peers first)
     #[arg(long)]
     peers: bool,
+    /// Over TLS 1.3
+    #[arg(long, conflicts_with = "peers")]
+    tls: bool,
     /// Leave the login storm out
     #[arg(long)]
     no_storm: bool,

@@ -14,6 +14,7 @@ use rules::time::Timestamp;
 
 use crate::Failed;
 use crate::install::{Installed, PASSWORD, REDIRECT_ENCODED};
+use crate::tls;
 use crate::wire::Wire;
 use crate::work::{compose, post};
 
@@ -112,7 +113,10 @@ impl SignIns {
         let person = self.people.next();
         let code = person.fresh_code(self.clock.now())?;
         let head = post(&format!("{path}/sign-in"), host, None);
-        let head = format!("{head}origin: http://{host}\r\ncookie: {cookies}\r\n");
+        let head = format!(
+            "{head}origin: {}://{host}\r\ncookie: {cookies}\r\n",
+            tls::scheme()
+        );
         let password = PASSWORD.replace(' ', "+");
         let form = format!(
             "username={}&password={password}&code={code}",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Failed;
 use crate::install::REDIRECT_URI;
+use crate::tls;
 use crate::wire::Wire;
 use crate::work::{Right, form, post};
 
@@ -77,7 +78,7 @@ impl Signed {
     }
 
     fn issuer(&self) -> String {
-        format!("http://{}", self.host)
+        format!("{}://{}", tls::scheme(), self.host)
     }
 
     fn push(&self) -> Result<Vec<u8>, Failed> {

@@ -10,6 +10,7 @@ use tokio::task::{JoinHandle, JoinSet, LocalSet};
 
 use crate::Failed;
 use crate::drive::{self, Run};
+use crate::tls;
 use crate::wire::Wire;
 use crate::work::{Asker, compose, post};
 
@@ -69,7 +70,7 @@ struct Storm {
 impl Storm {
     fn new(address: SocketAddr, host: &str) -> Self {
         let head = post("/sign-in", host, None);
-        let head = format!("{head}origin: http://{host}\r\n");
+        let head = format!("{head}origin: {}://{host}\r\n", tls::scheme());
         Self {
             address,
             head,

@@ -7,10 +7,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::Failed;
+use crate::tls::{self, Stream};
 
 /// A connection.
 pub struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     buffer: Vec<u8>,
 }
 
@@ -30,7 +31,7 @@ impl Wire {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
+            stream: tls::on(stream, address).await?,
             buffer: vec![0; 16 << 10],
         })
     }
@@ -38,6 +39,7 @@ impl Wire {
     /// Sends a request and reads its answer.
     pub async fn ask(&mut self, request: &[u8]) -> Result<Answer<'_>, Failed> {
         self.stream.write_all(request).await?;
+        self.stream.flush().await?;
         let mut filled = 0;
         let (head, total) = loop {
             if filled == self.buffer.len() {

@@ -8,6 +8,7 @@ use crate::Failed;
 use crate::install::{Installed, REDIRECT_ENCODED};
 use crate::sign_in::SignIns;
 use crate::signed::{Signed, What};
+use crate::tls;
 use crate::wire::{Answer, Wire};
 
 /// One line of the table.
@@ -355,7 +356,8 @@ pub fn of_server(row: Row, installed: &Installed, connections: usize) -> Vec<Ask
             let query = authorization_request();
             let ask = |cookie: &String| {
                 let head = format!("GET /authorize?client_id=bench-app&{query} HTTP/1.1\r\n");
-                format!("{head}host: {host}\r\ncookie: cs-session={cookie}\r\n\r\n").into_bytes()
+                let cookie = format!("{}cs-session={cookie}", tls::cookies());
+                format!("{head}host: {host}\r\ncookie: {cookie}\r\n\r\n").into_bytes()
             };
             let right = Right {
                 status: 303,
