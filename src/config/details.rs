@@ -33,6 +33,7 @@ pub struct DetailsFile {
     pub schema: Option<String>,
     pub schema_file: Option<PathBuf>,
     pub resources: Vec<String>,
+    pub client_credentials: bool,
     pub words: BTreeMap<String, WordsFile>,
 }
 
@@ -57,6 +58,8 @@ pub struct DetailsTypes(BTreeMap<String, DetailsType>);
 struct DetailsType {
     schema: Validator,
     resources: Vec<String>,
+    /// Whether no person need agree to it.
+    alone: bool,
     words: BTreeMap<String, Asked>,
 }
 
@@ -64,6 +67,7 @@ impl fmt::Debug for DetailsType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DetailsType")
             .field("resources", &self.resources)
+            .field("alone", &self.alone)
             .finish_non_exhaustive()
     }
 }
@@ -179,6 +183,10 @@ impl Types for DetailsTypes {
         self.0.get(name).map(|known| known.resources.as_slice())
     }
 
+    fn alone(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|known| known.alone)
+    }
+
     fn check(&self, name: &str, detail: &Value) -> Result<(), String> {
         let Some(known) = self.0.get(name) else {
             return Err("it is not registered".to_owned());
@@ -263,6 +271,7 @@ impl DetailsType {
         Ok(Self {
             schema,
             resources: file.resources,
+            alone: file.client_credentials,
             words,
         })
     }

@@ -9,7 +9,7 @@ use rules::audit::Kind;
 use rules::protocol::authorize::{self, ReturnTo};
 use rules::protocol::params::Flaw;
 use rules::protocol::{
-    AuthorizeRequest, Client, Details, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
+    AuthorizeRequest, Client, ErrorCode, GrantType, OAuthError, Params, Possession, Scopes,
 };
 
 use super::answer::{Asking, Reply, holds};
@@ -242,12 +242,8 @@ fn parse(
     return_to: ReturnTo,
 ) -> Result<AuthorizeRequest, OAuthError> {
     let registered = app.registry.now();
-    let resources = registered.resources();
-    let mut request = AuthorizeRequest::parse(params, client, return_to, resources)?;
-    if let Some(text) = params.get("authorization_details") {
-        let types = app.config.details.as_ref();
-        request.details = Details::parse(text, client, &request.resources, types)?;
-    }
+    let known = (registered.resources(), app.config.details.as_ref());
+    let mut request = AuthorizeRequest::parse(params, client, return_to, known)?;
     let asked = params.get("scope").map(Scopes::parse);
     if let Some(Ok(asked)) = asked
         && !asked.is_subset(&request.scopes)

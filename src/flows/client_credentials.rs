@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use rules::audit::Kind;
-use rules::protocol::target::{self, Target};
-use rules::protocol::{ClaimsRequest, Client, Details, OAuthError, Scopes};
+use rules::protocol::target::{self, Target, Wanted};
+use rules::protocol::{ClaimsRequest, Client, Details, OAuthError};
 use rules::time::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::issue::{self, Issuance};
+use super::issue::{self, Issuance, Less};
 use super::{Failure, Requester};
 use crate::app::App;
 use crate::fault::Fault;
@@ -41,12 +41,11 @@ impl Remembered {
     }
 }
 
-/// Issues an access token to a client for itself.
+/// Issues an access token to a client for itself; `asked` is as a token request may say it.
 pub async fn client_credentials(
     app: &App,
     requester: Requester,
-    scopes: Option<&Scopes>,
-    resources: &[String],
+    asked: Less<'_>,
 ) -> Result<Value, Failure> {
     let Requester {
         client,
@@ -58,20 +57,33 @@ pub async fn client_credentials(
         // Enabled again a moment ago: a token made now would be void.
         return Err(Fault::Busy("the client was enabled a moment ago").into());
     }
-    let registered = app.registry.now();
-    let target = target::for_itself(&client, scopes, resources, registered.resources())
+    let (registered, types) = (app.registry.now(), app.config.details.as_ref());
+    // RFC 9396 §6
+    let details = asked
+        .details
+        .map(|text| Details::parse_alone(text, &client, types))
+        .transpose()
+        .map_err(|error| refused(app, &client, error))?
+        .unwrap_or_default();
+    let wanted = Wanted {
+        scopes: asked.scopes,
+        named: asked.resources,
+        details: &details,
+    };
+    let target = target::for_itself(&client, wanted, registered.resources(), types)
         .map_err(|error| refused(app, &client, error))?;
     issue::check_manner(&registered, &target)?;
     issue::check_signers(app, &client, (&target, false))?;
     let confirmation = client
         .bind(possession)
         .map_err(|error| refused(app, &client, error))?;
-    let authorization = authorization(app, &client, target.clone()).await?;
+    let authorization = authorization(app, &client, (&target, &details)).await?;
     let event = app
         .event_by_client(Kind::TokenIssued, &client, &caller)?
         .authorization(authorization.id)
         .with("grant_type", "client_credentials")
         .with("scope", target.scopes.to_string());
+    let event = super::with_details(event, &details);
     let event = app.pending(event, &caller, None)?;
     app.store.append(event).await?;
     let issuance = Issuance {
@@ -79,7 +91,7 @@ pub async fn client_credentials(
         at,
         authorization,
         target,
-        details: Details::default(),
+        details,
         refresh_token: None,
         id_token: false,
         nonce: None,
@@ -88,21 +100,33 @@ pub async fn client_credentials(
     issue::mint(app, issuance).await
 }
 
-async fn authorization(app: &App, client: &Client, target: Target) -> Result<Authorization, Fault> {
-    let lookup = sha256(&[
+/// The authorization for these scopes, APIs and types of details. What the details say is in the tokens
+/// alone, so that there is no row for each payment.
+async fn authorization(
+    app: &App,
+    client: &Client,
+    (target, details): (&Target, &Details),
+) -> Result<Authorization, Fault> {
+    let (scopes, resources) = (target.scopes.to_string(), target.resources.join(" "));
+    let types = details.type_names();
+    let mut parts = vec![
         client.id.as_bytes(),
         b"\0",
-        target.scopes.to_string().as_bytes(),
+        scopes.as_bytes(),
         b"\0",
-        target.resources.join(" ").as_bytes(),
-    ]);
+        resources.as_bytes(),
+    ];
+    if !types.is_empty() {
+        parts.extend([b"\0", types.as_bytes()]);
+    }
+    let lookup = sha256(&parts);
     let now = app.clock.now();
     let known = app.own_authorizations.get(&lookup);
     let mut authorization = Authorization {
         id: known.map_or_else(|| rng::uuid(now), Ok)?,
         client_id: client.id.clone(),
         person: None,
-        target,
+        target: target.clone(),
         claims: ClaimsRequest::default(),
         details: Details::default(),
         created_at: now,

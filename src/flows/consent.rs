@@ -65,8 +65,8 @@ pub async fn answer(
         Decision::Allow { ticked } => ticked,
         Decision::Deny => return deny(asking, interaction, Some(signed_in)).await,
     };
-    let target = chosen(&app.registry.now(), &interaction.request, &ticked);
-    if target.scopes.is_empty() {
+    let target = chosen(app, &interaction.request, &ticked);
+    if target.scopes.is_empty() && target.resources.is_empty() {
         return deny(asking, interaction, Some(signed_in)).await;
     }
     let session = signed_in.session.clone();
@@ -147,14 +147,16 @@ async fn deny(
 }
 
 /// What is granted: all that may not be left out, and what she ticked of the rest.
-fn chosen(registered: &Registered, request: &AuthorizeRequest, ticked: &Scopes) -> Target {
+fn chosen(app: &App, request: &AuthorizeRequest, ticked: &Scopes) -> Target {
+    let registered = app.registry.now();
     let scopes = request
         .scopes
-        .filter(|scope| !is_optional(registered, scope) || ticked.contains(scope));
+        .filter(|scope| !is_optional(&registered, scope) || ticked.contains(scope));
+    let opened = request.details.opened(app.config.details.as_ref());
     let still_used = |uri: &&String| {
-        registered
-            .resource(uri)
-            .is_some_and(|resource| !resource.own(&scopes).is_empty())
+        let resource = registered.resource(uri);
+        opened.contains(&uri.as_str())
+            || resource.is_some_and(|resource| !resource.own(&scopes).is_empty())
     };
     let resources = request
         .resources

@@ -27,8 +27,11 @@ pub async fn introspect(app: &App, api: &Client, token: &str) -> Result<String, 
         Err(reason) => return Ok(inactive(reason)),
     };
     let registered = app.registry.now();
+    // RFC 9396 §9.2: details are a reason of their own to be let in.
+    let opened = record.details.opened(app.config.details.as_ref());
     let owns_some = |resource: &&Resource| {
-        resource.client_id == api.id && record.scopes.iter().any(|scope| resource.owns(scope))
+        let owns_scope = || record.scopes.iter().any(|scope| resource.owns(scope));
+        resource.client_id == api.id && (opened.contains(&resource.uri.as_str()) || owns_scope())
     };
     let named = record.resources.iter();
     let own: Vec<&Resource> = named
@@ -98,6 +101,9 @@ pub async fn standing(
     }
     if !record.details.is_empty() {
         record.details = record.details.left_to(&client);
+        if record.user.is_none() {
+            record.details = record.details.left_alone(app.config.details.as_ref());
+        }
     }
     Ok(Ok(record))
 }

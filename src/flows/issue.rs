@@ -29,7 +29,7 @@ use crate::store::{Tx, authorizations, codes, refresh, users};
 use crate::vault::PersonKeys;
 
 pub use check::{
-    check_assurance, check_epoch, check_manner, check_signers, is_valid, narrowed_details,
+    Less, check_assurance, check_epoch, check_manner, check_signers, is_valid, narrowed,
 };
 pub use mint::{Issuance, mint};
 

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use rules::audit::Kind;
 use rules::protocol::redeem::{self, CodeState, Presented, Redemption, unknown_code};
-use rules::protocol::target;
 use rules::protocol::{Client, OAuthError, Possession};
 use serde_json::Value;
 
-use super::issue::{self, Issuance};
+use super::issue::{self, Issuance, Less};
 use super::{Caller, Failure, Requester, about};
 use crate::app::App;
 use crate::fault::Fault;
@@ -98,11 +97,14 @@ impl Redeeming {
             ));
         }
         let registered = self.app.registry.now();
-        let resources = registered.resources();
-        let granted = authorization.target.left_to(&self.client);
-        let narrowed = target::narrow(&granted, None, &self.presented.resources, resources);
-        let target = match narrowed {
-            Ok(target) => target,
+        let less = Less {
+            scopes: None,
+            resources: &self.presented.resources,
+            details: self.presented.details.as_deref(),
+        };
+        let narrowed = issue::narrowed(&self.app, &self.client, &authorization, &less);
+        let (target, details) = match narrowed {
+            Ok(narrowed) => narrowed,
             Err(error) => return Ok(Err(error)),
         };
         if let Err(error) = issue::check_manner(&registered, &target) {
@@ -112,16 +114,11 @@ impl Redeeming {
         {
             return Ok(Err(error));
         }
-        let asked = (self.presented.details.as_deref(), &target);
-        let details = match issue::narrowed_details(&self.app, &self.client, &authorization, asked)
-        {
-            Ok(details) => details,
-            Err(error) => return Ok(Err(error)),
-        };
         let confirmation = match self.client.bind(self.possession) {
             Ok(confirmation) => confirmation,
             Err(error) => return Ok(Err(error)),
         };
+        let granted = authorization.target.left_to(&self.client);
         let id_token = granted.scopes.contains("openid");
         issue::check_signers(&self.app, &self.client, (&target, id_token))?;
         // Save

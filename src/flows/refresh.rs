@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use rules::audit::Kind;
 use rules::protocol::refresh::{Family, Judgement, judge};
-use rules::protocol::target;
 use rules::protocol::{Client, Confirmation, OAuthError, Possession, Scopes};
 use serde_json::Value;
 
-use super::issue::{self, Issuance};
+use super::issue::{self, Issuance, Less};
 use super::token_format::RefreshToken;
 use super::{Caller, Failure, Requester, about};
 use crate::app::App;
@@ -98,26 +97,19 @@ impl Refreshing {
             return self.reused(tx, &authorization).await.map(Err);
         }
         let registered = self.app.registry.now();
-        let granted = authorization.target.left_to(&self.client);
-        let narrowed = target::narrow(
-            &granted,
-            self.presented.scopes.as_ref(),
-            &self.presented.resources,
-            registered.resources(),
-        );
-        let target = match narrowed {
-            Ok(target) => target,
+        let less = Less {
+            scopes: self.presented.scopes.as_ref(),
+            resources: &self.presented.resources,
+            details: self.presented.details.as_deref(),
+        };
+        let narrowed = issue::narrowed(&self.app, &self.client, &authorization, &less);
+        let (target, details) = match narrowed {
+            Ok(narrowed) => narrowed,
             Err(error) => return Ok(Err(error)),
         };
         if let Err(error) = issue::check_manner(&registered, &target) {
             return Ok(Err(error));
         }
-        let asked = (self.presented.details.as_deref(), &target);
-        let details = match issue::narrowed_details(&self.app, &self.client, &authorization, asked)
-        {
-            Ok(details) => details,
-            Err(error) => return Ok(Err(error)),
-        };
         if let Err(error) = issue::check_assurance(&self.app, &self.client, &authorization, &target)
         {
             return Ok(Err(error));
@@ -126,6 +118,7 @@ impl Refreshing {
             Ok(confirmation) => confirmation,
             Err(error) => return Ok(Err(error)),
         };
+        let granted = authorization.target.left_to(&self.client);
         let asked = self.presented.scopes.as_ref();
         let id_token = asked.unwrap_or(&granted.scopes).contains("openid");
         issue::check_signers(&self.app, &self.client, (&target, id_token))?;

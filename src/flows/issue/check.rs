@@ -5,8 +5,8 @@ use std::time::Duration;
 use rules::identity::Acr;
 use rules::jose::Alg;
 use rules::protocol::details::invalid;
-use rules::protocol::target::Target;
-use rules::protocol::{Client, Details, ErrorCode, Format, OAuthError, acr};
+use rules::protocol::target::{self, Target, Wanted};
+use rules::protocol::{Client, Details, ErrorCode, Format, OAuthError, Scopes, acr};
 use rules::time::Timestamp;
 
 use crate::app::App;
@@ -68,29 +68,47 @@ pub fn check_assurance(
     Err(OAuthError::invalid_grant(description))
 }
 
-/// What of the details of an authorization a token carries: those that are asked for (RFC 9396 §6.1),
-/// that the client may still use, and that are for the APIs of the token.
+/// What a token request asks for of what was granted.
+pub struct Less<'a> {
+    /// `scope`.
+    pub scopes: Option<&'a Scopes>,
+    /// `resource`.
+    pub resources: &'a [String],
+    /// `authorization_details`, unread.
+    pub details: Option<&'a str>,
+}
+
+/// What of an authorization a token carries: what is asked for (RFC 6749 §6, RFC 8707 §2.2, RFC 9396
+/// §6.1) and the client may still use; of the details those that are for the APIs of the token.
 ///
 /// # Errors
-/// `invalid_authorization_details` for more than was granted, and for one that is asked for by itself
-/// and that the token could not carry.
-pub fn narrowed_details(
+/// `invalid_scope`, `invalid_target` or `invalid_authorization_details` for more than was granted, and
+/// for a detail that is asked for by itself and that the token could not carry.
+pub fn narrowed(
     app: &App,
     client: &Client,
     authorization: &Authorization,
-    (asked, target): (Option<&str>, &Target),
-) -> Result<Details, OAuthError> {
-    let narrowed = authorization.details.narrow(asked)?;
-    let types = app.config.details.as_ref();
-    let carried = narrowed.left_to(client).good_for(&target.resources, types);
-    if asked.is_some() && carried != narrowed {
+    less: &Less<'_>,
+) -> Result<(Target, Details), OAuthError> {
+    let asked = authorization.details.narrow(less.details)?;
+    let left = asked.left_to(client);
+    let wanted = Wanted {
+        scopes: less.scopes,
+        named: less.resources,
+        details: &left,
+    };
+    let (registered, types) = (app.registry.now(), app.config.details.as_ref());
+    let granted = authorization.target.left_to(client);
+    let target = target::narrow(&granted, wanted, registered.resources(), types)?;
+    let carried = left.good_for(&target.resources, types);
+    if less.details.is_some() && carried != asked {
         return Err(invalid(
             "one of them is not for the APIs of this token, or its type was taken from this client; \
              ask with the resource that it is for, or leave it out",
         )
         .about("api"));
     }
-    Ok(carried)
+    Ok((target, carried))
 }
 
 /// Refuses early what [`mint`](super::mint()) could not make, before anything one-time is spent.

@@ -79,8 +79,11 @@ pub async fn mint(app: &App, issuance: Issuance) -> Result<Value, Failure> {
         "access_token": access.expose(),
         "token_type": record.token_type().as_str(),
         "expires_in": expires_at.since(at).as_secs(),
-        "scope": target.scopes.to_string(),
     });
+    // RFC 6749 §5.1: where none was asked for, details alone perhaps, nothing is said of any.
+    if !target.scopes.is_empty() {
+        answer["scope"] = target.scopes.to_string().into();
+    }
     if !record.details.is_empty() {
         // RFC 9396 §7
         answer["authorization_details"] = record.details.to_value();

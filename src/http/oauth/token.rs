@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::config::Limit;
 use crate::flows::Requester;
 use crate::flows::client_credentials::client_credentials;
+use crate::flows::issue::Less;
 use crate::flows::redeem_code::{Redeem, redeem_code};
 use crate::flows::refresh::{Refresh, refresh};
 use crate::http::reply::{ApiError, json};
@@ -56,8 +57,12 @@ pub async fn token(State(app): State<Arc<App>>, request: Request) -> Result<Resp
             Box::pin(refresh(&app, requester, presented)).await?
         }
         Grant::ClientCredentials { scopes } => {
-            let own = client_credentials(&app, requester, scopes.as_ref(), &resources);
-            Box::pin(own).await?
+            let asked = Less {
+                scopes: scopes.as_ref(),
+                resources: &resources,
+                details: details.as_deref(),
+            };
+            Box::pin(client_credentials(&app, requester, asked)).await?
         }
     };
     let mut response = json(&tokens);

@@ -32,6 +32,8 @@ macro_rules! on_both_with_types {
     )*};
 }
 
+mod alone;
+
 on_both_with_types![
     details_are_agreed_to_in_words_and_reach_the_api_as_they_were_asked,
     details_that_are_not_understood_are_refused_wherever_they_come,
@@ -272,13 +274,12 @@ async fn details_that_are_not_understood_are_refused_wherever_they_come(server: 
         &app.push(&server, &raw).await,
         &["invalid_authorization_details"],
     );
-    // Without a scope of the API that the type is for, there is no token that could carry it.
-    let alone = app.request("openid").with(
-        "authorization_details",
-        &json!([payment("A", "1.00")]).to_string(),
-    );
+    // For another API than the one that the request names.
+    let elsewhere = asking(&app, &json!([payment("A", "1.00")]))
+        .with("scope", "openid cards:read")
+        .with("resource", CARDS);
     refused(
-        &app.push(&server, &alone).await,
+        &app.push(&server, &elsewhere).await,
         &["invalid_authorization_details"],
     );
     // The same by the front door, for a client that need not push.

@@ -70,7 +70,10 @@ impl AccessRecord {
         claims.insert("jti".into(), self.id.to_string().into());
         claims.insert("iat".into(), self.issued_at.secs().into());
         claims.insert("exp".into(), self.expires_at.secs().into());
-        claims.insert("scope".into(), self.scopes.to_string().into());
+        // RFC 9068 §2.2.3: a token for details alone has none.
+        if !self.scopes.is_empty() {
+            claims.insert("scope".into(), self.scopes.to_string().into());
+        }
         claims.insert("azn".into(), self.authorization.to_string().into());
         if let Some(grant) = self.grant {
             claims.insert("grt".into(), grant.to_string().into());
@@ -117,7 +120,10 @@ impl AccessRecord {
             subject: text("sub")?.to_owned(),
             client_id: text("client_id")?.to_owned(),
             resources,
-            scopes: Scopes::parse(text("scope")?).ok()?,
+            scopes: match claims.get("scope") {
+                None => Scopes::default(),
+                Some(scope) => Scopes::parse(scope.as_str()?).ok()?,
+            },
             issued_at: issued_at(id)?,
             expires_at: Timestamp::from_secs(claims.get("exp")?.as_i64()?),
             acr: text("acr").map(str::to_owned),
@@ -136,7 +142,7 @@ impl AccessRecord {
         })
     }
 
-    /// The answer to the API that owns `scope` of this token, as JSON (RFC 7662 §2.2).
+    /// The answer to the API that owns `scope` of this token, none perhaps, as JSON (RFC 7662 §2.2).
     ///
     /// # Errors
     /// None that can be seen: text and numbers are always JSON.
@@ -155,7 +161,7 @@ impl AccessRecord {
                 many => Audience::Many(many),
             },
             client_id: &self.client_id,
-            scope,
+            scope: Some(scope).filter(|scope| !scope.is_empty()),
             token_type: self.token_type().as_str(),
             jti: self.id,
             iat: self.issued_at.secs(),
@@ -185,7 +191,8 @@ struct Introspection<'a> {
     sub: &'a str,
     aud: Audience<'a>,
     client_id: &'a str,
-    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     token_type: &'static str,
     jti: Uuid,
     iat: i64,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::acr;
 use super::claims_request::{self, ClaimsRequest};
 use super::client::{Client, GrantType, Profile};
-use super::details::Details;
+use super::details::{Details, Types};
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::pkce::Challenge;
@@ -15,7 +15,7 @@ use super::proof::Thumbprint;
 use super::redirect;
 use super::resource::Resource;
 use super::scope::Scopes;
-use super::target;
+use super::target::{self, Wanted};
 use crate::identity::Acr;
 
 /// How the answer travels back.
@@ -129,7 +129,7 @@ pub struct AuthorizeRequest {
     /// What is asked for claim by claim.
     #[serde(default)]
     pub claims: ClaimsRequest,
-    /// What is asked for that no scope says (RFC 9396); judged by who knows the types.
+    /// What is asked for that no scope says (RFC 9396).
     #[serde(default, skip_serializing_if = "Details::is_empty")]
     pub details: Details,
     /// The languages that she reads, best first (BCP 47).
@@ -198,7 +198,7 @@ impl AuthorizeRequest {
         params: &Params,
         client: &Client,
         return_to: ReturnTo,
-        resources: &[Resource],
+        (resources, types): (&[Resource], &impl Types),
     ) -> Result<Self, OAuthError> {
         // OpenID Connect Core §6: not offered, so it must be said.
         if params.get("request").is_some() {
@@ -237,18 +237,17 @@ impl AuthorizeRequest {
                 "response_mode must be query, form_post, query.jwt, form_post.jwt or jwt",
             ));
         }
-        let scope = params.get("scope").ok_or_else(|| {
-            OAuthError::new(
-                ErrorCode::InvalidScope,
-                "scope is missing: say what is asked for",
-            )
-        })?;
-        let asked = target::for_person(
-            client,
-            &Scopes::parse(scope)?,
-            params.resources(),
-            resources,
-        )?;
+        let details = match params.get("authorization_details") {
+            Some(text) => Details::parse(text, client, types)?,
+            None => Details::default(),
+        };
+        let scopes = params.get("scope").map(Scopes::parse).transpose()?;
+        let wanted = Wanted {
+            scopes: scopes.as_ref(),
+            named: params.resources(),
+            details: &details,
+        };
+        let asked = target::for_person(client, wanted, resources, types)?;
         if params
             .get("nonce")
             .is_some_and(|nonce| nonce.len() > MAX_ECHO)
@@ -294,7 +293,7 @@ impl AuthorizeRequest {
                 .required_acr
                 .max(acr::asked(params.get("acr_values"), client)),
             claims: request,
-            details: Details::default(),
+            details,
             ui_locales: locales(params.get("ui_locales")),
             dpop_jkt: params.get("dpop_jkt").map(dpop_jkt).transpose()?,
         })
@@ -390,7 +389,7 @@ fn max_age(value: Option<&str>) -> Result<Option<Duration>, OAuthError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::target::tests::{app, resources};
+    use super::super::target::tests::{app, resources, types};
     use super::*;
 
     const GOOD: &str = "client_id=app&redirect_uri=https://app.example/cb&response_type=code\
@@ -401,7 +400,7 @@ mod tests {
         let params = Params::parse(form.as_bytes())?;
         let client = app();
         let back = return_to(&params, &client)?;
-        AuthorizeRequest::parse(&params, &client, back, &resources())
+        AuthorizeRequest::parse(&params, &client, back, (&resources(), &types()))
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::claims_request::depth;
 use super::client::Client;
 use super::error::{ErrorCode, OAuthError};
+use super::resource::Resource;
 use crate::jose::{self, printable};
 
 /// The longest `authorization_details`, in bytes: they travel in every token that has them.
@@ -24,6 +25,9 @@ pub trait Types {
     /// not registered.
     fn resources(&self, name: &str) -> Option<&[String]>;
 
+    /// Whether a client may use a type for itself, without a person who agrees.
+    fn alone(&self, name: &str) -> bool;
+
     /// Whether a detail is as the schema of its type has it.
     ///
     /// # Errors
@@ -37,16 +41,12 @@ pub trait Types {
 pub struct Details(Vec<Value>);
 
 impl Details {
-    /// Reads what a client asks for; `resources` are the APIs that it asks for beside.
+    /// Reads what a client asks for. Whether it is for the APIs of the request, its
+    /// [`target`](super::target) says.
     ///
     /// # Errors
     /// `invalid_authorization_details` (RFC 9396 §5).
-    pub fn parse(
-        text: &str,
-        client: &Client,
-        resources: &[String],
-        types: &impl Types,
-    ) -> Result<Self, OAuthError> {
+    pub fn parse(text: &str, client: &Client, types: &impl Types) -> Result<Self, OAuthError> {
         let read = Self::read(text)?;
         for detail in &read.0 {
             let name = type_of(detail);
@@ -68,14 +68,26 @@ impl Details {
                 .check(name, detail)
                 .map_err(|why| invalid(&format!("{}: {why}", printable(name))).about("members"))?;
             check_locations(detail, registered)?;
-            if !is_for(detail, registered, resources) {
-                return Err(invalid(&format!(
-                    "the type {} is for other APIs than those of the scopes; ask for a scope of its \
-                     API too",
-                    printable(name)
-                ))
-                .about("api"));
-            }
+        }
+        Ok(read)
+    }
+
+    /// Reads what a client asks for itself (RFC 9396 §6): types that no person need agree to.
+    ///
+    /// # Errors
+    /// As [`Details::parse`].
+    pub fn parse_alone(
+        text: &str,
+        client: &Client,
+        types: &impl Types,
+    ) -> Result<Self, OAuthError> {
+        let read = Self::parse(text, client, types)?;
+        if let Some((name, _)) = read.iter().find(|(name, _)| !types.alone(name)) {
+            return Err(invalid(&format!(
+                "a person must agree to the type {}; send her to the authorization endpoint",
+                printable(name)
+            ))
+            .about("alone"));
         }
         Ok(read)
     }
@@ -144,6 +156,57 @@ impl Details {
     pub fn left_to(&self, client: &Client) -> Self {
         let allowed = &client.metadata.authorization_details_types;
         self.kept(|name, _| allowed.iter().any(|known| known == name))
+    }
+
+    /// Those of types that a client may use for itself.
+    #[must_use]
+    pub fn left_alone(&self, types: &impl Types) -> Self {
+        self.kept(|name, _| types.alone(name))
+    }
+
+    /// The APIs that they open without a scope: those that their types are registered for by name, or
+    /// of these the `locations` that a detail names. A type that is for any API opens none.
+    #[must_use]
+    pub fn opened<'a>(&'a self, types: &'a impl Types) -> Vec<&'a str> {
+        let each = self.iter().map(|(name, detail)| {
+            let of_type = types.resources(name).unwrap_or_default();
+            opened_by(detail, of_type)
+        });
+        each.flatten().collect()
+    }
+
+    /// The APIs that a request has beside those of `resource` and of its scopes, `asked`: a detail that
+    /// is for none of them brings along those that it opens, as a scope does.
+    ///
+    /// # Errors
+    /// `invalid_authorization_details` for one that is for other APIs than those that `resource` names,
+    /// and for one that opens none.
+    pub fn brought(
+        &self,
+        (asked, named): (&[String], &[String]),
+        known: &[Resource],
+        types: &impl Types,
+    ) -> Result<Vec<String>, OAuthError> {
+        let mut brought = Vec::new();
+        for (name, detail) in self.iter() {
+            let of_type = types.resources(name).unwrap_or_default();
+            if is_for(detail, of_type, asked) {
+                continue;
+            }
+            let is_known = |uri: &&str| known.iter().any(|resource| resource.uri == *uri);
+            let own = opened_by(detail, of_type).into_iter().filter(is_known);
+            let own: Vec<String> = own.map(str::to_owned).collect();
+            if own.is_empty() || !named.is_empty() {
+                return Err(invalid(&format!(
+                    "the type {} is for other APIs than those of the request; ask for a scope of its \
+                     API too, or leave resource out",
+                    printable(name)
+                ))
+                .about("api"));
+            }
+            brought.extend(own);
+        }
+        Ok(brought)
     }
 
     /// Those of types that are registered, and that are for one of these APIs: one of its own
@@ -215,6 +278,18 @@ fn is_for(detail: &Value, of_type: &[String], apis: &[impl AsRef<str>]) -> bool 
     match detail["locations"].as_array() {
         Some(named) if !named.is_empty() => named.iter().filter_map(Value::as_str).any(is_one),
         _ => of_type.is_empty() || of_type.iter().any(|uri| is_one(uri)),
+    }
+}
+
+/// The APIs that a detail opens: of those of its type the ones that it names, or all when it names none.
+fn opened_by<'a>(detail: &'a Value, of_type: &'a [String]) -> Vec<&'a str> {
+    let is_own = |uri: &&str| of_type.iter().any(|own| own == uri);
+    match detail["locations"].as_array() {
+        Some(named) if !named.is_empty() => {
+            let named = named.iter().filter_map(Value::as_str);
+            named.filter(is_own).collect()
+        }
+        _ => of_type.iter().map(String::as_str).collect(),
     }
 }
 
@@ -337,14 +412,14 @@ pub fn invalid(why: &str) -> OAuthError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::super::target::tests::app;
     use super::*;
 
-    /// Two types: one for an API, one for any.
-    struct Two(Vec<String>);
+    /// Two types: one for an API, which clients may use for themselves, and one for any.
+    pub(crate) struct Two(pub(crate) Vec<String>);
 
     impl Types for Two {
         fn resources(&self, name: &str) -> Option<&[String]> {
@@ -353,6 +428,10 @@ mod tests {
                 "note" => Some(&[]),
                 _ => None,
             }
+        }
+
+        fn alone(&self, name: &str) -> bool {
+            name == "payment"
         }
 
         fn check(&self, _: &str, detail: &Value) -> Result<(), String> {
@@ -368,8 +447,7 @@ mod tests {
     fn parse(value: &Value) -> Result<Details, OAuthError> {
         let mut client = app();
         client.metadata.authorization_details_types = vec!["payment".to_owned()];
-        let api = [API.to_owned()];
-        Details::parse(&value.to_string(), &client, &api, &Two(api.to_vec()))
+        Details::parse(&value.to_string(), &client, &Two(vec![API.to_owned()]))
     }
 
     #[test]
@@ -466,12 +544,25 @@ mod tests {
         assert!(granted.good_for(&[other.as_str()], &types).is_empty());
         let mut client = app();
         client.metadata.authorization_details_types = vec!["payment".to_owned()];
-        assert!(Details::parse(&named, &client, &both, &types).is_ok());
-        let elsewhere = Details::parse(&named, &client, std::slice::from_ref(&other), &types);
-        assert_eq!(elsewhere.unwrap_err().topic, Some("api"));
+        assert!(Details::parse(&named, &client, &types).is_ok());
+        assert_eq!(granted.opened(&types), [API]);
         // One that names none is for all of its type's.
         let any = Details::read("[{\"type\":\"payment\",\"locations\":[]}]").unwrap();
         assert_eq!(any.good_for(&[other.as_str()], &types), any);
+        assert_eq!(any.opened(&types), [API, other.as_str()]);
+    }
+
+    #[test]
+    fn a_type_for_any_api_opens_none_and_is_not_had_alone() {
+        let types = Two(vec![API.to_owned()]);
+        let mut client = app();
+        client.metadata.authorization_details_types = vec!["note".to_owned()];
+        let text = json!([{ "type": "note", "locations": [API] }]).to_string();
+        let read = Details::parse(&text, &client, &types).unwrap();
+        assert!(read.opened(&types).is_empty());
+        let refused = Details::parse_alone(&text, &client, &types).unwrap_err();
+        assert_eq!(refused.topic, Some("alone"));
+        assert!(read.left_alone(&types).is_empty());
     }
 
     #[test]
@@ -481,8 +572,13 @@ mod tests {
         let text = "[{\"type\":\"payment\"}]";
         let types = Two(vec![API.to_owned()]);
         let other = ["https://other.example".to_owned()];
-        assert!(Details::parse(text, &client, &other, &types).is_err());
-        let granted = Details::read(text).unwrap();
+        let granted = Details::parse(text, &client, &types).unwrap();
+        let none: [Resource; 0] = [];
+        // It is not registered here, or not among those that the request names.
+        for named in [&[][..], &other] {
+            let brought = granted.brought((named, named), &none, &types);
+            assert_eq!(brought.unwrap_err().topic, Some("api"));
+        }
         assert!(granted.good_for(&other, &types).is_empty());
         assert_eq!(granted.good_for(&types.0, &types), granted);
         assert_eq!(granted.left_to(&client), granted);

@@ -1,6 +1,8 @@
-//! Scopes and resources: which belong together, and what a client may ask for (RFC 8707).
+//! Scopes, resources and authorization details: which belong together, and what a client may ask for
+//! (RFC 8707, RFC 9396).
 
 use super::client::Client;
+use super::details::{self, Details, Types};
 use super::error::{ErrorCode, OAuthError};
 use super::resource::Resource;
 use super::scope::Scopes;
@@ -36,6 +38,17 @@ impl Target {
     }
 }
 
+/// What a request says that it wants.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// `scope`, when there is one.
+    pub scopes: Option<&'a Scopes>,
+    /// `resource`, as often as sent (RFC 8707 §2).
+    pub named: &'a [String],
+    /// `authorization_details`, of types that the client may use (RFC 9396).
+    pub details: &'a Details,
+}
+
 /// Those scopes that are neither the server's own nor any resource's.
 #[must_use]
 pub fn unknown(scopes: &Scopes, resources: &[Resource]) -> Scopes {
@@ -44,43 +57,59 @@ pub fn unknown(scopes: &Scopes, resources: &[Resource]) -> Scopes {
     })
 }
 
-/// What a client asks of a person.
+/// What a client asks of a person: scopes, authorization details (RFC 9396 §3), or both.
 ///
 /// # Errors
-/// `invalid_scope` or `invalid_target`, naming the scope or resource.
+/// `invalid_scope`, `invalid_target` or `invalid_authorization_details`, naming the scope, resource or
+/// type.
 pub fn for_person(
     client: &Client,
-    asked: &Scopes,
-    named: &[String],
+    wanted: Wanted<'_>,
     resources: &[Resource],
+    types: &impl Types,
 ) -> Result<Target, OAuthError> {
-    // OpenID Connect Core §3.1.2.1: scopes that are not understood are ignored.
-    let scopes = if asked.contains("openid") {
-        asked.difference(&unknown(asked, resources))
-    } else {
-        asked.clone()
+    let scopes = match wanted.scopes {
+        // OpenID Connect Core §3.1.2.1: scopes that are not understood are ignored.
+        Some(asked) if asked.contains("openid") => asked.difference(&unknown(asked, resources)),
+        Some(asked) => asked.clone(),
+        None if !wanted.details.is_empty() => Scopes::default(),
+        None => {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidScope,
+                "scope is missing: say what is asked for",
+            ));
+        }
     };
-    resolve(client, &scopes, named, resources)
+    let target = resolve(client, &scopes, wanted, (resources, types))?;
+    if !wanted.details.is_empty() && target.scopes.is_empty() && target.resources.is_empty() {
+        return Err(details::invalid(
+            "their type is for any API; ask for a scope of the one that is meant",
+        )
+        .about("api"));
+    }
+    Ok(target)
 }
 
-/// What a client asks for itself: everything it may, when it names no scope. Scopes about a person
-/// make no sense there.
+/// What a client asks for itself. When it names no scope: the authorization details that it names, or
+/// everything it may. Scopes about a person make no sense there.
 ///
 /// # Errors
 /// As [`for_person`].
 pub fn for_itself(
     client: &Client,
-    asked: Option<&Scopes>,
-    named: &[String],
+    wanted: Wanted<'_>,
     resources: &[Resource],
+    types: &impl Types,
 ) -> Result<Target, OAuthError> {
+    let named = wanted.named;
     let own = |scope: &str| {
         resources.iter().any(|resource| {
             resource.owns(scope) && (named.is_empty() || named.contains(&resource.uri))
         })
     };
-    let scopes = match asked {
+    let scopes = match wanted.scopes {
         Some(asked) => asked.clone(),
+        None if !wanted.details.is_empty() => Scopes::default(),
         None => client.scopes.filter(own),
     };
     if let Some(scope) = scopes.iter().find(|scope| OPENID_SCOPES.contains(scope)) {
@@ -89,7 +118,7 @@ pub fn for_itself(
             "is about a person; client_credentials has none",
         ));
     }
-    let target = resolve(client, &scopes, named, resources)?;
+    let target = resolve(client, &scopes, wanted, (resources, types))?;
     if target.resources.is_empty() {
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,
@@ -99,16 +128,18 @@ pub fn for_itself(
     Ok(target)
 }
 
-/// What a token request takes of what was granted (RFC 8707 §2.2, RFC 6749 §6).
+/// What a token request takes of what was granted (RFC 8707 §2.2, RFC 6749 §6); its details are those
+/// that are left of what was granted, an API of which stays without any scope.
 ///
 /// # Errors
 /// `invalid_scope` or `invalid_target` for more than was granted.
 pub fn narrow(
     granted: &Target,
-    asked: Option<&Scopes>,
-    named: &[String],
+    wanted: Wanted<'_>,
     resources: &[Resource],
+    types: &impl Types,
 ) -> Result<Target, OAuthError> {
+    let (asked, named) = (wanted.scopes, wanted.named);
     if let Some(uri) = named.iter().find(|uri| !granted.resources.contains(uri)) {
         return Err(invalid_target(uri, "was not granted"));
     }
@@ -119,14 +150,11 @@ pub fn narrow(
     }
     let scopes = asked.unwrap_or(&granted.scopes);
     // RFC 8707 §2.2: a token for named resources is good there and nowhere else, userinfo included.
-    let wanted = |uri: &String| named.is_empty() || named.contains(uri);
-    let owns_some = |uri: &String| {
-        resources
-            .iter()
-            .any(|resource| resource.uri == *uri && !resource.own(scopes).is_empty())
-    };
-    if let Some(uri) = named.iter().find(|uri| !owns_some(uri)) {
-        return Err(invalid_target(uri, "owns none of the scopes asked for"));
+    let is_wanted = |uri: &String| named.is_empty() || named.contains(uri);
+    let opened = wanted.details.opened(types);
+    let is_used = |uri: &String| is_used(uri, (scopes, &opened), resources);
+    if let Some(uri) = named.iter().find(|uri| !is_used(uri)) {
+        return Err(invalid_target(uri, "owns nothing of what is asked for"));
     }
     let target = Target {
         scopes: scopes.filter(|scope| {
@@ -134,17 +162,17 @@ pub fn narrow(
             // A scope without an owner is OpenID Connect's, or of a resource that was removed.
             owner.map_or(
                 named.is_empty() && OPENID_SCOPES.contains(&scope),
-                |resource| wanted(&resource.uri),
+                |resource| is_wanted(&resource.uri),
             )
         }),
         resources: granted
             .resources
             .iter()
-            .filter(|uri| wanted(uri) && owns_some(uri))
+            .filter(|uri| is_wanted(uri) && is_used(uri))
             .cloned()
             .collect(),
     };
-    if target.scopes.is_empty() {
+    if target.scopes.is_empty() && target.resources.is_empty() {
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,
             "nothing of what was granted is left; ask the person again",
@@ -153,11 +181,19 @@ pub fn narrow(
     Ok(target)
 }
 
+/// Whether a resource owns one of the scopes, or is opened by details.
+fn is_used(uri: &str, (scopes, opened): (&Scopes, &[&str]), resources: &[Resource]) -> bool {
+    let used = |resource: &Resource| opened.contains(&uri) || !resource.own(scopes).is_empty();
+    resources
+        .iter()
+        .any(|resource| resource.uri == uri && used(resource))
+}
+
 fn resolve(
     client: &Client,
     scopes: &Scopes,
-    named: &[String],
-    resources: &[Resource],
+    Wanted { named, details, .. }: Wanted<'_>,
+    (resources, types): (&[Resource], &impl Types),
 ) -> Result<Target, OAuthError> {
     for uri in named {
         if !resources.iter().any(|resource| resource.uri == *uri) {
@@ -189,14 +225,13 @@ fn resolve(
         }
     }
     // A resource that owns nothing of what is asked for would make a token for no purpose.
-    for uri in named {
-        let owns_some = resources
-            .iter()
-            .any(|resource| resource.uri == *uri && !resource.own(scopes).is_empty());
-        if !owns_some {
-            return Err(invalid_target(uri, "owns none of the scopes asked for"));
-        }
+    let opened = details.opened(types);
+    let used = |uri: &&String| is_used(uri, (scopes, &opened), resources);
+    if let Some(uri) = named.iter().find(|uri| !used(uri)) {
+        return Err(invalid_target(uri, "owns nothing of what is asked for"));
     }
+    let brought = details.brought((&owners, named), resources, types)?;
+    owners.extend(brought);
     owners.sort_unstable();
     owners.dedup();
     Ok(Target {
@@ -217,7 +252,10 @@ fn invalid_target(uri: &str, rule: &str) -> OAuthError {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::details::tests::Two;
     use super::*;
+
+    const PAYMENTS: &str = "https://api.example/payments";
 
     pub(crate) fn app() -> Client {
         serde_json::from_value(serde_json::json!({
@@ -254,31 +292,109 @@ pub(crate) mod tests {
         Scopes::parse(text).unwrap()
     }
 
+    pub(crate) fn types() -> Two {
+        Two(vec![PAYMENTS.to_owned()])
+    }
+
+    /// A payment, which is for the payments API.
+    fn payment() -> Details {
+        Details::read("[{\"type\":\"payment\"}]").unwrap()
+    }
+
+    fn ask(
+        scopes: Option<&str>,
+        named: &[&str],
+        details: &Details,
+        of: impl Fn(&Client, Wanted<'_>) -> Result<Target, OAuthError>,
+    ) -> Result<Target, OAuthError> {
+        let scopes = scopes.map(|text| Scopes::parse(text).unwrap());
+        let named: Vec<String> = named.iter().map(|uri| (*uri).to_owned()).collect();
+        let wanted = Wanted {
+            scopes: scopes.as_ref(),
+            named: &named,
+            details,
+        };
+        of(&app(), wanted)
+    }
+
+    fn person(
+        scopes: Option<&str>,
+        named: &[&str],
+        details: &Details,
+    ) -> Result<Target, OAuthError> {
+        ask(scopes, named, details, |client, wanted| {
+            for_person(client, wanted, &resources(), &types())
+        })
+    }
+
+    fn itself(
+        scopes: Option<&str>,
+        named: &[&str],
+        details: &Details,
+    ) -> Result<Target, OAuthError> {
+        ask(scopes, named, details, |client, wanted| {
+            for_itself(client, wanted, &resources(), &types())
+        })
+    }
+
     #[test]
     fn scopes_bring_their_resource_along() {
-        let target = for_person(&app(), &scopes("openid accounts:read"), &[], &resources());
+        let target = person(Some("openid accounts:read"), &[], &Details::default());
         assert_eq!(target.unwrap().resources, ["https://api.example/accounts"]);
     }
 
     #[test]
     fn unknown_scopes_are_ignored_for_openid_and_refused_otherwise() {
-        let target = for_person(&app(), &scopes("openid what"), &[], &resources()).unwrap();
+        let none = Details::default();
+        let target = person(Some("openid what"), &[], &none).unwrap();
         assert_eq!(target.scopes, scopes("openid"));
-        assert!(for_person(&app(), &scopes("what"), &[], &resources()).is_err());
+        assert!(person(Some("what"), &[], &none).is_err());
+        assert!(person(None, &[], &none).is_err());
     }
 
     #[test]
     fn a_scope_of_a_resource_that_is_not_named_is_refused() {
-        let named = ["https://api.example/payments".to_owned()];
-        let target = for_person(&app(), &scopes("accounts:read"), &named, &resources());
+        let target = person(Some("accounts:read"), &[PAYMENTS], &Details::default());
         assert_eq!(target.unwrap_err().code, ErrorCode::InvalidScope);
     }
 
     #[test]
     fn a_client_that_names_nothing_gets_its_own_scopes_but_none_about_people() {
-        let target = for_itself(&app(), None, &[], &resources()).unwrap();
+        let target = itself(None, &[], &Details::default()).unwrap();
         assert_eq!(target.scopes, scopes("accounts:read accounts:details"));
-        assert!(for_itself(&app(), Some(&scopes("openid")), &[], &resources()).is_err());
+        assert!(itself(Some("openid"), &[], &Details::default()).is_err());
+    }
+
+    #[test]
+    fn details_bring_their_api_along_and_need_no_scope() {
+        for ask in [person, itself] {
+            let alone = ask(None, &[], &payment()).unwrap();
+            assert!(alone.scopes.is_empty());
+            assert_eq!(alone.resources, [PAYMENTS]);
+            assert_eq!(ask(None, &[PAYMENTS], &payment()).unwrap(), alone);
+            let both = ask(Some("accounts:read"), &[], &payment()).unwrap();
+            assert_eq!(both.resources, ["https://api.example/accounts", PAYMENTS]);
+            // Elsewhere than where the request says it is for.
+            let elsewhere = ask(
+                Some("accounts:read"),
+                &["https://api.example/accounts"],
+                &payment(),
+            );
+            assert_eq!(elsewhere.unwrap_err().topic, Some("api"));
+            let beside = ask(None, &["https://api.example/accounts"], &payment());
+            assert_eq!(beside.unwrap_err().code, ErrorCode::InvalidTarget);
+        }
+    }
+
+    #[test]
+    fn a_detail_for_any_api_needs_a_scope() {
+        let note = Details::read("[{\"type\":\"note\"}]").unwrap();
+        for ask in [person, itself] {
+            assert!(ask(None, &[], &note).is_err());
+            assert!(ask(None, &[PAYMENTS], &note).is_err());
+            let target = ask(Some("accounts:read"), &[], &note).unwrap();
+            assert_eq!(target.resources, ["https://api.example/accounts"]);
+        }
     }
 
     #[test]
@@ -287,15 +403,26 @@ pub(crate) mod tests {
             scopes: scopes("openid accounts:read"),
             resources: vec!["https://api.example/accounts".to_owned()],
         };
-        let all = resources();
-        let more = scopes("accounts:details");
-        assert!(narrow(&granted, Some(&more), &[], &all).is_err());
-        let other = ["https://api.example/payments".to_owned()];
-        assert!(narrow(&granted, None, &other, &all).is_err());
-        let less = scopes("accounts:read");
-        assert_eq!(
-            narrow(&granted, Some(&less), &[], &all).unwrap().scopes,
-            less
-        );
+        let take = |granted: &Target, scopes: Option<&str>, named: &[&str], details: &Details| {
+            ask(scopes, named, details, |_, wanted| {
+                narrow(granted, wanted, &resources(), &types())
+            })
+        };
+        let none = Details::default();
+        assert!(take(&granted, Some("accounts:details"), &[], &none).is_err());
+        assert!(take(&granted, None, &[PAYMENTS], &none).is_err());
+        // Details open no API that was not granted.
+        assert!(take(&granted, None, &[PAYMENTS], &payment()).is_err());
+        let same = take(&granted, None, &[], &payment()).unwrap();
+        assert_eq!(same.resources, granted.resources);
+        let less = take(&granted, Some("accounts:read"), &[], &none).unwrap();
+        assert_eq!(less.scopes, scopes("accounts:read"));
+        // What was granted for details alone goes with them.
+        let alone = Target {
+            scopes: Scopes::default(),
+            resources: vec![PAYMENTS.to_owned()],
+        };
+        assert_eq!(take(&alone, None, &[], &payment()).unwrap(), alone);
+        assert!(take(&alone, None, &[], &none).is_err());
     }
 }

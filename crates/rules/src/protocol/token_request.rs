@@ -1,7 +1,6 @@
 //! The token request (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8707 §2.2).
 
 use super::client::{Client, GrantType};
-use super::details;
 use super::error::{ErrorCode, OAuthError};
 use super::params::Params;
 use super::scope::Scopes;
@@ -12,7 +11,8 @@ pub struct TokenRequest {
     pub grant: Grant,
     /// `resource`, as often as sent.
     pub resources: Vec<String>,
-    /// `authorization_details` (RFC 9396 §6.1), unread: no more than was granted.
+    /// `authorization_details` (RFC 9396 §6), unread: no more than was granted, or what a client asks
+    /// for itself.
     pub details: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub enum Grant {
     },
     /// `client_credentials`.
     ClientCredentials {
-        /// `scope`; all that the client may, when absent.
+        /// `scope`; all that the client may, when there are neither scopes nor details.
         scopes: Option<Scopes>,
     },
 }
@@ -76,11 +76,6 @@ impl TokenRequest {
         };
         let resources = params.resources().to_vec();
         let details = text("authorization_details");
-        if details.is_some() && grant_type == GrantType::ClientCredentials {
-            return Err(details::invalid(
-                "client_credentials has none; a person agrees to them",
-            ));
-        }
         Ok(Self {
             grant,
             resources,

@@ -537,6 +537,17 @@ Content-Type: application/json
                 wrong: "",
                 right: "",
             },
+            Topic {
+                id: "alone",
+                title: |say| say.error_invalid_authorization_details_alone(),
+                text: |say| say.error_invalid_authorization_details_alone_text(),
+                spec: Spec(
+                    "RFC 9396 §6",
+                    "https://www.rfc-editor.org/rfc/rfc9396#section-6",
+                ),
+                wrong: "",
+                right: "",
+            },
         ],
     },
 ];
