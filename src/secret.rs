@@ -57,6 +57,8 @@ pub enum Purpose {
     ClientSecret,
     /// A browser's hold on its ceremonies with passkeys and security keys.
     Ceremony,
+    /// A link that goes to a person's e-mail address.
+    MailedLink,
 }
 
 impl Purpose {
@@ -73,6 +75,7 @@ impl Purpose {
             Self::Activation => "cs_av_",
             Self::ClientSecret => "cs_sk_",
             Self::Ceremony => "cs_pk_",
+            Self::MailedLink => "cs_ml_",
         }
     }
 
@@ -87,6 +90,7 @@ impl Purpose {
             Self::Activation => "activation",
             Self::ClientSecret => "client-secret",
             Self::Ceremony => "ceremony",
+            Self::MailedLink => "mailed-link",
         }
     }
 }

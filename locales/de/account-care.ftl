@@ -26,3 +26,13 @@ recovery-standing-what = Unsere Mitarbeitenden wurden gebeten, Sie Ihre Anmeldun
 recovery-standing-approved = Zwei unserer Mitarbeitenden haben genehmigt, dass Sie Ihre Anmeldung neu einrichten. Wer den Link hat, den sie übergeben, wird zu Ihnen. Wenn Sie nicht darum gebeten haben, brechen Sie es jetzt ab.
 recovery-cancel = Abbrechen
 recovery-cancelled = Es ist abgebrochen: Niemand kann Ihre Anmeldung neu einrichten.
+
+address-title = Ihre E-Mail-Adresse
+address-what = Wir schreiben Ihnen an { $address } und wissen noch nicht, ob Sie das lesen. Wir können Ihnen einen Link schicken, der die Adresse bestätigt.
+address-confirm = Diese Adresse bestätigen
+address-sent = Wir haben einen Link an Ihre E-Mail-Adresse geschickt. Er gilt eine Stunde.
+address-lately = Wir haben Ihnen schon einen Link geschickt. Suchen Sie die Mail, auch im Ordner für unerwünschte Mails, oder versuchen Sie es später noch einmal.
+address-question = Ist { $address } Ihre E-Mail-Adresse? Dann bestätigen Sie sie.
+address-confirmed = Ihre E-Mail-Adresse ist bestätigt.
+address-over = Dieser Link gilt nicht
+address-over-what = Er gilt einmal, eine Stunde lang, und nur für die Person und die Adresse, an die er ging; ein neuerer Link beendet ihn. Wenn Ihre Adresse noch zu bestätigen ist, verlangen Sie in Ihrem Konto einen neuen Link.

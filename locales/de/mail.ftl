@@ -13,6 +13,9 @@ mail-not-asked-call = Wenn Sie nicht darum gebeten haben, rufen Sie uns an: { $p
 mail-not-expected = Wenn Sie das nicht erwartet haben, tun Sie nichts. Geben Sie den Link niemandem: Wer ihn öffnet, wird zu Ihnen.
 mail-never = Wir fragen nie per Mail oder Telefon nach Ihrem Passwort oder einem Code. Sie müssen keinem Link in einer Mail folgen: Sie können auch { $issuer } in Ihren Browser eingeben.
 
+mail-not-hers = Wenn Sie nicht darum gebeten haben, tun Sie nichts: Ohne Ihre Anmeldung ist der Link wertlos.
+mail-address-what = Jemand, der in Ihrem Konto angemeldet ist, möchte bestätigen, dass Sie Mails an dieser Adresse lesen. Öffnen Sie den Link und drücken Sie dort auf den Knopf. Er gilt einmal, bis { $until }.
+
 mail-invited = Richten Sie Ihre Anmeldung ein
 mail-invited-what = { $institution } lädt Sie ein, Ihre Anmeldung einzurichten. Der Link gilt einmal, bis { $until }.
 mail-invited-begin = Anmeldung einrichten

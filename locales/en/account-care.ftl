@@ -26,3 +26,13 @@ recovery-standing-what = Our staff were asked to let you set up your sign-in ane
 recovery-standing-approved = Two of our staff approved that you set up your sign-in anew. Whoever has the link that they hand over becomes you. If you did not ask for it, cancel it now.
 recovery-cancel = Cancel it
 recovery-cancelled = It is cancelled: nobody can set up your sign-in anew.
+
+address-title = Your e-mail address
+address-what = We write to { $address }, and do not know yet whether you read it. We can send you a link that confirms it.
+address-confirm = Confirm this address
+address-sent = We sent a link to your e-mail address. It works for an hour.
+address-lately = We sent you a link already. Look for the mail, also in the folder for unwanted mail, or try again later.
+address-question = Is { $address } your e-mail address? Then confirm it.
+address-confirmed = Your e-mail address is confirmed.
+address-over = This link is not good
+address-over-what = It works once, for an hour, and only for the person and the address it was sent to; a newer link ends it. If your address is still to be confirmed, ask for another link in your account.

@@ -13,6 +13,9 @@ mail-not-asked-call = If you did not ask for this, call us: { $phone }.
 mail-not-expected = If you did not expect this, do nothing. Give the link to nobody: whoever opens it becomes you.
 mail-never = We never ask for your password or a code by mail or phone. You need not follow a link in a mail: you can also type { $issuer } into your browser.
 
+mail-not-hers = If you did not ask for this, do nothing: without your sign-in the link is worth nothing.
+mail-address-what = Someone who is signed in to your account wants to confirm that you read mail at this address. Open the link and press the button there. It works once, until { $until }.
+
 mail-invited = Set up your sign-in
 mail-invited-what = { $institution } invites you to set up your sign-in. The link works once, until { $until }.
 mail-invited-begin = Set up your sign-in

@@ -289,6 +289,8 @@ impl Lifetimes {
     pub const PASSKEY: Duration = Duration::from_mins(5);
     /// A sign-in on its way through the institution's own provider.
     pub const UPSTREAM: Duration = Duration::from_mins(10);
+    /// A link that confirms an e-mail address.
+    pub const ADDRESS_LINK: Duration = Duration::from_hours(1);
     /// A set of new recovery codes that waits to be confirmed.
     pub const RECOVERY_CODES: Duration = Duration::from_mins(10);
     /// The longest access token that a resource may ask for.

@@ -11,7 +11,7 @@ use super::epochs::{self, Whose};
 use super::fresh::{Demand, Fresh, Proved, after_proof};
 use super::sessions::SignedIn;
 use super::users::{self as people, UserInfo};
-use super::{AdminFailure, Caller};
+use super::{AdminFailure, Caller, confirm_address};
 use crate::app::App;
 use crate::fault::Fault;
 use crate::store::feed::EPOCH_MARGIN;
@@ -95,6 +95,7 @@ pub async fn close(app: &App, name: &str, caller: &Caller) -> Result<UserInfo, A
                 recovery_renewals::end_all(tx, id).await?;
                 invites::end_all(tx, id, now).await?;
                 reproofs::cancel(tx, id, now).await?;
+                confirm_address::void(tx, id).await?;
                 mails::forget(tx, id).await?;
                 authorizations::forget(tx, id, !keeps).await?;
                 let revoked = grants::revoke_all(tx, id, now).await?;

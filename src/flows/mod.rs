@@ -14,6 +14,7 @@ pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
 pub mod close;
+pub mod confirm_address;
 pub mod consent;
 pub mod dispute;
 pub mod end_session;

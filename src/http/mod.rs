@@ -143,7 +143,7 @@ pub fn router(app: Arc<App>) -> Router {
 /// What a signed-in person sees and changes.
 fn account_pages() -> Router<Arc<App>> {
     use pages::account::{
-        activity, app, care, dispute, lists, passkeys, password, recovery_codes, upstream,
+        activity, app, care, dispute, lists, mailbox, passkeys, password, recovery_codes, upstream,
     };
     use pages::{account, proof};
 
@@ -198,6 +198,8 @@ fn account_pages() -> Router<Arc<App>> {
         )
         .route("/account/close/take-back", post(care::take_back))
         .route("/account/recovery/cancel", post(care::cancel_recovery))
+        .route("/account/address", get(mailbox::show).post(mailbox::ask))
+        .route("/account/address/confirm", post(mailbox::confirm))
         .route("/account/not-me", get(dispute::ask).post(dispute::submit))
 }
 

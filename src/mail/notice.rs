@@ -81,6 +81,7 @@ pub const fn may_tell(kind: Kind) -> bool {
         || matches!(
             kind,
             Kind::UserInvited
+                | Kind::AddressAsked
                 | Kind::UserChanged
                 | Kind::UserClosed
                 | Kind::SignInSucceeded
@@ -107,6 +108,9 @@ pub fn compose(facts: &Facts<'_>) -> Option<Notice> {
     // Whoever cannot sign in there is not sent there.
     let shut = facts.stopped || facts.kind == Kind::UserClosed;
     let link = match &facts.link {
+        Some(link) if facts.kind == Kind::AddressAsked => {
+            Some((link.clone(), say.address_confirm()))
+        }
         Some(link) => Some((link.clone(), say.mail_invited_begin())),
         None if shut => None,
         None => Some((format!("{}/account", facts.issuer), say.mail_account())),
@@ -114,6 +118,7 @@ pub fn compose(facts: &Facts<'_>) -> Option<Notice> {
     let phone = facts.institution.help_phone.as_deref();
     let doubt = match (facts.kind, phone) {
         (Kind::UserInvited, _) => say.mail_not_expected(),
+        (Kind::AddressAsked, _) => say.mail_not_hers(),
         (_, Some(phone)) if shut => say.mail_not_asked_call(phone),
         (_, None) if shut => say.mail_not_asked(),
         (_, Some(phone)) => say.mail_not_you_call(phone),
@@ -171,6 +176,7 @@ fn words(facts: &Facts<'_>) -> Option<(String, String)> {
             say.mail_invited(),
             say.mail_invited_what(facts.institution.name.as_str(), until()),
         ),
+        Kind::AddressAsked => (say.address_confirm(), say.mail_address_what(until())),
         Kind::UserActivated => (say.mail_activated(), say.mail_activated_what()),
         Kind::UserChanged => (say.mail_moved(), say.mail_moved_what()),
         Kind::UserDisputed => (say.mail_disputed(), say.mail_disputed_what()),

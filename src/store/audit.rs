@@ -325,13 +325,15 @@ pub struct Span {
 }
 
 /// The kinds of events that a person is told of; the rest is talk between machines.
-pub const TOLD: [Kind; 32] = [
+pub const TOLD: [Kind; 34] = [
     Kind::UserInvited,
     Kind::UserActivated,
     Kind::UserChanged,
     Kind::UserDisabled,
     Kind::UserEnabled,
     Kind::UserDisputed,
+    Kind::AddressAsked,
+    Kind::AddressConfirmed,
     Kind::PasswordChanged,
     Kind::PasswordEnded,
     Kind::RecoveryCodeUsed,
@@ -363,7 +365,7 @@ pub const TOLD: [Kind; 32] = [
 const OF_SUBJECT: Sql = Sql(
     "SELECT leaf, personal FROM audit_events WHERE subject = $1 AND id > $2 AND id < $3 \
      AND kind IN ('user.invited', 'user.activated', 'user.changed', 'user.disabled', 'user.enabled', \
-     'user.disputed', 'password.changed', 'password.ended', 'recovery_code.used', \
+     'user.disputed', 'address.asked', 'address.confirmed', 'password.changed', 'password.ended', 'recovery_code.used', \
      'recovery_codes.replaced', 'passkey.added', 'passkey.removed', 'passkey.blocked', \
      'authenticator_app.replaced', 'upstream.linked', 'upstream.unlinked', 'recovery.begun', 'recovery.approved', 'recovery.cancelled', \
      'recovery.finished', 'data.exported', 'close.asked', 'close.taken_back', 'confirmation.refused', 'sign_in.succeeded', \

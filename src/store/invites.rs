@@ -84,7 +84,7 @@ pub async fn end_reproofs(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<(),
 pub async fn end_all(tx: &mut Tx, user: Uuid, now: Timestamp) -> Result<bool, Fault> {
     const END: Sql = Sql("UPDATE invites SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL");
     let ended = tx.execute(END, vec![user.into(), now.into()]).await?;
-    mails::forget_invitations(tx, user).await?;
+    mails::forget_links(tx, user).await?;
     end_activations(tx, user).await?;
     Ok(ended > 0)
 }

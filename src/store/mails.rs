@@ -166,11 +166,11 @@ pub async fn waits(tx: &mut Tx, event: Uuid, user: Uuid) -> Result<bool, Fault> 
     Ok(found.is_some())
 }
 
-/// Forgets the mails of a person that bring links of invitations.
-pub async fn forget_invitations(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
+/// Forgets the mails of a person that bring links.
+pub async fn forget_links(tx: &mut Tx, user: Uuid) -> Result<(), Fault> {
     const FORGET: Sql = Sql("DELETE FROM mails WHERE user_id = $1 AND event_id IN \
          (SELECT id FROM audit_events WHERE subject = $1 \
-         AND kind NOT IN ('token.issued', 'token.refreshed') AND kind = 'user.invited')");
+         AND kind NOT IN ('token.issued', 'token.refreshed') AND kind IN ('user.invited', 'address.asked'))");
     tx.execute(FORGET, vec![user.into()]).await.map(drop)
 }
 

@@ -87,6 +87,36 @@ impl Profile {
         address.filter(|address| !address.is_empty())
     }
 
+    /// Her address, when nobody showed yet that she reads what is sent there.
+    #[must_use]
+    pub fn unconfirmed(&self) -> Option<&str> {
+        let verified = self.claims.get(VERIFIED) == Some(&Value::Bool(true));
+        self.address().filter(|_| !verified)
+    }
+
+    /// She reads what is sent to her address.
+    pub fn confirm(&mut self, now: Timestamp) {
+        self.claims.insert(VERIFIED.to_owned(), true.into());
+        self.updated(now);
+    }
+
+    /// Nobody knows whether she reads what is sent to her address; false when that was so before.
+    pub fn unconfirm(&mut self) -> bool {
+        match self.claims.get_mut(VERIFIED) {
+            Some(verified) if *verified == Value::Bool(true) => {
+                *verified = Value::Bool(false);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What is told of her changed now (OpenID Connect Core §5.1, `updated_at`).
+    pub fn updated(&mut self, now: Timestamp) {
+        let updated_at = String::from("updated_at");
+        self.claims.insert(updated_at, now.secs().into());
+    }
+
     /// The addresses that were replaced within the last 30 days.
     pub fn lately(&self, now: Timestamp) -> impl Iterator<Item = &FormerAddress> {
         let since = now.minus(FORMER);
@@ -129,6 +159,8 @@ pub struct User {
     envelope: Option<Vec<u8>>,
 }
 
+/// OpenID Connect Core §5.1: whether her `email` is known to be hers.
+const VERIFIED: &str = "email_verified";
 const NAME_DOMAIN: &str = "users.name";
 
 /// Makes an invited account; false when the name is taken.

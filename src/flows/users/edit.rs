@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{UserInfo, find, info, unknown};
 use crate::app::App;
-use crate::flows::send_mail;
-use crate::flows::{AdminFailure, Caller};
+use crate::flows::{AdminFailure, Caller, confirm_address, send_mail};
 use crate::store::invites;
 use crate::store::users::{self, UserState};
 
@@ -34,6 +33,13 @@ impl std::fmt::Debug for UserEdit {
     }
 }
 
+impl UserEdit {
+    /// Whether it says anything of a claim.
+    fn names(&self, claim: &str) -> bool {
+        self.claims.contains_key(claim) || self.removed.iter().any(|name| name == claim)
+    }
+}
+
 /// Somebody whose claims were changed.
 pub struct Changed {
     /// As she is now.
@@ -43,7 +49,8 @@ pub struct Changed {
 }
 
 /// Changes claims of a person, whatever state her account is in, as long as it is not closed. Apps are told
-/// at their next look. Another address of somebody who never set her account up ends her invitation.
+/// at their next look. Another address is not verified unless the edit says so, and ends the link to the
+/// former one, and the invitation of somebody who never set her account up.
 ///
 /// # Errors
 /// [`AdminFailure::Refused`] when there is nobody, the account is closed, a claim does not fit, or nothing
@@ -80,19 +87,21 @@ pub async fn set(
                     return Ok(None);
                 };
                 let former = user.profile.address().map(str::to_owned);
-                let changed = apply(edit, &mut user.profile.claims);
+                let says = edit.names("email_verified");
+                let mut changed = apply(edit, &mut user.profile.claims);
                 if changed.is_empty() {
                     return Ok(Some((user, None)));
                 }
                 let moved = former.as_deref() != user.profile.address();
                 let invited = user.state == UserState::Invited;
+                if moved && !says && user.profile.unconfirm() {
+                    changed.push("email_verified".to_owned());
+                }
                 if let Some(former) = former.filter(|_| moved && !invited) {
                     user.profile.replaced(former, now);
                 }
-                let updated_at = String::from("updated_at");
-                if !changed.contains(&updated_at) {
-                    let seconds = now.secs().into();
-                    user.profile.claims.insert(updated_at, seconds);
+                if !changed.iter().any(|name| name == "updated_at") {
+                    user.profile.updated(now);
                 }
                 users::change_profile(tx, &user, now).await?;
                 let mut event = event.with("changed", changed.join(" "));
@@ -101,6 +110,7 @@ pub async fn set(
                     // Whoever reads the address that was wrong must not hold what opens the account.
                     uninvited = invites::end_all(tx, id, now).await?;
                 } else if moved {
+                    confirm_address::void(tx, id).await?;
                     // Former addresses are told too: whoever reads one may be the only one to object.
                     event = send_mail::told_now(tells, event, Some(&user), None)?;
                 }

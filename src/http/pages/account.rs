@@ -5,6 +5,7 @@ pub mod app;
 pub mod care;
 pub mod dispute;
 pub mod lists;
+pub mod mailbox;
 pub mod passkeys;
 pub mod password;
 mod proved;
@@ -31,7 +32,7 @@ use crate::flows::account::{self, Overview};
 use crate::flows::reproof::{self, Reproof};
 use crate::flows::sessions::{self, SignedIn};
 use crate::flows::sign_in::Evidence;
-use crate::flows::{Caller, activity as flow, passkeys as keys};
+use crate::flows::{Caller, activity as flow, confirm_address, passkeys as keys};
 use crate::http::cookies::{self, Cookies};
 use crate::http::oauth::caller;
 use crate::words::Words;
@@ -64,6 +65,9 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         Some("app") => Some(say.app_new_done()),
         Some("linked") => Some(say.upstream_linked()),
         Some("unlinked") => Some(say.upstream_unlinked_done()),
+        Some("sent") => Some(say.address_sent()),
+        Some("lately") => Some(say.address_lately()),
+        Some("address") => Some(say.address_confirmed()),
         Some("close") => Some(say.close_noted()),
         Some("open") => Some(say.close_taken_back()),
         _ => None,
@@ -95,6 +99,7 @@ async fn render(
         chrome: &chrome(app, caller),
         name: held.user.profile.display_name().to_owned(),
         notice,
+        unconfirmed: confirm_address::offered(app, &held.user).map(str::to_owned),
         recovery: standing,
         apps: apps
             .map(|grant| rows::app_row(app, say, &registered, grant))

@@ -38,6 +38,7 @@ pub async fn walk(lang: Lang, visitor: &mut impl Visitor) {
     explain(&demo, &chrome, lang, visitor).await;
     elsewhere::come_through(&chrome, lang, visitor).await;
     elsewhere::read_letters(&chrome, lang, visitor).await;
+    elsewhere::confirm_address(&chrome, lang, visitor).await;
     assert_eq!(chrome.violations().await, [""; 0]);
 }
 
@@ -377,6 +378,7 @@ pub fn expected() -> BTreeSet<&'static str> {
     BTreeSet::from([
         "about",
         "account",
+        "account-address",
         "account-no-apps",
         "account-recovered",
         "account-recovery",
@@ -390,6 +392,8 @@ pub fn expected() -> BTreeSet<&'static str> {
         "activation-3",
         "activation-done",
         "activity",
+        "address",
+        "address-over",
         "app",
         "app-new",
         "apps",

@@ -88,6 +88,7 @@ async fn every_page_fits_and_is_accessible_in_english_and_in_german() {
         "Account information, BaFin 123456",
         "Pocket Budget Example Ltd",
         "privacy@pocket-budget.example",
+        "new@mail.example",
         "Ada Lovelace",
         "ada Example",
         "Code",

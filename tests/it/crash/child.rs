@@ -16,7 +16,7 @@ use countersign::{crash, jobs};
 use rules::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{provider, template};
+use crate::support::{provider, smtp, template};
 
 /// What the process serves, in its environment.
 const SPEC: &str = "COUNTERSIGN_TEST_SERVES";
@@ -36,6 +36,8 @@ pub struct Spec {
     pub now: i64,
     /// The issuer of the provider that people may come through, and the file of the secret there.
     pub provider: Option<(String, PathBuf)>,
+    /// The port of the mail server, when people are written to.
+    pub mail: Option<u16>,
 }
 
 /// A process that serves.
@@ -52,7 +54,7 @@ impl Child {
     pub fn start(spec: &Spec, die_at: &str) -> Option<Self> {
         let told = json!({
             "issuer": spec.issuer, "url": spec.url, "folder": spec.folder, "now": spec.now,
-            "die_at": die_at, "provider": spec.provider,
+            "die_at": die_at, "provider": spec.provider, "mail": spec.mail,
         });
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "crash::child::serves_in_a_process_of_its_own"])
@@ -153,6 +155,9 @@ async fn serves_in_a_process_of_its_own() {
     let mut file = template::file(text("issuer"), text("url"), folder);
     if let [Some(issuer), Some(secret)] = [0, 1].map(|at| spec["provider"][at].as_str()) {
         file.upstream = provider::settings(issuer, Path::new(secret));
+    }
+    if let Some(port) = spec["mail"].as_u64() {
+        file.mail = smtp::settings(u16::try_from(port).unwrap());
     }
     let config = file.check().unwrap();
     let root = RootKey::read(&folder.join("root.key")).unwrap();

@@ -4,6 +4,7 @@ mod account;
 mod check;
 mod child;
 mod machines;
+mod mailbox;
 mod operator;
 mod passkeys;
 mod people;

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::child::{self, Child, Spec};
 use super::world::World;
-use super::{account, check, machines, operator, passkeys, people, recovery, upstream};
+use super::{account, check, machines, mailbox, operator, passkeys, people, recovery, upstream};
 use crate::support::server::Left;
 use crate::support::template::{self, Directory};
 use crate::support::{Engine, postgres::Cluster};
@@ -65,8 +65,11 @@ const MORE: [(&str, Walk); 3] = [
     ("reproofed", |w| Box::pin(recovery::reproofed(w))),
 ];
 
+/// Walks where people are written to.
+const MAILED: [(&str, Walk); 1] = [("address", |w| Box::pin(mailbox::confirmed(w)))];
+
 /// Commits where no walk passes, and why not.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     (
         "lockouts::give_back",
         "only when the database failed in the midst of a verdict",
@@ -78,10 +81,6 @@ const ELSEWHERE: [(&str, &str); 5] = [
     (
         "backfill::advance",
         "nothing is to be done now; growth::backfill interrupts it",
-    ),
-    (
-        "flows/send_mail.rs",
-        "needs a mail server; mail::delivery kills a tick between sending and marking",
     ),
     (
         "flows/prove.rs",
@@ -109,21 +108,16 @@ async fn nothing_acknowledged_is_lost_in_any_walk_at_any_point() {
 
 async fn everywhere(engine: Engine, each_walk: bool) {
     let mut world = World::new(engine).await;
-    let mut seen = BTreeSet::new();
-    let mut plan = BTreeMap::<String, Vec<(&str, Walk)>>::new();
-    let mut acts = Vec::new();
-    for (name, walk) in WALKS.into_iter().chain(MORE) {
-        println!("{name}");
-        world.passed();
-        walk(&mut world).await;
-        acts.extend(world.acted().into_iter().map(|point| (name, walk, point)));
-        world.compare().await;
-        world.forget();
-        for point in world.passed() {
-            seen.insert(point.clone());
-            plan.entry(point).or_default().push((name, walk));
-        }
-    }
+    let all: Vec<_> = WALKS.into_iter().chain(MORE).collect();
+    let plan = Plan::of(&mut world, &all).await;
+    let mut mailed = World::mailed(engine).await;
+    let mut letters = Plan::of(&mut mailed, &MAILED).await;
+    // What others pass is enough there.
+    letters
+        .points
+        .retain(|point, _| !plan.points.contains_key(point));
+    let mut seen: BTreeSet<String> = plan.points.keys().cloned().collect();
+    seen.extend(letters.points.keys().cloned());
     // Those of a first start die in a test of their own.
     let (_left, mut new) = first_start(engine, "");
     let passed = new.as_mut().unwrap().tell(&child::passed()).unwrap();
@@ -131,32 +125,64 @@ async fn everywhere(engine: Engine, each_walk: bool) {
     drop(new);
     let forgotten = forgotten(&seen);
     assert!(forgotten.is_empty(), "no walk passes: {forgotten:#?}");
-    for (point, walks) in plan {
-        let mut died = 0;
-        // A walk may pass elsewhere when it is walked again: what was consented to is not asked.
-        for (name, walk) in walks.iter().chain(&walks) {
-            println!("{name}: dies at {point}");
-            world.die_at(&point);
-            walk(&mut world).await;
-            died += usize::from(world.died());
+    plan.die(&mut world, each_walk).await;
+    letters.die(&mut mailed, each_walk).await;
+}
+
+/// Where to die on which walks.
+struct Plan {
+    points: BTreeMap<String, Vec<(&'static str, Walk)>>,
+    /// The same for acts that commit where others do.
+    acts: Vec<(&'static str, Walk, String)>,
+}
+
+impl Plan {
+    /// Walks, and notes what is passed.
+    async fn of(world: &mut World, walks: &[(&'static str, Walk)]) -> Self {
+        let mut points = BTreeMap::<String, Vec<_>>::new();
+        let mut acts = Vec::new();
+        for (name, walk) in walks.iter().copied() {
+            println!("{name}");
+            world.passed();
+            walk(world).await;
+            acts.extend(world.acted().into_iter().map(|point| (name, walk, point)));
+            world.compare().await;
+            world.forget();
+            for point in world.passed() {
+                points.entry(point).or_default().push((name, walk));
+            }
+        }
+        Self { points, acts }
+    }
+
+    async fn die(self, world: &mut World, each_walk: bool) {
+        for (point, walks) in self.points {
+            let mut died = 0;
+            // A walk may pass elsewhere when it is walked again: what was consented to is not asked.
+            for (name, walk) in walks.iter().chain(&walks) {
+                println!("{name}: dies at {point}");
+                world.die_at(&point);
+                walk(world).await;
+                died += usize::from(world.died());
+                world.die_at("");
+                world.compare().await;
+                world.forget();
+                if died == if each_walk { walks.len() } else { 1 } {
+                    break;
+                }
+            }
+            assert!(died > 0, "it lives on at {point}");
+        }
+        // What is done after a proof, say, commits with the verdict, where all that is proven does.
+        for (name, walk, point) in self.acts {
+            println!("{name}: dies at {point} of its own");
+            world.die_later_at(&point);
+            walk(world).await;
+            assert!(world.died(), "it lives on at {point}");
             world.die_at("");
             world.compare().await;
             world.forget();
-            if died == if each_walk { walks.len() } else { 1 } {
-                break;
-            }
         }
-        assert!(died > 0, "it lives on at {point}");
-    }
-    // What is done after a proof, say, commits with the verdict, where all that is proven does.
-    for (name, walk, point) in acts {
-        println!("{name}: dies at {point} of its own");
-        world.die_later_at(&point);
-        walk(&mut world).await;
-        assert!(world.died(), "it lives on at {point}");
-        world.die_at("");
-        world.compare().await;
-        world.forget();
     }
 }
 
@@ -252,6 +278,7 @@ fn start(left: &Left, die_at: &str) -> Option<Child> {
         folder: left.directory.path().to_owned(),
         now: left.now,
         provider: None,
+        mail: None,
     };
     tokio::task::block_in_place(|| Child::start(&spec, die_at))
 }

@@ -15,6 +15,7 @@ use crate::support::people::code_at;
 use crate::support::provider::Provider;
 use crate::support::receiver::Receiver;
 use crate::support::server::Left;
+use crate::support::smtp::{Got, Smtp};
 use crate::support::{ClientApp, Engine, Person, Reply, Spec, TestServer, jwt};
 
 /// A process and what stands in its database.
@@ -46,6 +47,8 @@ pub struct World {
     pub receiver: Receiver,
     /// The institution's own provider, which people may come through.
     pub provider: Provider,
+    /// Where people are written to, if they are.
+    pub smtp: Option<Smtp>,
     /// Somebody who can sign in.
     pub ada: Person,
     /// Somebody who comes through the provider.
@@ -64,6 +67,15 @@ pub struct World {
 impl World {
     /// Prepares a database, and lets a process serve it.
     pub async fn new(engine: Engine) -> Self {
+        Self::open(engine, None).await
+    }
+
+    /// The same, where people are told by mail.
+    pub async fn mailed(engine: Engine) -> Self {
+        Self::open(engine, Some(Smtp::start().await)).await
+    }
+
+    async fn open(engine: Engine, smtp: Option<Smtp>) -> Self {
         let server = TestServer::start(engine).await;
         let receiver = Receiver::start().await;
         let provider = Provider::start().await;
@@ -94,6 +106,7 @@ impl World {
             folder: left.directory.path().to_owned(),
             now: left.now,
             provider: Some((provider.issuer.clone(), provider.secret_file())),
+            mail: smtp.as_ref().map(|smtp| smtp.port),
         };
         let mut world = Self {
             spec,
@@ -111,6 +124,7 @@ impl World {
             api,
             receiver,
             provider,
+            smtp,
             ada,
             eva,
             bea,
@@ -219,6 +233,21 @@ impl World {
         if self.tick(job).is_none() {
             self.tick(job).unwrap();
         }
+    }
+
+    /// The next letter to an address that holds these words; those before it are lost.
+    pub fn letter(&mut self, to: &str, words: &str) -> Got {
+        for _ in 0..6 {
+            self.tick("mails");
+            let got = self.smtp.as_ref().unwrap().take();
+            let mut wanted = got.into_iter().filter(|got| got.to == to);
+            if let Some(letter) = wanted.find(|got| got.text().contains(words)) {
+                return letter;
+            }
+            // Whoever took it to send it died with it.
+            self.advance(301);
+        }
+        panic!("no letter to {to}");
     }
 
     /// A new browser.

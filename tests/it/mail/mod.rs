@@ -1,5 +1,6 @@
 //! People are told by mail what happens in their accounts.
 
+mod address;
 mod delivery;
 mod told;
 
@@ -24,6 +25,12 @@ pub fn subjects(letters: &[Got]) -> Vec<String> {
     let mut subjects: Vec<_> = letters.iter().map(|got| got.header("Subject")).collect();
     subjects.sort();
     subjects
+}
+
+/// How many events of a kind there are.
+async fn events(server: &TestServer, kind: &str) -> i64 {
+    let sql = format!("SELECT COUNT(*) FROM audit_events WHERE kind = '{kind}'");
+    server.number(&sql).await
 }
 
 /// How many mails wait.

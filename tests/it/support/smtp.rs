@@ -161,14 +161,7 @@ impl Smtp {
 
     /// Settings that send mail here.
     pub fn configure(&self, file: &mut File) {
-        file.mail = MailFile {
-            host: Some("localhost".to_owned()),
-            port: Some(self.port),
-            security: "none".to_owned(),
-            from: Some("Test Bank <no-reply@bank.example>".to_owned()),
-            timeout_seconds: 5,
-            ..MailFile::default()
-        };
+        file.mail = settings(self.port);
     }
 
     /// Lets it answer otherwise.
@@ -200,6 +193,18 @@ impl Smtp {
         tokio::time::timeout(std::time::Duration::from_secs(20), waits)
             .await
             .unwrap();
+    }
+}
+
+/// Settings that send mail to a server on this port.
+pub fn settings(port: u16) -> MailFile {
+    MailFile {
+        host: Some("localhost".to_owned()),
+        port: Some(port),
+        security: "none".to_owned(),
+        from: Some("Test Bank <no-reply@bank.example>".to_owned()),
+        timeout_seconds: 5,
+        ..MailFile::default()
     }
 }
 

@@ -66,6 +66,8 @@ kinds! {
     UserEnabled "user.enabled" "A disabled account was enabled again."
     UserChanged "user.changed" "What is told of a person was changed by an operator; the detail names the claims."
     UserDisputed "user.disputed" "A person said that something in her account was not her; everything issued to it ended."
+    AddressAsked "address.asked" "A signed-in person asked for a link that confirms her e-mail address; it was mailed there."
+    AddressConfirmed "address.confirmed" "A signed-in person opened that link: her e-mail address is verified."
     PasswordChanged "password.changed" "A person changed her password, and her other sessions ended."
     PasswordEnded "password.ended" "Too many failures in a row ended a password; it must be bound anew."
     RecoveryCodeUsed "recovery_code.used" "A recovery code took the place of a second factor and is spent."

@@ -87,6 +87,8 @@ fn sentence(say: Words, registered: &Registered, entry: &Entry) -> String {
         (Kind::UserDisabled, _) => say.activity_disabled(),
         (Kind::UserEnabled, _) => say.activity_enabled(),
         (Kind::UserDisputed, _) => say.activity_disputed(),
+        (Kind::AddressAsked, _) => say.activity_address_asked(),
+        (Kind::AddressConfirmed, _) => say.activity_address_confirmed(),
         (Kind::PasswordChanged, _) => say.activity_password_changed(),
         (Kind::PasswordEnded, _) => say.activity_password_ended(),
         (Kind::RecoveryCodeUsed, _) => say.activity_recovery_used(),
@@ -131,6 +133,8 @@ fn is_disputable(entry: &Entry) -> bool {
             Kind::SignInSucceeded
                 | Kind::SignInRefused
                 | Kind::ConfirmationRefused
+                | Kind::AddressAsked
+                | Kind::AddressConfirmed
                 | Kind::PasswordChanged
                 | Kind::RecoveryCodeUsed
                 | Kind::RecoveryCodesReplaced

@@ -16,6 +16,8 @@ pub struct Account<'a> {
     pub notice: Option<String>,
     /// How far it is that her sign-in is set up anew, when somebody asked for it.
     pub recovery: Option<String>,
+    /// Her e-mail address, when she may confirm it.
+    pub unconfirmed: Option<String>,
     /// The newest apps with a standing consent.
     pub apps: Vec<ConnectedApp>,
     /// How many more there are; zero when all are shown.
@@ -153,6 +155,22 @@ pub struct ConfirmStop<'a> {
     pub app_name: String,
     /// What it will no longer see or do.
     pub can: Vec<String>,
+    /// The account page.
+    pub back_href: String,
+}
+
+/// Asks whether to confirm an e-mail address, by the link that was sent there. Posts `link`.
+#[derive(Template)]
+#[template(path = "account/address.html")]
+pub struct ConfirmAddress<'a> {
+    /// What surrounds the page.
+    pub chrome: &'a Chrome,
+    /// The address.
+    pub address: String,
+    /// The link's token.
+    pub link: String,
+    /// Where the button posts.
+    pub action: String,
     /// The account page.
     pub back_href: String,
 }

@@ -132,3 +132,45 @@ pub async fn read_letters(chrome: &Chrome, lang: Lang, visitor: &mut impl Visito
         visitor.look(chrome, name).await;
     }
 }
+
+/// She confirms a new address by a link that goes there.
+pub async fn confirm_address(chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+    const LINK: &str = "/account/address?link=";
+    let say = lang.words();
+    let smtp = Smtp::start().await;
+    let server = TestServer::start_now_with(Engine::Sqlite, |file| smtp.configure(file)).await;
+    let ada = server.person("ada").await;
+    let edit = UserEdit {
+        claims: Map::from_iter([("email".to_owned(), "new@mail.example".into())]),
+        removed: Vec::new(),
+    };
+    users::set(&server.app, "ada", edit, &caller())
+        .await
+        .unwrap();
+    chrome.open(&server.at("/sign-in")).await;
+    for (id, text) in [
+        ("username", "ada"),
+        ("password", ada.password.as_str()),
+        ("code", ada.recovery_codes[0].as_str()),
+    ] {
+        chrome.fill(id, text).await;
+    }
+    chrome.press(&say.sign_in()).await;
+    chrome.see("#address", &say.address_title()).await;
+    visitor.look(chrome, "account-address").await;
+    delivered(&server, &smtp).await;
+    chrome.press(&say.address_confirm()).await;
+    chrome.see("[role=status]", &say.address_sent()).await;
+    let letters = delivered(&server, &smtp).await;
+    let letter = letters.first().unwrap().text();
+    let (_, link) = letter.split_once(LINK).unwrap();
+    let link = link.split_whitespace().next().unwrap();
+    chrome.open(&server.at(&format!("{LINK}{link}"))).await;
+    chrome.heading(&say.address_confirm()).await;
+    visitor.look(chrome, "address").await;
+    chrome.press(&say.address_confirm()).await;
+    chrome.see("[role=status]", &say.address_confirmed()).await;
+    chrome.open(&server.at(&format!("{LINK}{link}"))).await;
+    chrome.heading(&say.address_over()).await;
+    visitor.look(chrome, "address-over").await;
+}
