@@ -59,7 +59,7 @@ activate-codes-wrong = Das ist nicht der Code, um den wir gebeten haben.
 activate-codes-wrong-hint = Geben Sie den Code mit der gezeigten Nummer ein, aus der Liste, die Sie gesichert haben.
 
 activate-done = Ihre Anmeldung ist bereit
-activate-done-what = Von jetzt an melden Sie sich mit Ihrem Passkey an, oder mit Benutzername, Passwort und dem Code aus Ihrer App. Bewahren Sie Ihre Wiederherstellungscodes dort auf, wo nur Sie sie finden.
+activate-done-what = Von jetzt an melden Sie sich mit dem an, was Sie eben eingerichtet haben. Bewahren Sie Ihre Wiederherstellungscodes dort auf, wo nur Sie sie finden.
 activate-done-never = Wir fragen nie am Telefon, per Post oder in einer Nachricht nach Ihrem Passwort oder einem Code.
 activate-done-account = Zu Ihrem Konto
 

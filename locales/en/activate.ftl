@@ -59,7 +59,7 @@ activate-codes-wrong = That is not the code we asked for.
 activate-codes-wrong-hint = Type the code with the number shown, from the list you saved.
 
 activate-done = Your sign-in is ready
-activate-done-what = From now on you sign in with your passkey, or with your user name, your password and the code in your app. Keep your recovery codes where only you can find them.
+activate-done-what = From now on you sign in with what you have just set up. Keep your recovery codes where only you can find them.
 activate-done-never = We never ask for your password or a code by phone, mail or message.
 activate-done-account = Go to your account
 

@@ -62,19 +62,21 @@ const HELP_PHONE: &str = "+44 20 7946 0000";
 /// `countersign demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It starts three servers on this machine's loopback addresses, which no other machine reaches: the
-authorization server, a partner app (\"Pocket Budget\") and an accounts API. It prints what to open and
-whom to sign in as. Ctrl-C stops it; the data stays for the next start.
+It starts three servers on this machine's loopback addresses, which no other
+machine reaches: the authorization server, a partner app (\"Pocket Budget\") and
+an accounts API. It prints what to open and whom to sign in as. Ctrl-C stops it.
+People, what they share and the phone's accounts stay for the next start; the
+phone's mailbox and the app's own sessions do not.
 
   countersign demo
   countersign demo --data /tmp/demo --port-base 19400
   countersign demo --tls
-  countersign demo --tls --fapi --json --redirect-uri https://suite.example/test/a/bank/callback
+  countersign demo --tls --fapi --json --redirect-uri https://suite.example/cb
   countersign demo --tls --fapi --signed --json
   countersign demo --json
 
-Everything in the data folder, passwords included, is made for this folder alone. Delete the folder to
-begin anew.")]
+Everything in the data folder, passwords included, is made for this folder
+alone. Delete the folder to begin anew.")]
 pub struct Arguments {
     /// Where the demo keeps its data; made when it does not exist
     #[arg(long, value_name = "DIR", default_value = "./demo-data")]
@@ -91,7 +93,7 @@ pub struct Arguments {
     /// Speak TLS, with a certificate of the demo's own
     #[arg(long)]
     tls: bool,
-    /// Live by FAPI 2.0: apps have keys or certificates, and the API takes bound tokens alone
+    /// With --tls: live by FAPI 2.0: apps have keys or certificates, and the API takes bound tokens alone
     #[arg(long, requires = "tls")]
     fapi: bool,
     /// With --fapi: apps must sign their authorization requests (FAPI 2.0 Message Signing), for this start

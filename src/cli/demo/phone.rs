@@ -7,7 +7,7 @@ use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 
@@ -17,10 +17,11 @@ use super::authenticator::{Key, seconds_left, step};
 use super::mailbox::Mailbox;
 use super::notebook::{Notebook, PhoneEntry};
 use super::received::{Piece, Received};
-use super::web::{fields, page, see_other};
+use super::web::{fields, page, see_other, words_for};
 use super::window::Window;
 use crate::rng;
 use crate::secret::Secret;
+use crate::words::Words;
 
 /// How often the page looks for what is new, in seconds.
 const LOOK_EVERY: u64 = 5;
@@ -54,6 +55,7 @@ pub struct Mail {
 #[derive(Template)]
 #[template(path = "demo/phone.html")]
 struct PhonePage {
+    say: Words,
     /// None when somebody wants to type in peace.
     refresh: Option<u64>,
     nonce: String,
@@ -63,7 +65,7 @@ struct PhonePage {
     codes: Vec<CodeView>,
     invitations: Vec<InvitationView>,
     mails: Vec<MailView>,
-    problem: Option<&'static str>,
+    problem: Option<String>,
 }
 
 struct CodeView {
@@ -94,27 +96,32 @@ pub fn router(phone: Arc<Phone>) -> Router {
         .with_state(phone)
 }
 
-async fn show(State(phone): State<Arc<Phone>>, RawQuery(query): RawQuery) -> Response {
+async fn show(
+    State(phone): State<Arc<Phone>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let still = query.as_deref() == Some("still");
-    phone.page(StatusCode::OK, still, None).await
+    phone
+        .page(words_for(&headers), StatusCode::OK, still, None)
+        .await
 }
 
 /// Adds an account by its key, as any authenticator app can.
-async fn add(State(phone): State<Arc<Phone>>, body: Bytes) -> Response {
+async fn add(State(phone): State<Arc<Phone>>, headers: HeaderMap, body: Bytes) -> Response {
+    let say = words_for(&headers);
     let form = fields(&body).unwrap_or_default();
     let typed = form.get("key").map_or("", String::as_str);
     let Some(key) = Key::parse(typed) else {
-        let problem = "This is not a whole key. Copy all eight groups of four characters.";
-        return phone
-            .page(StatusCode::UNPROCESSABLE_ENTITY, true, Some(problem))
-            .await;
+        let (problem, status) = (say.demo_phone_not_whole(), StatusCode::UNPROCESSABLE_ENTITY);
+        return phone.page(say, status, true, Some(problem)).await;
     };
     let label = form.get("label").map_or("", |label| label.trim());
     let entry = PhoneEntry {
         label: if label.is_empty() {
-            "Another account"
+            say.demo_phone_another()
         } else {
-            label
+            label.to_owned()
         }
         .chars()
         .filter(|c| !c.is_control())
@@ -133,10 +140,8 @@ async fn add(State(phone): State<Arc<Phone>>, body: Bytes) -> Response {
         Ok(()) => see_other("/phone"),
         Err(error) => {
             tracing::warn!(error.detail = %error, "the phone cannot keep a key");
-            let problem = "The key could not be kept. The terminal says why.";
-            phone
-                .page(StatusCode::INTERNAL_SERVER_ERROR, true, Some(problem))
-                .await
+            let (problem, status) = (say.demo_phone_not_kept(), StatusCode::INTERNAL_SERVER_ERROR);
+            phone.page(say, status, true, Some(problem)).await
         }
     }
 }
@@ -144,9 +149,10 @@ async fn add(State(phone): State<Arc<Phone>>, body: Bytes) -> Response {
 impl Phone {
     async fn page(
         &self,
+        say: Words,
         status: StatusCode,
         still: bool,
-        problem: Option<&'static str>,
+        problem: Option<String>,
     ) -> Response {
         let now = self.window.now();
         let left = seconds_left(now);
@@ -161,6 +167,7 @@ impl Phone {
             },
         );
         let shown = PhonePage {
+            say,
             refresh: (!still).then(|| left.min(LOOK_EVERY)),
             seconds_left: left,
             step_seconds: STEP_SECONDS,
@@ -238,6 +245,38 @@ impl CodeView {
         match self.code.split_at_checked(3) {
             Some((first, second)) => format!("{first} {second}"),
             None => self.code.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::Lang;
+
+    #[test]
+    fn the_phone_speaks_the_language_of_the_browser() {
+        let page = |lang: Lang| {
+            let page = PhonePage {
+                say: lang.words(),
+                refresh: Some(5),
+                nonce: String::new(),
+                seconds_left: 12,
+                step_seconds: 30,
+                percent_left: 40,
+                codes: Vec::new(),
+                invitations: Vec::new(),
+                mails: Vec::new(),
+                problem: Some(lang.words().demo_phone_not_whole()),
+            };
+            page.render().unwrap()
+        };
+        let (english, german) = (page(Lang::En), page(Lang::De));
+        assert!(english.contains("lang=\"en\"") && english.contains("Mailbox"));
+        assert!(german.contains("lang=\"de\"") && german.contains("Postfach"));
+        for text in ["Mailbox", "Add", "Key", "Name of", "still"] {
+            let shown = german.replace("/phone?still", "");
+            assert!(!shown.contains(text), "{text}: {german}");
         }
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION,
-    ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST,
+    HeaderName, LOCATION, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::asking::{AskingListener, Caller};
+use crate::words::{self, Lang, Words};
 
 /// The most that a form may hold, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -56,8 +57,8 @@ pub async fn check_other_family(port: u16, whose: &str) -> Result<(), String> {
 fn taken(port: u16, whose: &str, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::AddrInUse => format!(
-            "port {port} (for {whose}) is taken by another program; stop it, or choose three other \
-             ports with --port-base, such as --port-base 19400"
+            "port {port} (for {whose}) is taken by another program, perhaps by another demo; stop \
+             it, or choose three other ports with --port-base, such as --port-base 19400"
         ),
         _ => format!(
             "port {port} (for {whose}) cannot be used: {error}; choose others with --port-base"
@@ -229,6 +230,14 @@ pub fn fields(encoded: &[u8]) -> Option<HashMap<String, String>> {
         }
     }
     Some(fields)
+}
+
+/// The texts in the language that the browser likes best (RFC 9110 §12.5.4).
+pub fn words_for(headers: &HeaderMap) -> Words {
+    let asked = headers.get(ACCEPT_LANGUAGE);
+    let asked = asked.and_then(|value| value.to_str().ok());
+    let lang = asked.and_then(|header| words::accepted(header, &Lang::ALL));
+    lang.unwrap_or_default().words()
 }
 
 #[cfg(test)]

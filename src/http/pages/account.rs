@@ -118,6 +118,7 @@ async fn render(
             .iter()
             .map(|entry| activity::row(say, &registered, entry))
             .collect(),
+        close_asked: held.user.close_asked_at.map(|since| say.date(since)),
         sign_out_action: "/sign-out".to_owned(),
     };
     Ok(page(StatusCode::OK, &view, None))

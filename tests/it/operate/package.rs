@@ -242,3 +242,42 @@ fn put_together(folder: &Path) -> PathBuf {
     fs::remove_dir_all(&tree).unwrap();
     folder.join("tree.deb")
 }
+
+#[test]
+fn a_container_is_built_from_all_that_the_build_reads() {
+    // What lies beside it and no build reads.
+    const OTHER: [&str; 13] = [
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Dockerfile",
+        "README.md",
+        "SECURITY.md",
+        "clippy.toml",
+        "deny.toml",
+        "docker-compose.yml",
+        "docs",
+        "packaging",
+        "rustfmt.toml",
+        "target",
+    ];
+    let ignore = fs::read_to_string(root().join(".dockerignore")).unwrap();
+    let sent: Vec<&str> = ignore
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .map(|line| line.trim_end_matches('/'))
+        .collect();
+    for name in &sent {
+        assert!(root().join(name).exists(), "there is no {name}");
+    }
+    for entry in fs::read_dir(root()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.starts_with('.') || OTHER.contains(&name.as_str()) {
+            continue;
+        }
+        assert!(
+            sent.contains(&name.as_str()),
+            ".dockerignore keeps {name} back"
+        );
+    }
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -28,11 +28,11 @@ pub use sessions::Sessions;
 
 use super::accounts::Account;
 use super::api::TRANSACTIONS_READ;
-use super::web::{cookie, fields, see_other};
+use super::web::{cookie, fields, see_other, words_for};
 use super::window::Window;
 use crate::clock::Clock;
 use crate::secret::Secret;
-use crate::words::{self, Lang, Words};
+use crate::words::Words;
 use accounts_api::Refused;
 use pages::{AccountView, Accounts, Home, Message, Strip};
 use relying_party::{Callback, Connection, Trouble, check_iss};
@@ -324,14 +324,6 @@ impl Partner {
         );
         super::web::page(page.status(), page, &policy)
     }
-}
-
-/// The texts in the language that the browser likes best (RFC 9110 §12.5.4).
-fn words_for(headers: &HeaderMap) -> Words {
-    let asked = headers.get(ACCEPT_LANGUAGE);
-    let asked = asked.and_then(|value| value.to_str().ok());
-    let lang = asked.and_then(|header| words::accepted(header, &Lang::ALL));
-    lang.unwrap_or_default().words()
 }
 
 /// Enough of a token to recognise it, too little to use it.

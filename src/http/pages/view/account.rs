@@ -30,6 +30,8 @@ pub struct Account<'a> {
     pub ways: Vec<WayIn>,
     /// What happened last.
     pub activity: Vec<ActivityRow>,
+    /// The day when she asked to close her access, until that is decided.
+    pub close_asked: Option<String>,
     /// Where "Sign out" is posted.
     pub sign_out_action: String,
 }
