@@ -1,5 +1,6 @@
 # Was eine Person auf ihren Kontoseiten für ihre Sicherheit tut.
 
+account-agreed = Von Ihnen bestätigt am { $date }
 account-since-until = Seit { $since } · längstens bis { $until }
 account-more-apps = Alle verbundenen Apps ({ $count } weitere)
 account-more-sessions = Alle Geräte ({ $count } weitere)

@@ -1,5 +1,6 @@
 # What a person does on her account pages to stay safe.
 
+account-agreed = You confirmed this on { $date }
 account-since-until = Since { $since } · until { $until } at the latest
 account-more-apps = All connected apps ({ $count } more)
 account-more-sessions = All devices ({ $count } more)

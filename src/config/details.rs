@@ -107,6 +107,39 @@ pub enum Part {
     Nothing,
 }
 
+impl Shown {
+    /// The same for a place with little room: a few lines, a few of the other members, and of long texts
+    /// their beginning.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        const LINES: usize = 4;
+        const TEXT: usize = 60;
+        let cut = |text: &mut String| {
+            if let Some((end, _)) = text.char_indices().nth(TEXT) {
+                text.truncate(end);
+                text.push('…');
+            }
+        };
+        let shorten = |parts: &mut Vec<Part>| {
+            parts.truncate(2 * LINES);
+            for part in parts {
+                if let Part::Words(text) | Part::Value(text) = part {
+                    cut(text);
+                }
+            }
+        };
+        cut(&mut self.title);
+        self.lines.truncate(LINES);
+        self.rest.truncate(LINES);
+        self.lines.iter_mut().for_each(shorten);
+        for (place, parts) in &mut self.rest {
+            cut(place);
+            shorten(parts);
+        }
+        self
+    }
+}
+
 impl DetailsTypes {
     /// Demands of each type what it needs; `languages` are those of the pages.
     ///
@@ -411,6 +444,21 @@ mod tests {
             assert!(!why.contains("1e9"), "values are not repeated: {why}");
         }
         assert!(types.check("other", &payment()).is_err());
+    }
+
+    #[test]
+    fn where_there_is_little_room_long_texts_are_cut_and_long_lists_end() {
+        let mut detail = payment();
+        detail["to"] = "ß".repeat(100).into();
+        detail["purpose"] = "short".into();
+        detail["tags"] = json!(vec!["tag"; 100]);
+        let shown = types().shown(&detail, Lang::default());
+        let short = shown.clone().shortened();
+        assert_eq!(short.title, shown.title);
+        assert_eq!(short.lines[1], shown.lines[1]);
+        let cut = format!("{}…", "ß".repeat(60));
+        assert!(short.lines[0].contains(&Part::Value(cut)));
+        assert_eq!(short.rest[0].1.len(), 8);
     }
 
     #[test]

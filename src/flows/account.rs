@@ -1,6 +1,8 @@
 //! What a person sees and ends on her account page.
 
 use rules::audit::{Actor, Kind};
+use rules::time::Timestamp;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Caller;
@@ -12,7 +14,7 @@ use crate::store::grants;
 pub use crate::store::grants::Grant as GrantInfo;
 use crate::store::sessions::{self, Session};
 use crate::store::webauthn::{self, Listed};
-use crate::store::{factors, users};
+use crate::store::{authorizations, factors, users};
 
 /// What stands.
 pub struct Overview {
@@ -43,6 +45,48 @@ pub async fn overview(app: &App, signed_in: &SignedIn) -> Result<Overview, Fault
                         None => Vec::new(),
                     },
                 })
+            })
+        })
+        .await
+}
+
+/// What she agreed to beyond scopes (RFC 9396), and when.
+pub type Agreed = (Timestamp, Value);
+
+/// What of it stands under each of some grants: the newest details, at most `each` of one grant and `all`
+/// together.
+pub async fn agreed(
+    app: &App,
+    grants: &[GrantInfo],
+    (each, all): (usize, usize),
+) -> Result<Vec<Vec<Agreed>>, Fault> {
+    let ids: Vec<Vec<Uuid>> = grants.iter().map(|grant| grant.agreed.clone()).collect();
+    if ids.iter().all(Vec::is_empty) {
+        return Ok(vec![Vec::new(); grants.len()]);
+    }
+    let now = app.clock.now();
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let (mut found, mut left) = (Vec::new(), all);
+                for of_one in ids {
+                    let mut listed: Vec<Agreed> = Vec::new();
+                    for id in of_one {
+                        let room = left.min(each - listed.len());
+                        if room == 0 {
+                            break;
+                        }
+                        if let Some((at, details)) = authorizations::details_of(tx, id, now).await?
+                        {
+                            let details = details.iter().map(|(_, detail)| (at, detail.clone()));
+                            let before = listed.len();
+                            listed.extend(details.take(room));
+                            left -= listed.len() - before;
+                        }
+                    }
+                    found.push(listed);
+                }
+                Ok(found)
             })
         })
         .await

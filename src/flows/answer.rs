@@ -267,6 +267,9 @@ impl Asking {
         };
         let now = self.app.clock.now();
         let (code, authorization) = issue::code(tx, &given.admission, asked, now).await?;
+        if !authorization.details.is_empty() {
+            grants::remember(tx, given.grant, authorization.id).await?;
+        }
         let event = self
             .app
             .event(Kind::CodeIssued, &self.caller)?

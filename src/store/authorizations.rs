@@ -249,6 +249,19 @@ pub struct Agreed {
     pub details: Details,
 }
 
+/// The details of an authorization that stands now, and since when; none when it has none.
+pub async fn details_of(
+    tx: &mut Tx,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<Option<(Timestamp, Details)>, Fault> {
+    const FIND: Sql = Sql("SELECT created_at, details FROM authorizations \
+         WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 AND details IS NOT NULL");
+    let row = tx.optional(FIND, vec![id.into(), now.into()]).await?;
+    row.map(|row| Ok((row.time(0)?, read_details(tx, id, &row, 1)?)))
+        .transpose()
+}
+
 /// What a person agreed to beyond scopes, newest first.
 pub async fn agreed(tx: &mut Tx, user: Uuid, limit: u32) -> Result<Vec<Agreed>, Fault> {
     const AGREED: Sql = Sql(

@@ -30,7 +30,12 @@ pub struct Grant {
     pub created_at: Timestamp,
     /// When the person last said yes.
     pub consented_at: Timestamp,
+    /// The newest authorizations with details that she agreed to, newest first; at most [`AGREED`].
+    pub agreed: Vec<Uuid>,
 }
+
+/// How many authorizations with details are remembered with a grant.
+const AGREED: usize = 10;
 
 impl Grant {
     /// Whether all of it was granted, these claims included.
@@ -55,7 +60,7 @@ impl Grant {
 /// What stands between a person and a client.
 pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Grant>, Fault> {
     const FIND: Sql = Sql(
-        "SELECT id, client_id, scopes, resources, created_at, consented_at, claims FROM grants \
+        "SELECT id, client_id, scopes, resources, created_at, consented_at, claims, agreed FROM grants \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL",
     );
     let row = tx
@@ -68,7 +73,7 @@ pub async fn standing(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option
 pub async fn lock(tx: &mut Tx, user: Uuid, client_id: &str) -> Result<Option<Grant>, Fault> {
     const LOCK: Sql = Sql("UPDATE grants SET consented_at = consented_at \
          WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL \
-         RETURNING id, client_id, scopes, resources, created_at, consented_at, claims");
+         RETURNING id, client_id, scopes, resources, created_at, consented_at, claims, agreed");
     let row = tx
         .optional(LOCK, vec![user.into(), client_id.into()])
         .await?;
@@ -81,7 +86,7 @@ pub const LISTED: usize = 500;
 /// Everything that stands for a person, newest first; at most [`LISTED`].
 pub async fn of_user(tx: &mut Tx, user: Uuid) -> Result<Vec<Grant>, Fault> {
     const LIST: Sql = Sql(
-        "SELECT id, client_id, scopes, resources, created_at, consented_at, claims FROM grants \
+        "SELECT id, client_id, scopes, resources, created_at, consented_at, claims, agreed FROM grants \
          WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC LIMIT 500",
     );
     let rows = tx.all(LIST, vec![user.into()]).await?;
@@ -167,6 +172,15 @@ pub async fn give(
     ];
     tx.execute(WRITE, values).await?;
     Ok(grant)
+}
+
+/// Remembers an authorization with details under a grant that is locked, before those that it had.
+pub async fn remember(tx: &mut Tx, grant: &Grant, authorization: Uuid) -> Result<(), Fault> {
+    const WRITE: Sql = Sql("UPDATE grants SET agreed = $2 WHERE id = $1");
+    let ids = std::iter::once(&authorization).chain(&grant.agreed);
+    let ids: Vec<String> = ids.take(AGREED).map(Uuid::to_string).collect();
+    let values = vec![grant.id.into(), ids.join(" ").into()];
+    tx.execute(WRITE, values).await.map(drop)
 }
 
 /// Stops a grant of a person, and says whose it was; none when it is not hers or was stopped before.
@@ -268,5 +282,11 @@ fn read(row: &Row) -> Result<Grant, Fault> {
         created_at: row.time(4)?,
         consented_at: row.time(5)?,
         claims: names(&row.text(6)?),
+        agreed: row
+            .opt_text(7)?
+            .unwrap_or_default()
+            .split(' ')
+            .filter_map(|id| Uuid::try_parse(id).ok())
+            .collect(),
     })
 }

@@ -104,6 +104,12 @@ const MIGRATIONS: &[Entry] = &[
         include_str!("../../migrations/sqlite/0014_encryption_keys.sql"),
         include_str!("../../migrations/postgres/0014_encryption_keys.sql"),
     ),
+    (
+        17,
+        "agreed",
+        include_str!("../../migrations/sqlite/0017_agreed.sql"),
+        include_str!("../../migrations/postgres/0017_agreed.sql"),
+    ),
 ];
 
 /// A migration that was just applied.

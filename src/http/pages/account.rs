@@ -88,7 +88,7 @@ async fn render(
     let say = caller.say();
     let registered = app.registry.now();
     let now = app.clock.now();
-    let apps = overview.grants.iter().take(SHOWN);
+    let apps = &overview.grants[..overview.grants.len().min(SHOWN)];
     let sessions = overview.sessions.iter().take(SHOWN);
     let activity = flow::newest(app, held, 5).await?;
     let standing = standing.map(|one| match one.approved_by {
@@ -101,9 +101,7 @@ async fn render(
         notice,
         unconfirmed: confirm_address::offered(app, &held.user).map(str::to_owned),
         recovery: standing,
-        apps: apps
-            .map(|grant| rows::app_row(app, say, &registered, grant))
-            .collect(),
+        apps: rows::app_rows(app, say, apps).await?,
         more_apps: overview.grants.len().saturating_sub(SHOWN),
         sessions: sessions
             .map(|session| rows::session_row(say, held, session, now))

@@ -36,6 +36,7 @@ pub async fn walk(lang: Lang, visitor: &mut impl Visitor) {
     activate(&demo, &chrome, lang, visitor).await;
     fail(&demo, &chrome, lang, visitor).await;
     explain(&demo, &chrome, lang, visitor).await;
+    elsewhere::confirm_payment(&chrome, lang, visitor).await;
     elsewhere::come_through(&chrome, lang, visitor).await;
     elsewhere::read_letters(&chrome, lang, visitor).await;
     elsewhere::confirm_address(&chrome, lang, visitor).await;
@@ -379,6 +380,7 @@ pub fn expected() -> BTreeSet<&'static str> {
         "about",
         "account",
         "account-address",
+        "account-details",
         "account-no-apps",
         "account-recovered",
         "account-recovery",
@@ -403,6 +405,7 @@ pub fn expected() -> BTreeSet<&'static str> {
         "close-asked",
         "consent",
         "consent-claims",
+        "consent-details",
         "data",
         "disputed",
         "error",

@@ -32,6 +32,7 @@ macro_rules! on_both_with_types {
     )*};
 }
 
+mod account;
 mod alone;
 
 on_both_with_types![
@@ -57,14 +58,14 @@ async fn start(engine: Engine) -> TestServer {
     .await
 }
 
-fn words(title: &str, lines: &[&str]) -> WordsFile {
+pub fn words(title: &str, lines: &[&str]) -> WordsFile {
     WordsFile {
         title: title.to_owned(),
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
     }
 }
 
-fn payment_type() -> DetailsFile {
+pub fn payment_type() -> DetailsFile {
     let amount = json!({
         "type": "object",
         "required": ["value", "currency"],
@@ -121,7 +122,7 @@ fn card_type() -> DetailsFile {
     }
 }
 
-fn payment(to: &str, value: &str) -> Value {
+pub fn payment(to: &str, value: &str) -> Value {
     json!({ "type": "payment", "amount": { "value": value, "currency": "EUR" }, "to": to })
 }
 

@@ -2,7 +2,7 @@
 //! them.
 
 mod assertions;
-mod details;
+pub mod details;
 mod dpop;
 mod encrypted;
 pub mod hook;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::rows::{app_row, client_name, granted, part, session_row};
+use super::rows::{app_rows, client_name, granted, part, session_row};
 use super::{address, at_account, forget_session};
 use crate::app::App;
 use crate::fault::Fault;
@@ -23,13 +23,9 @@ pub async fn apps(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let held = at_account(&app, request.headers(), address(&request)).await?;
     let overview = account::overview(&app, &held).await?;
     let (shown, pages) = part(&overview.grants, request.uri());
-    let registered = app.registry.now();
     let view = Apps {
         chrome: &chrome(&app, &caller),
-        apps: shown
-            .iter()
-            .map(|grant| app_row(&app, caller.say(), &registered, grant))
-            .collect(),
+        apps: app_rows(&app, caller.say(), shown).await?,
         pages,
         back_href: "/account".to_owned(),
     };

@@ -5,23 +5,40 @@ use rules::time::Timestamp;
 
 use crate::app::App;
 use crate::fault::Fault;
-use crate::flows::account::GrantInfo;
+use crate::flows::account::{self, Agreed, GrantInfo};
 use crate::flows::sessions::{SessionInfo, SignedIn};
 use crate::http::pages::asking::own_scopes;
 use crate::http::pages::claims::titles;
-use crate::http::pages::view::{ConnectedApp, Pages, SessionRow};
+use crate::http::pages::view::{AgreedTo, ConnectedApp, Pages, SessionRow};
 use crate::registry::Registered;
 use crate::words::Words;
 
 /// How many rows one page of a list has; with the longest rows it stays under 14 KiB.
 const PAGE: usize = 10;
 
+/// How many details one app's row has at most, and all rows of a page together.
+const AGREED: (usize, usize) = (3, 6);
+
+/// Connected apps, with the newest of what she agreed to beyond scopes.
+pub(super) async fn app_rows(
+    app: &App,
+    say: Words,
+    grants: &[GrantInfo],
+) -> Result<Vec<ConnectedApp>, Fault> {
+    let agreed = account::agreed(app, grants, AGREED).await?;
+    let registered = app.registry.now();
+    let rows = grants.iter().zip(&agreed);
+    Ok(rows
+        .map(|(grant, agreed)| app_row(app, say, &registered, (grant, agreed)))
+        .collect())
+}
+
 /// A connected app.
-pub(super) fn app_row(
+fn app_row(
     app: &App,
     say: Words,
     registered: &Registered,
-    grant: &GrantInfo,
+    (grant, agreed): (&GrantInfo, &[Agreed]),
 ) -> ConnectedApp {
     let client = registered.any_client(&grant.client_id);
     let until = grant.consented_at.plus(app.config.lifetimes.authorization);
@@ -30,6 +47,13 @@ pub(super) fn app_row(
         name: client_name(registered, &grant.client_id),
         company: client.and_then(|client| client.metadata.legal_entity.clone()),
         can: granted(say, registered, grant),
+        agreed: agreed
+            .iter()
+            .map(|(at, detail)| AgreedTo {
+                on: say.account_agreed(say.date(*at)),
+                shown: app.config.details.shown(detail, say.lang).shortened(),
+            })
+            .collect(),
         since: say.date(grant.created_at),
         until: say.date(until),
         action: format!("/account/apps/{}/stop", grant.id),

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{Chrome, Problem, Qr, filters};
+use crate::config::{Part, Shown};
 
 /// The account page: what stands, in short. Every action is a POST without fields.
 #[derive(Template)]
@@ -46,12 +47,22 @@ pub struct ConnectedApp {
     pub company: Option<String>,
     /// What it may see or do, as on the consent page.
     pub can: Vec<String>,
+    /// The newest of what the person agreed to beyond that (RFC 9396).
+    pub agreed: Vec<AgreedTo>,
     /// The day consent was given: `3 May 2026`.
     pub since: String,
     /// The day it ends by itself.
     pub until: String,
     /// Where "Stop sharing" leads.
     pub action: String,
+}
+
+/// Something in particular that a person agreed to, such as a payment.
+pub struct AgreedTo {
+    /// When: `You confirmed this on 3 May 2026`.
+    pub on: String,
+    /// What, as the consent page said it.
+    pub shown: Shown,
 }
 
 /// A signed-in browser.

@@ -4,9 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::flows::users::{self, NewUser, UserEdit};
 use countersign::words::{Lang, isolate};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::Visitor;
+use crate::fapi::details;
 use crate::mail::delivered;
 use crate::recovery::reproof;
 use crate::support::chrome::Chrome;
@@ -14,7 +15,7 @@ use crate::support::people;
 use crate::support::provider::Provider;
 use crate::support::server::caller;
 use crate::support::smtp::Smtp;
-use crate::support::{Engine, TestServer};
+use crate::support::{AuthRequest, Engine, Spec, TestServer};
 
 /// She comes through the institution's own provider, another site to her browser: linked, then not
 /// believed, then believed.
@@ -71,6 +72,42 @@ pub async fn come_through(chrome: &Chrome, lang: Lang, visitor: &mut impl Visito
     chrome.press(&say.sign_in()).await;
     chrome.heading(&say.account_hello("ada Example")).await;
     object(&server, chrome, lang, visitor).await;
+}
+
+/// An app asks for a payment (RFC 9396); afterwards it stands at the app, on her account page.
+pub async fn confirm_payment(chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
+    let say = lang.words();
+    let server = TestServer::start_now_with(Engine::Sqlite, |file| {
+        file.authorization_details = vec![details::payment_type()];
+    })
+    .await;
+    let ada = server.person("ada").await;
+    let spec = Spec::confidential("budget");
+    let back = server.at("/about");
+    let mut spec = spec.redirect(&[&back]);
+    spec.metadata.authorization_details_types = vec!["payment".to_owned()];
+    let app = server.register(spec).await;
+    let mut payment = details::payment("Corner Bakery", "9.50");
+    payment["purpose"] = "4711".into();
+    let request = AuthRequest::new(&app, "openid")
+        .with("authorization_details", &json!([payment]).to_string());
+    chrome.open(&request.url(&server)).await;
+    chrome.heading(&say.sign_in()).await;
+    for (id, text) in [
+        ("username", "ada"),
+        ("password", ada.password.as_str()),
+        ("code", ada.recovery_codes[0].as_str()),
+    ] {
+        chrome.fill(id, text).await;
+    }
+    chrome.press(&say.sign_in()).await;
+    chrome.see(".asks", "Corner Bakery").await;
+    visitor.look(chrome, "consent-details").await;
+    chrome.press(&say.consent_confirm()).await;
+    chrome.heading(&say.about_link()).await;
+    chrome.open(&server.at("/account")).await;
+    chrome.see(".rows", "Corner Bakery").await;
+    visitor.look(chrome, "account-details").await;
 }
 
 /// Two operators want to let somebody set up her sign-in anew; she reads it, and cancels it.
