@@ -13,6 +13,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::certificate::ClientCertificate;
 use crate::config::Mtls;
@@ -178,6 +180,59 @@ impl Files {
             .build()
             .map_err(|error| damaged(setting, &self.authorities, &error.to_string()))
     }
+}
+
+/// An authority, or a list of revocations, and until when it is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// The authority, as it calls itself.
+    pub name: String,
+    /// Whether it is a list.
+    pub is_list: bool,
+    /// Its end; none when it says none.
+    pub at: Option<Timestamp>,
+}
+
+/// Until when what stands in the files is good.
+///
+/// # Errors
+/// As [`Trust::open`].
+pub fn endings(settings: &Mtls) -> Result<Vec<Ending>, String> {
+    let Some(authorities) = &settings.authorities_file else {
+        return Ok(Vec::new());
+    };
+    let setting = "mtls.authorities_file";
+    let mut all = Vec::new();
+    for one in CertificateDer::pem_slice_iter(&read(setting, authorities)?) {
+        let unusable = |error: String| damaged(setting, authorities, &error);
+        let der = one.map_err(|error| unusable(error.to_string()))?;
+        let parsed = X509Certificate::from_der(&der);
+        let (_, parsed) = parsed.map_err(|error| unusable(error.to_string()))?;
+        all.push(Ending {
+            file: authorities.clone(),
+            name: parsed.subject().to_string(),
+            is_list: false,
+            at: Some(Timestamp::from_secs(
+                parsed.validity().not_after.timestamp(),
+            )),
+        });
+    }
+    for path in &settings.revocation_files {
+        let der = revocations(path)?;
+        let parsed = CertificateRevocationList::from_der(&der);
+        let (_, list) =
+            parsed.map_err(|error| damaged("mtls.revocation_files", path, &error.to_string()))?;
+        let next = list.next_update();
+        all.push(Ending {
+            file: path.clone(),
+            name: list.issuer().to_string(),
+            is_list: true,
+            at: next.map(|at| Timestamp::from_secs(at.timestamp())),
+        });
+    }
+    Ok(all)
 }
 
 /// A list in PEM or DER.

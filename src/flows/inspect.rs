@@ -82,6 +82,9 @@ pub struct ClientFact {
     pub secrets: usize,
     /// Where people are sent back to.
     pub redirect_uris: Vec<String>,
+    /// Which authorization details it may ask for.
+    #[serde(default)]
+    pub details_types: Vec<String>,
     /// Whether it may act.
     pub enabled: bool,
     /// When its registration last changed.
@@ -221,6 +224,7 @@ fn client(client: Client, ages: &HashMap<String, Timestamp>) -> ClientFact {
         confidential: client.is_confidential(),
         secrets,
         redirect_uris: client.redirect_uris,
+        details_types: client.metadata.authorization_details_types,
         enabled: client.disabled_at.is_none(),
         changed_at: ages.get(&client.id).copied().unwrap_or_default(),
         id: client.id,

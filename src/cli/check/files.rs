@@ -17,6 +17,8 @@ pub(super) enum Role {
     Database,
     /// A secret or a key for another server.
     Secret,
+    /// Who vouches for clients, or what was taken back.
+    Trusted,
 }
 
 /// A file as it lies there.
@@ -59,6 +61,11 @@ pub(super) fn look(settings: &Path, config: &Config) -> Seen {
     let mail = mail.and_then(|mail| mail.password_file.as_ref());
     for secret in upstream.into_iter().chain(mail) {
         add(secret, Role::Secret);
+    }
+    if let Some(mtls) = &config.mtls {
+        for file in mtls.authorities_file.iter().chain(&mtls.revocation_files) {
+            add(file, Role::Trusted);
+        }
     }
     let mut folders = vec![folder_of(&config.server.admin_socket)];
     let mut together = false;
@@ -144,6 +151,11 @@ fn entry(entry: &Entry, seen: &Seen) -> Vec<Finding> {
             "files.database_readable",
             format!("{shown} can be read by others (mode {:04o})", entry.mode),
             format!("run `chmod 600 {shown}`"),
+        ),
+        Role::Trusted if others_write => add(
+            "files.trust_writable",
+            format!("{shown} can be written by others (mode {:04o})", entry.mode),
+            format!("run `chmod go-w {shown}`"),
         ),
         Role::Secret if others_write || entry.mode & 0o004 != 0 => add(
             "files.secret_open",

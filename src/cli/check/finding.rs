@@ -130,6 +130,51 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "Browsers that reach the listener without the proxy refuse the certificate.",
     ),
     (
+        "mtls.refused",
+        Critical,
+        "The server does not start with this certificate for client certificates, or goes on with the one it has.",
+    ),
+    (
+        "mtls.ends_this_week",
+        High,
+        "When the certificate is over no client with a certificate gets a token.",
+    ),
+    (
+        "mtls.ends_soon",
+        Medium,
+        "When the certificate is over no client with a certificate gets a token.",
+    ),
+    (
+        "mtls.authorities_refused",
+        Critical,
+        "The server does not start with these authorities or lists, or goes on with those it has.",
+    ),
+    (
+        "mtls.authority_over",
+        Medium,
+        "Whom it certified is still trusted: an authority that the file names counts until it is taken out.",
+    ),
+    (
+        "mtls.list_over",
+        High,
+        "Nobody can tell what the authority took back, so the clients that it certified are refused.",
+    ),
+    (
+        "mtls.list_ends_soon",
+        Medium,
+        "When the list is over, the clients that the authority certified are refused.",
+    ),
+    (
+        "mtls.no_lists",
+        Low,
+        "A certificate that was taken back is good here until it ends.",
+    ),
+    (
+        "files.trust_writable",
+        High,
+        "Whoever writes it decides whose certificates are trusted.",
+    ),
+    (
         "files.config_writable",
         High,
         "Whoever writes this file decides which database and which key are used.",
@@ -315,6 +360,16 @@ pub(super) const KINDS: &[(&str, Severity, &str)] = &[
         "client.redirect_scheme",
         Low,
         "Any app on the person's phone may claim the same scheme.",
+    ),
+    (
+        "client.unknown_details",
+        Medium,
+        "Its requests for such details are refused, and its tokens lose them.",
+    ),
+    (
+        "settings.unused_details",
+        Info,
+        "A type that no client may use does nothing.",
     ),
     (
         "client.old_secret",

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::finding::Finding;
 use crate::cli::output;
+use crate::config::DetailsTypes;
 use crate::flows::inspect::{ClientFact, Facts};
 use crate::flows::rotate_keys::ALWAYS;
 use crate::store::schema_version;
@@ -275,6 +276,39 @@ fn client(client: &ClientFact, now: Timestamp) -> Vec<Finding> {
                 "run `countersign client rotate-secret {id}`; the old one stays good until the next rotation"
             ),
         );
+    }
+    found
+}
+
+/// Compares the types of authorization details that clients name with those of the settings.
+pub(super) fn details(facts: &Facts, types: &DetailsTypes) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let enabled = || facts.clients.iter().filter(|client| client.enabled);
+    for client in enabled() {
+        let unknown = |name: &&String| !types.names().any(|known| known == name.as_str());
+        for name in client.details_types.iter().filter(unknown) {
+            let id = &client.id;
+            found.push(Finding::new(
+                "client.unknown_details",
+                format!("the client {id} may use the authorization details {name}, which the settings do not know"),
+                format!(
+                    "add the type to [[authorization_details]], or take it from the client with `countersign client set {id} --authorization-details-type …`"
+                ),
+            ));
+        }
+    }
+    if facts.schema == 0 || facts.sealed.is_some() {
+        // No client was seen.
+        return found;
+    }
+    for name in types.names() {
+        if !enabled().any(|client| client.details_types.iter().any(|used| used == name)) {
+            found.push(Finding::new(
+                "settings.unused_details",
+                format!("no client may use the authorization details {name}"),
+                format!("register a client for it with `countersign client set ID --authorization-details-type {name}`, or remove the type"),
+            ));
+        }
     }
     found
 }

@@ -7,6 +7,7 @@ mod installation;
 mod listener;
 mod machine;
 mod settings;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -78,7 +79,8 @@ async fn everything(path: &Path, config: &Config) -> Vec<Finding> {
     let now = Clock::system().now();
     let mut found = settings::judge(config);
     found.extend(files::judge(&files::look(path, config)));
-    found.extend(listener::judge(listener::look(config, now), now));
+    found.extend(listener::both(config, now));
+    found.extend(trust::judge(trust::look(config), now));
     let mut machine = machine::look(config, now);
     match facts(config).await {
         Ok(facts) => {
@@ -86,6 +88,7 @@ async fn everything(path: &Path, config: &Config) -> Vec<Finding> {
             machine.database_ahead = facts.engine.clock_ahead;
             machine.open_files = facts.open_files;
             found.extend(installation::judge(&facts, config.issuer.as_str()));
+            found.extend(installation::details(&facts, &config.details));
         }
         Err(why) => found.push(Finding::new(
             "database.unreachable",

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use rules::time::Timestamp;
 
-use super::files::Role::{Database, Folder, Secret, Settings};
+use super::files::Role::{Database, Folder, Secret, Settings, Trusted};
 use super::finding::{Finding, KINDS};
-use super::{files, installation, listener, machine, settings};
+use super::{files, installation, listener, machine, settings, trust};
 use crate::config::{Config, File};
 use crate::flows::inspect::{ClientFact, Facts, KeyFact};
 use crate::flows::rotate_keys;
 use crate::server::tls::Certificate;
 use crate::store::inspect::Engine;
 use crate::store::schema_version;
+use crate::trust::Ending;
 
 const NOW: Timestamp = Timestamp::from_secs(1_780_000_000);
 const ISSUER: &str = "https://login.bank.example";
@@ -75,6 +76,7 @@ fn app() -> ClientFact {
         confidential: true,
         secrets: 1,
         redirect_uris: vec!["https://app.example/cb".to_owned()],
+        details_types: Vec::new(),
         enabled: true,
         changed_at: NOW,
     }
@@ -281,6 +283,8 @@ fn each_open_file_is_found() {
         assert_eq!(with(Secret, open, 7), ["files.secret_open"]);
     }
     assert!(with(Secret, 0o640, 0).is_empty());
+    assert_eq!(with(Trusted, 0o664, 7), ["files.trust_writable"]);
+    assert!(with(Trusted, 0o644, 0).is_empty());
     assert_eq!(with(Secret, 0o600, 8), ["files.owner"]);
     let seen = files::Seen {
         root_key: Some("gone".to_owned()),
@@ -302,7 +306,7 @@ fn each_fault_of_the_certificate_is_found() {
         not_after: NOW.plus(Duration::from_secs(days * 24 * 3600)),
         of_another_name,
     };
-    let found = |seen| ids(&listener::judge(seen, NOW));
+    let found = |seen| ids(&listener::judge(seen, &listener::OWN, NOW));
     assert!(found(Ok(None)).is_empty());
     assert!(found(Ok(Some(certificate(31, false)))).is_empty());
     assert_eq!(found(Ok(Some(certificate(29, false)))), ["tls.ends_soon"]);
@@ -311,6 +315,64 @@ fn each_fault_of_the_certificate_is_found() {
         ["tls.ends_this_week", "tls.other_name"]
     );
     assert_eq!(found(Err("no key".to_owned())), ["tls.refused"]);
+    let found = |seen| ids(&listener::judge(seen, &listener::ASKING, NOW));
+    assert!(found(Ok(Some(certificate(31, false)))).is_empty());
+    assert_eq!(found(Ok(Some(certificate(29, false)))), ["mtls.ends_soon"]);
+    assert_eq!(
+        found(Ok(Some(certificate(3, false)))),
+        ["mtls.ends_this_week"]
+    );
+    assert_eq!(found(Err("no key".to_owned())), ["mtls.refused"]);
+}
+
+#[test]
+fn each_fault_of_authorities_and_their_lists_is_found() {
+    let ending = |is_list, hours: i64| Ending {
+        file: PathBuf::from("/ca"),
+        name: "CN=Partners".to_owned(),
+        is_list,
+        at: Some(Timestamp::from_secs(NOW.secs() + hours * 3600)),
+    };
+    let found = |all: &[Ending]| ids(&trust::judge(Ok(all.to_vec()), NOW));
+    assert!(found(&[]).is_empty());
+    let (authority, list) = (ending(false, 48), ending(true, 48));
+    assert!(found(&[authority.clone(), list.clone()]).is_empty());
+    let endless = Ending {
+        at: None,
+        ..list.clone()
+    };
+    assert!(found(&[authority.clone(), endless]).is_empty());
+    assert_eq!(found(std::slice::from_ref(&authority)), ["mtls.no_lists"]);
+    for (spoilt, id) in [
+        ([ending(false, -1), list], "mtls.authority_over"),
+        ([authority.clone(), ending(true, 0)], "mtls.list_over"),
+        ([authority, ending(true, 23)], "mtls.list_ends_soon"),
+    ] {
+        assert_eq!(found(&spoilt), [id]);
+    }
+    let refused = trust::judge(Err("it cannot be read".to_owned()), NOW);
+    assert_eq!(ids(&refused), ["mtls.authorities_refused"]);
+}
+
+#[test]
+fn types_of_details_that_do_not_meet_are_found() {
+    let config = config(
+        "[[authorization_details]]\nname = \"payment\"\n\
+         schema = '{\"type\": \"object\", \"properties\": {}}'\n\
+         words = { en = { title = \"Pay\" }, de = { title = \"Zahlen\" } }\n",
+    );
+    let with = |types: &[&str], enabled| {
+        let mut facts = good();
+        facts.clients[0].details_types = types.iter().map(|name| (*name).to_owned()).collect();
+        facts.clients[0].enabled = enabled;
+        ids(&installation::details(&facts, &config.details))
+    };
+    assert!(with(&["payment"], true).is_empty());
+    assert_eq!(with(&[], true), ["settings.unused_details"]);
+    assert_eq!(with(&["payment"], false), ["settings.unused_details"]);
+    assert_eq!(with(&["payment", "gone"], true), ["client.unknown_details"]);
+    // Where no client can be seen, none is missed.
+    assert!(installation::details(&Facts::default(), &config.details).is_empty());
 }
 
 #[test]

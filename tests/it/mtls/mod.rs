@@ -2,6 +2,7 @@
 //! own.
 
 mod bound;
+mod check;
 mod hosts;
 mod listener;
 mod proxy;
