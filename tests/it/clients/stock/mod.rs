@@ -4,6 +4,7 @@
 mod apache;
 mod api;
 mod authlib;
+mod caddy;
 mod fapi;
 mod fido2;
 mod jwe;

@@ -36,8 +36,8 @@ async fn asking_the_hook(server: &TestServer) -> Program {
 const URL: &str = "https://api.bank.example/accounts/7";
 
 /// GETs it with a token and a proof, and with what a caller may write beside them.
-async fn get(nginx: &Program, token: &str, proof: &str, beside: (&str, &str)) -> Reply {
-    let at = format!("http://127.0.0.1:{}/accounts/7?page=2", nginx.port);
+async fn get(proxy: &Program, token: &str, proof: &str, beside: (&str, &str)) -> Reply {
+    let at = format!("http://127.0.0.1:{}/accounts/7?page=2", proxy.port);
     let request = reqwest::Client::builder()
         .no_proxy()
         .build()
@@ -48,17 +48,22 @@ async fn get(nginx: &Program, token: &str, proof: &str, beside: (&str, &str)) ->
 }
 
 async fn nginx_passes_a_bound_token_with_a_proof_for_this_request_alone(engine: Engine) {
-    const NOTHING: (&str, &str) = ("x-beside", "nothing");
     let server = hook::start(engine).await;
     let nginx = asking_the_hook(&server).await;
-    let (app, token) = hook::bound(&server).await;
+    passes_a_bound_token(&server, &nginx).await;
+}
+
+/// What any proxy does that asks the hook.
+pub(super) async fn passes_a_bound_token(server: &TestServer, proxy: &Program) {
+    const NOTHING: (&str, &str) = ("x-beside", "nothing");
+    let (app, token) = hook::bound(server).await;
     let dpop = format!("DPoP {token}");
     let by = |holder: &Holder, method: &str, url: &str| {
-        let claims = hook::claims(&server, method, url, &token);
+        let claims = hook::claims(server, method, url, &token);
         holder.sign(&holder.header(), &claims)
     };
     let good = by(&app.holder, "GET", URL);
-    let reply = get(&nginx, &dpop, &good, NOTHING).await;
+    let reply = get(proxy, &dpop, &good, NOTHING).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(reply.body.trim(), "app app");
 
@@ -78,35 +83,40 @@ async fn nginx_passes_a_bound_token_with_a_proof_for_this_request_alone(engine: 
         (by(&Holder::new(), "GET", URL), NOTHING),
         (String::new(), NOTHING),
     ] {
-        let reply = get(&nginx, &dpop, &proof, beside).await;
+        let reply = get(proxy, &dpop, &proof, beside).await;
         assert_eq!(reply.status, 401, "{proof} {beside:?}");
         let challenge = reply.header("www-authenticate");
         assert!(challenge.starts_with("DPoP "), "{challenge}");
     }
     // Not as a token that whoever has it may use, with a good proof beside it either.
     let fresh = by(&app.holder, "GET", URL);
-    let reply = get(&nginx, &format!("Bearer {token}"), &fresh, NOTHING).await;
+    let reply = get(proxy, &format!("Bearer {token}"), &fresh, NOTHING).await;
     assert_eq!(reply.status, 401, "{}", reply.body);
-    // None of that spoilt the token, and nginx removes what would make the address ambiguous.
+    // None of that spoilt the token, and the proxy removes what would make the address ambiguous.
     let beside = ("x-forwarded-uri", "/accounts/8");
-    let reply = get(&nginx, &dpop, &by(&app.holder, "GET", URL), beside).await;
+    let reply = get(proxy, &dpop, &by(&app.holder, "GET", URL), beside).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
 async fn nginx_hands_on_the_nonce_that_a_proof_needs(engine: Engine) {
     let server = hook::start(engine).await;
     let nginx = asking_the_hook(&server).await;
-    let (app, token) = hook::bound_with_nonces(&server).await;
+    hands_on_the_nonce(&server, &nginx).await;
+}
+
+/// What any proxy does that asks the hook.
+pub(super) async fn hands_on_the_nonce(server: &TestServer, proxy: &Program) {
+    let (app, token) = hook::bound_with_nonces(server).await;
     let dpop = format!("DPoP {token}");
-    let mut claims = hook::claims(&server, "GET", URL, &token);
+    let mut claims = hook::claims(server, "GET", URL, &token);
     let proof = app.holder.sign(&app.holder.header(), &claims);
-    let reply = get(&nginx, &dpop, &proof, ("x-beside", "nothing")).await;
+    let reply = get(proxy, &dpop, &proof, ("x-beside", "nothing")).await;
     assert_eq!(reply.status, 401, "{}", reply.body);
     let challenge = reply.header("www-authenticate");
     assert!(challenge.contains("use_dpop_nonce"), "{challenge}");
     claims["nonce"] = reply.header("dpop-nonce").into();
     let proof = app.holder.sign(&app.holder.header(), &claims);
-    let reply = get(&nginx, &dpop, &proof, ("x-beside", "nothing")).await;
+    let reply = get(proxy, &dpop, &proof, ("x-beside", "nothing")).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
@@ -171,7 +181,8 @@ async fn nginx_asks_about_every_token(server: TestServer) {
     }
 }
 
-async fn asked_about_every_request(server: &TestServer, nginx: &Program) {
+/// What any proxy does that asks about each request.
+pub(super) async fn asked_about_every_request(server: &TestServer, proxy: &Program) {
     let app = server.register(Spec::confidential("app")).await;
     let ada = server.person("ada").await;
     let scope = "openid accounts:read";
@@ -179,7 +190,7 @@ async fn asked_about_every_request(server: &TestServer, nginx: &Program) {
     let get = |token: &str| {
         let request = server
             .http
-            .get(format!("http://127.0.0.1:{}/accounts", nginx.port));
+            .get(format!("http://127.0.0.1:{}/accounts", proxy.port));
         // What a caller says of itself is not believed.
         Reply::of(request.header("x-sub", "mallory").bearer_auth(token))
     };
