@@ -109,10 +109,11 @@ pub enum Part {
 
 impl Shown {
     /// The same for a place with little room: a few lines, a few of the other members, and of long texts
-    /// their beginning.
+    /// their beginning. An ellipsis stands for what is left out.
     #[must_use]
     pub fn shortened(mut self) -> Self {
         const LINES: usize = 4;
+        const PARTS: usize = 12;
         const TEXT: usize = 60;
         let cut = |text: &mut String| {
             if let Some((end, _)) = text.char_indices().nth(TEXT) {
@@ -121,20 +122,28 @@ impl Shown {
             }
         };
         let shorten = |parts: &mut Vec<Part>| {
-            parts.truncate(2 * LINES);
-            for part in parts {
+            let is_long = parts.len() > PARTS;
+            parts.truncate(PARTS);
+            for part in parts.iter_mut() {
                 if let Part::Words(text) | Part::Value(text) = part {
                     cut(text);
                 }
             }
+            if is_long {
+                parts.push(Part::Words("…".to_owned()));
+            }
         };
         cut(&mut self.title);
+        let is_long = self.lines.len() > LINES || self.rest.len() > LINES;
         self.lines.truncate(LINES);
         self.rest.truncate(LINES);
         self.lines.iter_mut().for_each(shorten);
         for (place, parts) in &mut self.rest {
             cut(place);
             shorten(parts);
+        }
+        if is_long {
+            self.lines.push(vec![Part::Words("…".to_owned())]);
         }
         self
     }
@@ -458,7 +467,16 @@ mod tests {
         assert_eq!(short.lines[1], shown.lines[1]);
         let cut = format!("{}…", "ß".repeat(60));
         assert!(short.lines[0].contains(&Part::Value(cut)));
-        assert_eq!(short.rest[0].1.len(), 8);
+        assert_eq!(short.lines.len(), 2);
+        let tags = &short.rest[0].1;
+        assert_eq!(tags.len(), 13);
+        assert_eq!(tags.last(), Some(&Part::Words("…".to_owned())));
+        for number in 0..5 {
+            detail[format!("other{number}")] = "x".into();
+        }
+        let short = types().shown(&detail, Lang::default()).shortened();
+        assert_eq!(short.rest.len(), 4);
+        assert_eq!(short.lines.last(), Some(&vec![Part::Words("…".to_owned())]));
     }
 
     #[test]
