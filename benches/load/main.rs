@@ -61,6 +61,10 @@ impl Engine {
 /// Measures the server under load, beside ceilings of the same shape.
 #[derive(Debug, Parser)]
 #[command(name = "load")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 struct Options {
     /// How long one run measures, in seconds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]

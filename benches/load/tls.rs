@@ -37,13 +37,10 @@ pub struct Files {
 impl Files {
     /// Writes both; from now on all connections of this process trust them, and nobody else.
     pub fn write(directory: &Path) -> Result<Self, Failed> {
-        let (_, certificate, key) = match MADE.get() {
-            Some(made) => made,
-            None => {
-                let made = make()?;
-                MADE.get_or_init(|| made)
-            }
-        };
+        if MADE.get().is_none() {
+            let _ = MADE.set(make()?);
+        }
+        let (_, certificate, key) = MADE.get().ok_or("TLS was not set up")?;
         let files = Self {
             certificate: directory.join("tls.pem"),
             key: directory.join("tls.key"),

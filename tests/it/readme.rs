@@ -67,7 +67,11 @@ impl Machine {
     /// What the shell runs for a command of the README.
     fn shell(&self, typed: &str) -> Command {
         let etc = self.etc();
-        let line = typed.replace("/etc/countersign", etc.to_str().unwrap());
+        let mut line = typed.to_owned();
+        if line.starts_with("countersign init ") {
+            // Beside the machine's own: its folders are named nowhere else.
+            line = format!("{line} --dir {}", etc.display());
+        }
         let mut path = OsString::from(self.directory.path().join("bin"));
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap());
