@@ -34,6 +34,7 @@ pub struct DetailsFile {
     pub schema_file: Option<PathBuf>,
     pub resources: Vec<String>,
     pub client_credentials: bool,
+    pub without_scope: bool,
     pub words: BTreeMap<String, WordsFile>,
 }
 
@@ -60,6 +61,8 @@ struct DetailsType {
     resources: Vec<String>,
     /// Whether no person need agree to it.
     alone: bool,
+    /// Whether it lets tokens in without a scope.
+    opens: bool,
     words: BTreeMap<String, Asked>,
 }
 
@@ -68,6 +71,7 @@ impl fmt::Debug for DetailsType {
         f.debug_struct("DetailsType")
             .field("resources", &self.resources)
             .field("alone", &self.alone)
+            .field("opens", &self.opens)
             .finish_non_exhaustive()
     }
 }
@@ -229,6 +233,10 @@ impl Types for DetailsTypes {
         self.0.get(name).is_some_and(|known| known.alone)
     }
 
+    fn opens(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|known| known.opens)
+    }
+
     fn check(&self, name: &str, detail: &Value) -> Result<(), String> {
         let Some(known) = self.0.get(name) else {
             return Err("it is not registered".to_owned());
@@ -314,6 +322,7 @@ impl DetailsType {
             schema,
             resources: file.resources,
             alone: file.client_credentials,
+            opens: file.without_scope,
             words,
         })
     }

@@ -21,6 +21,10 @@ impl Types for One {
         false
     }
 
+    fn opens(&self, _: &str) -> bool {
+        true
+    }
+
     fn check(&self, _: &str, _: &serde_json::Value) -> Result<(), String> {
         Ok(())
     }

@@ -46,8 +46,10 @@ pub fn required(client: &Client, target: &Target, resources: &[Resource]) -> Acr
         target.resources.contains(&resource.uri) || !resource.own(&target.scopes).is_empty()
     };
     let theirs = resources.iter().filter(asks_for).flat_map(|resource| {
+        // What authorization details open without a scope may be as much as any scope of it.
+        let all = resource.own(&target.scopes).is_empty();
         let scopes = resource.scopes.iter();
-        let scopes = scopes.filter(|info| target.scopes.contains(&info.name));
+        let scopes = scopes.filter(move |info| all || target.scopes.contains(&info.name));
         scopes
             .map(|info| info.require_acr)
             .chain([resource.require_acr])

@@ -28,6 +28,9 @@ pub trait Types {
     /// Whether a client may use a type for itself, without a person who agrees.
     fn alone(&self, name: &str) -> bool;
 
+    /// Whether details of a type let their token in at its APIs without a scope of theirs.
+    fn opens(&self, name: &str) -> bool;
+
     /// Whether a detail is as the schema of its type has it.
     ///
     /// # Errors
@@ -165,12 +168,13 @@ impl Details {
     }
 
     /// The APIs that they open without a scope: those that their types are registered for by name, or
-    /// of these the `locations` that a detail names. A type that is for any API opens none.
+    /// of these the `locations` that a detail names. A type that is for any API opens none, and one that
+    /// is not registered to open none either.
     #[must_use]
     pub fn opened<'a>(&'a self, types: &'a impl Types) -> Vec<&'a str> {
         let each = self.iter().map(|(name, detail)| {
-            let of_type = types.resources(name).unwrap_or_default();
-            opened_by(detail, of_type)
+            let of_type = types.resources(name).filter(|_| types.opens(name));
+            opened_by(detail, of_type.unwrap_or_default())
         });
         each.flatten().collect()
     }
@@ -195,6 +199,7 @@ impl Details {
             }
             let is_known = |uri: &&str| known.iter().any(|resource| resource.uri == *uri);
             let own = opened_by(detail, of_type).into_iter().filter(is_known);
+            let own = own.filter(|_| types.opens(name));
             let own: Vec<String> = own.map(str::to_owned).collect();
             if own.is_empty() || !named.is_empty() {
                 return Err(invalid(&format!(
@@ -434,6 +439,10 @@ pub(crate) mod tests {
             name == "payment"
         }
 
+        fn opens(&self, _: &str) -> bool {
+            self.0.iter().all(|uri| !uri.contains("scoped"))
+        }
+
         fn check(&self, _: &str, detail: &Value) -> Result<(), String> {
             match detail.get("evil") {
                 None => Ok(()),
@@ -563,6 +572,18 @@ pub(crate) mod tests {
         let refused = Details::parse_alone(&text, &client, &types).unwrap_err();
         assert_eq!(refused.topic, Some("alone"));
         assert!(read.left_alone(&types).is_empty());
+    }
+
+    #[test]
+    fn a_type_that_needs_a_scope_opens_nothing() {
+        let types = Two(vec!["https://scoped.example".to_owned()]);
+        let mut client = app();
+        client.metadata.authorization_details_types = vec!["payment".to_owned()];
+        let read = Details::parse("[{\"type\":\"payment\"}]", &client, &types).unwrap();
+        assert!(read.opened(&types).is_empty());
+        let known: [Resource; 0] = [];
+        let brought = read.brought((&[], &[]), &known, &types);
+        assert_eq!(brought.unwrap_err().topic, Some("api"));
     }
 
     #[test]

@@ -31,8 +31,8 @@ on_both_with_types![
 async fn start(engine: Engine) -> TestServer {
     TestServer::start_with(engine, |file: &mut File| {
         file.authorization_details = vec![
-            payment_type(),
-            card_type(),
+            without_scope(payment_type()),
+            without_scope(card_type()),
             open_type("report", &[ACCOUNTS]),
             open_type("export", &[CARDS]),
             open_type("note", &[]),
@@ -40,6 +40,14 @@ async fn start(engine: Engine) -> TestServer {
         file.hook.peers = vec!["127.0.0.1".to_owned()];
     })
     .await
+}
+
+/// The type, when its details open its API.
+fn without_scope(of_type: DetailsFile) -> DetailsFile {
+    DetailsFile {
+        without_scope: true,
+        ..of_type
+    }
 }
 
 /// A type that clients may use for themselves.
@@ -57,6 +65,7 @@ fn open_type(name: &str, resources: &[&str]) -> DetailsFile {
         schema: Some(schema.to_string()),
         resources: resources.iter().map(|uri| (*uri).to_owned()).collect(),
         client_credentials: true,
+        without_scope: true,
         words: words.into(),
         ..DetailsFile::default()
     }
