@@ -1,7 +1,9 @@
 //! TLS 1.3 between the generator and whoever is measured, when it is asked for.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -46,7 +48,9 @@ impl Files {
             key: directory.join("tls.key"),
         };
         fs::write(&files.certificate, certificate)?;
-        fs::write(&files.key, key)?;
+        let mut private = fs::OpenOptions::new();
+        private.write(true).create(true).truncate(true).mode(0o600);
+        private.open(&files.key)?.write_all(key.as_bytes())?;
         Ok(files)
     }
 
