@@ -78,7 +78,9 @@ pub async fn come_through(chrome: &Chrome, lang: Lang, visitor: &mut impl Visito
 pub async fn confirm_payment(chrome: &Chrome, lang: Lang, visitor: &mut impl Visitor) {
     let say = lang.words();
     let server = TestServer::start_now_with(Engine::Sqlite, |file| {
-        file.authorization_details = vec![details::payment_type()];
+        let mut payment = details::payment_type();
+        payment.without_scope = true;
+        file.authorization_details = vec![payment];
     })
     .await;
     let ada = server.person("ada").await;
